@@ -1,0 +1,65 @@
+/** @file Lint rules, including the floors of docs/architecture.md: a folder imports only from the folders below it. */
+import js from '@eslint/js';
+import svelte from 'eslint-plugin-svelte';
+import globals from 'globals';
+import ts from 'typescript-eslint';
+
+/** What each floor of src/ may import from src/, besides itself. */
+const floors = {
+  gpu: [],
+  formats: [],
+  tasks: [],
+  nn: ['gpu'],
+  model: ['gpu', 'formats', 'nn', 'tasks'],
+  rl: ['gpu', 'formats', 'tasks', 'nn', 'model'],
+  runs: ['formats', 'tasks', 'rl'],
+  remote: ['formats', 'tasks', 'rl', 'runs'],
+  worker: ['gpu', 'formats', 'tasks', 'nn', 'model', 'rl', 'runs', 'remote'],
+  ui: ['formats', 'tasks', 'rl', 'runs', 'remote', 'worker'],
+  cli: ['gpu', 'formats', 'tasks', 'nn', 'model', 'rl', 'runs'],
+};
+
+const floorRules = Object.entries(floors).map(([floor, below]) => {
+  const above = Object.keys(floors).filter((other) => other !== floor && !below.includes(other));
+  return {
+    files: [`src/${floor}/**`],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: `^(\\.\\./)+(${above.join('|')})/`,
+              message: `src/${floor} may import only from: ${below.join(', ') || 'nothing else in src'}.`,
+            },
+          ],
+        },
+      ],
+    },
+  };
+});
+
+export default ts.config(
+  { ignores: ['dist/', 'coverage/', 'public/', 'node_modules/'] },
+  js.configs.recommended,
+  ts.configs.recommended,
+  svelte.configs.recommended,
+  {
+    languageOptions: { globals: { ...globals.browser, ...globals.node } },
+    rules: {
+      // TypeScript knows the names.
+      'no-undef': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      // An index under noUncheckedIndexedAccess that a loop has proved: `xs[i]!`.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      eqeqeq: 'error',
+      'no-console': 'off',
+    },
+  },
+  {
+    files: ['**/*.svelte', '**/*.svelte.ts'],
+    languageOptions: { parserOptions: { parser: ts.parser } },
+  },
+  ...floorRules,
+);
