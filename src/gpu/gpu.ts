@@ -1,0 +1,230 @@
+/**
+ * @file A WebGPU device with what the engine needs around it: features, limits, buffers with their total counted,
+ * kernels compiled once, loss and errors made visible. Knows no model.
+ */
+import { Kernel, type KernelOptions } from './kernel';
+import { Recorder } from './recorder';
+
+export interface GpuFeatures {
+  f16: boolean;
+  subgroups: boolean;
+  timestamps: boolean;
+}
+
+/** A range of a GPU buffer. `id` is unique, so that bind groups can be cached by it. */
+export interface Tensor {
+  readonly id: number;
+  readonly label: string;
+  readonly buffer: GPUBuffer;
+  /** Bytes; a multiple of 256, WebGPU's alignment for bindings, unless the tensor is only copied. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export class GpuUnavailableError extends Error {
+  override readonly name = 'GpuUnavailableError';
+}
+
+export class OutOfMemoryError extends Error {
+  override readonly name = 'OutOfMemoryError';
+}
+
+/** Byte offsets of bindings must be multiples of this (WebGPU's default minStorageBufferOffsetAlignment). */
+export const BINDING_ALIGNMENT = 256;
+
+export const alignUp = (n: number, to: number = BINDING_ALIGNMENT): number => Math.ceil(n / to) * to;
+
+let nextTensorId = 1;
+
+export class Gpu {
+  /** Bytes of the buffers that are allocated now. */
+  allocated = 0;
+  /** Resolves with a reason when the device is gone, through a crash, a reset or `destroy`. */
+  readonly lost: Promise<string>;
+  readonly uniforms: GPUBuffer;
+  private readonly kernels = new Map<string, Promise<Kernel>>();
+  private readonly bindGroups = new Map<string, GPUBindGroup>();
+  private readonly stagingPool: GPUBuffer[] = [];
+  private firstError: string | null = null;
+
+  private constructor(
+    readonly device: GPUDevice,
+    readonly info: { vendor: string; architecture: string; description: string },
+    readonly features: GpuFeatures,
+  ) {
+    this.lost = device.lost.then((loss) => loss.message || loss.reason || 'the GPU device was lost');
+    device.onuncapturederror = (event) => {
+      this.firstError ??= event.error.message;
+    };
+    this.uniforms = device.createBuffer({
+      label: 'uniform arena',
+      size: Recorder.ARENA_SLOTS * BINDING_ALIGNMENT,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+  }
+
+  /**
+   * Opens the best adapter with the largest limits it offers.
+   * @throws GpuUnavailableError with the reason when there is none.
+   */
+  static async request(gpu: GPU | undefined, options: { without?: (keyof GpuFeatures)[] } = {}): Promise<Gpu> {
+    if (!gpu) throw new GpuUnavailableError('This browser has no WebGPU (navigator.gpu is missing).');
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+    if (!adapter) throw new GpuUnavailableError('WebGPU is here, but it offers no adapter.');
+    const offers = (feature: GPUFeatureName, key: keyof GpuFeatures) =>
+      adapter.features.has(feature) && !options.without?.includes(key);
+    const features = {
+      f16: offers('shader-f16', 'f16'),
+      subgroups: offers('subgroups', 'subgroups'),
+      timestamps: offers('timestamp-query', 'timestamps'),
+    };
+    const requiredFeatures: GPUFeatureName[] = [];
+    if (features.f16) requiredFeatures.push('shader-f16');
+    if (features.subgroups) requiredFeatures.push('subgroups');
+    if (features.timestamps) requiredFeatures.push('timestamp-query');
+    const limits = adapter.limits;
+    const device = await adapter.requestDevice({
+      requiredFeatures,
+      requiredLimits: {
+        maxBufferSize: limits.maxBufferSize,
+        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+      },
+    });
+    const { vendor, architecture, description } = adapter.info;
+    return new Gpu(device, { vendor, architecture, description }, features);
+  }
+
+  /** One line for people: what computes here. */
+  get description(): string {
+    const { vendor, architecture, description } = this.info;
+    return description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed GPU';
+  }
+
+  /** Whether the GPU is emulated on the CPU (SwiftShader, llvmpipe, WARP), where small batches are in order. */
+  get isSoftware(): boolean {
+    return /swiftshader|llvmpipe|warp|basic render/i.test(`${this.info.architecture} ${this.info.description}`);
+  }
+
+  /** Allocates a buffer of `bytes` (rounded up to 4), zero-filled as WebGPU guarantees. */
+  alloc(label: string, bytes: number, usage: GPUBufferUsageFlags = 0): Tensor {
+    const size = Math.max(16, alignUp(bytes, 16));
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
+    if (size > maxBufferSize || size > maxStorageBufferBindingSize) {
+      throw new OutOfMemoryError(
+        `${label} needs a buffer of ${size} bytes; this GPU binds at most ${Math.min(maxBufferSize, maxStorageBufferBindingSize)}. Choose a smaller model or batch.`,
+      );
+    }
+    const buffer = this.device.createBuffer({
+      label,
+      size,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC | usage,
+    });
+    this.allocated += size;
+    return { id: nextTensorId++, label, buffer, offset: 0, size };
+  }
+
+  /** Runs `allocate`, and turns the GPU's out-of-memory and validation errors into exceptions. */
+  async allocating<T>(allocate: () => T): Promise<T> {
+    this.device.pushErrorScope('out-of-memory');
+    const result = allocate();
+    const error = await this.device.popErrorScope();
+    if (error) throw new OutOfMemoryError(`The GPU ran out of memory: ${error.message}`);
+    return result;
+  }
+
+  free(...tensors: Tensor[]): void {
+    for (const { buffer } of tensors) {
+      this.allocated -= buffer.size;
+      buffer.destroy();
+    }
+    this.bindGroups.clear();
+  }
+
+  write(tensor: Tensor, data: ArrayBufferView, byteOffset = 0): void {
+    if (byteOffset + data.byteLength > tensor.size) {
+      throw new RangeError(`${tensor.label} holds ${tensor.size} bytes; ${byteOffset + data.byteLength} were written`);
+    }
+    this.device.queue.writeBuffer(
+      tensor.buffer,
+      tensor.offset + byteOffset,
+      data.buffer as ArrayBuffer,
+      data.byteOffset,
+      data.byteLength,
+    );
+  }
+
+  /** The kernel `shaders/<name>.wesl` for these constants and conditions, compiled once. */
+  kernel(name: string, options: KernelOptions = {}): Promise<Kernel> {
+    const key = JSON.stringify([name, options]);
+    let kernel = this.kernels.get(key);
+    if (!kernel) this.kernels.set(key, (kernel = Kernel.compile(this.device, name, options)));
+    return kernel;
+  }
+
+  recorder(options: { profile?: 'phase' | 'kernel' } = {}): Recorder {
+    return new Recorder(this, options.profile && this.features.timestamps ? options.profile : null);
+  }
+
+  /** Reads one tensor back; for several at once, or with work before it, use `Recorder.read`. */
+  async read(tensor: Tensor, bytes: number = tensor.size): Promise<ArrayBuffer> {
+    const recorder = this.recorder();
+    const data = recorder.read(tensor, bytes);
+    recorder.submit();
+    return data;
+  }
+
+  bindGroup(kernel: Kernel, bindings: readonly Tensor[]): GPUBindGroup {
+    let key = kernel.key;
+    for (const tensor of bindings) key += `,${tensor.id}`;
+    let group = this.bindGroups.get(key);
+    if (!group) {
+      const entries: GPUBindGroupEntry[] = bindings.map((tensor, i) => ({
+        binding: i + 1,
+        resource: { buffer: tensor.buffer, offset: tensor.offset, size: tensor.size },
+      }));
+      if (kernel.hasParams) {
+        entries.push({ binding: 0, resource: { buffer: this.uniforms, offset: 0, size: BINDING_ALIGNMENT } });
+      }
+      group = this.device.createBindGroup({ label: kernel.name, layout: kernel.layout, entries });
+      this.bindGroups.set(key, group);
+    }
+    return group;
+  }
+
+  staging(bytes: number): GPUBuffer {
+    const index = this.stagingPool.findIndex((buffer) => buffer.size >= bytes && buffer.size <= 4 * bytes + 4096);
+    if (index >= 0) return this.stagingPool.splice(index, 1)[0]!;
+    return this.device.createBuffer({
+      label: 'staging',
+      size: alignUp(bytes),
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+  }
+
+  recycle(buffer: GPUBuffer): void {
+    if (this.stagingPool.length < 16) this.stagingPool.push(buffer);
+    else buffer.destroy();
+  }
+
+  /** @throws the first error that WebGPU reported since the device was opened; such an error is a defect of ours. */
+  throwIfFailed(): void {
+    if (this.firstError !== null) throw new Error(`WebGPU reported: ${this.firstError}`);
+  }
+
+  destroy(): void {
+    this.device.destroy();
+  }
+}
+
+/** A view of `count` bytes at `offset` bytes into a tensor, to bind or to copy. */
+export function slice(tensor: Tensor, offset: number, size: number): Tensor {
+  if (offset < 0 || offset + size > tensor.size) {
+    throw new RangeError(`slice ${offset}+${size} is outside ${tensor.label} of ${tensor.size} bytes`);
+  }
+  return { id: nextTensorId++, label: tensor.label, buffer: tensor.buffer, offset: tensor.offset + offset, size };
+}
