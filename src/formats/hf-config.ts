@@ -1,0 +1,220 @@
+/**
+ * @file Reads a Hugging Face `config.json` into the few numbers that the decoder is built from, in the form that
+ * Transformers 4 wrote (`rope_theta`, `rope_scaling`, `torch_dtype`) and the one Transformers 5 writes
+ * (`rope_parameters`, `dtype`). Whatever would change the arithmetic and isn't implemented is refused by name: a model
+ * that runs is computed as Transformers computes it.
+ */
+
+/** A config that is valid but describes a model that this engine doesn't compute, or that isn't valid at all. */
+export class UnsupportedModelError extends Error {
+  override name = 'UnsupportedModelError';
+}
+
+export type ModelType = 'llama' | 'qwen2' | 'qwen3';
+
+export interface DecoderConfig {
+  model_type: ModelType;
+  /** The Transformers class, for example `LlamaForCausalLM`. */
+  architecture: string;
+  vocab_size: number;
+  hidden_size: number;
+  intermediate_size: number;
+  num_hidden_layers: number;
+  num_attention_heads: number;
+  num_key_value_heads: number;
+  head_dim: number;
+  rms_norm_eps: number;
+  rope_theta: number;
+  max_position_embeddings: number;
+  tie_word_embeddings: boolean;
+  /** A bias on the query, key and value projections (Qwen2). */
+  qkv_bias: boolean;
+  /** RMSNorm on each head's queries and keys before RoPE (Qwen3). */
+  qk_norm: boolean;
+  bos_token_id: number | null;
+  /** Every token that ends an answer; generation_config.json's list where there is one. */
+  eos_token_ids: number[];
+  pad_token_id: number | null;
+}
+
+type Json = Record<string, unknown>;
+
+/** What each Transformers config class assumes for a key that config.json leaves out. */
+const families = {
+  llama: { architecture: 'LlamaForCausalLM', qkv_bias: false, qk_norm: false, context: 2048, tied: false },
+  qwen2: { architecture: 'Qwen2ForCausalLM', qkv_bias: true, qk_norm: false, context: 32768, tied: false },
+  qwen3: { architecture: 'Qwen3ForCausalLM', qkv_bias: false, qk_norm: true, context: 32768, tied: false },
+} as const;
+
+/**
+ * Validates a parsed config.json (and generation_config.json, whose end-of-sequence ids win).
+ * @throws UnsupportedModelError naming the key, its value and what would be accepted.
+ */
+export function parseDecoderConfig(json: unknown, generation?: unknown): DecoderConfig {
+  if (!isObject(json)) refuse('config.json is not a JSON object');
+  const model_type = json.model_type;
+  if (typeof model_type !== 'string' || !Object.hasOwn(families, model_type)) {
+    const known = Object.keys(families).join(', ');
+    refuse(`model_type ${show(model_type)} is not supported; supported: ${known}`);
+  }
+  const family = families[model_type as ModelType];
+  const architectures = json.architectures ?? [family.architecture];
+  if (!Array.isArray(architectures) || architectures[0] !== family.architecture) {
+    refuse(`architectures ${show(architectures)} is not supported; a ${model_type} must be ${family.architecture}`);
+  }
+  refuseUncomputed(json, model_type as ModelType);
+
+  const hidden_size = integer(json, 'hidden_size', 1, 1 << 16);
+  const num_attention_heads = integer(json, 'num_attention_heads', 1, 1024);
+  const num_key_value_heads = integer(json, 'num_key_value_heads', 1, 1024, num_attention_heads);
+  if (num_attention_heads % num_key_value_heads !== 0) {
+    refuse(`num_attention_heads ${num_attention_heads} is not a multiple of num_key_value_heads ${num_key_value_heads}`);
+  }
+  // Qwen3's config class has 128 as its default; the others divide.
+  const assumedHeadDim = model_type === 'qwen3' ? 128 : hidden_size / num_attention_heads;
+  const head_dim = integer(json, 'head_dim', 2, 1024, assumedHeadDim);
+  if (head_dim % 2 !== 0) refuse(`head_dim ${head_dim} is odd; rotary embeddings need pairs`);
+  const vocab_size = integer(json, 'vocab_size', 1, 1 << 20);
+  const endings = isObject(generation) && generation.eos_token_id != null ? generation : json;
+
+  return {
+    model_type: model_type as ModelType,
+    architecture: family.architecture,
+    vocab_size,
+    hidden_size,
+    intermediate_size: integer(json, 'intermediate_size', 1, 1 << 18),
+    num_hidden_layers: integer(json, 'num_hidden_layers', 1, 512),
+    num_attention_heads,
+    num_key_value_heads,
+    head_dim,
+    rms_norm_eps: positive(json, 'rms_norm_eps', 1, 1e-6),
+    rope_theta: ropeTheta(json),
+    max_position_embeddings: integer(json, 'max_position_embeddings', 1, 1 << 24, family.context),
+    tie_word_embeddings: flag(json, 'tie_word_embeddings', family.tied),
+    qkv_bias: family.qkv_bias,
+    qk_norm: family.qk_norm,
+    bos_token_id: tokenIds(json, 'bos_token_id', vocab_size)[0] ?? null,
+    eos_token_ids: tokenIds(endings, 'eos_token_id', vocab_size),
+    pad_token_id: tokenIds(json, 'pad_token_id', vocab_size)[0] ?? null,
+  };
+}
+
+export interface TensorShape {
+  name: string;
+  shape: number[];
+}
+
+/**
+ * Every parameter in Hugging Face's names and order. Matrices are [out, in], as PyTorch's Linear stores them.
+ * `lm_head.weight` is listed only when it is not the embedding itself.
+ */
+export function parameterShapes(config: DecoderConfig): TensorShape[] {
+  const { hidden_size, intermediate_size, head_dim, vocab_size } = config;
+  const query = config.num_attention_heads * head_dim;
+  const keyValue = config.num_key_value_heads * head_dim;
+  const shapes: TensorShape[] = [{ name: 'model.embed_tokens.weight', shape: [vocab_size, hidden_size] }];
+  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+    const add = (name: string, ...shape: number[]) => shapes.push({ name: `model.layers.${layer}.${name}`, shape });
+    for (const [projection, width] of [['q_proj', query], ['k_proj', keyValue], ['v_proj', keyValue]] as const) {
+      add(`self_attn.${projection}.weight`, width, hidden_size);
+      if (config.qkv_bias) add(`self_attn.${projection}.bias`, width);
+    }
+    add('self_attn.o_proj.weight', hidden_size, query);
+    if (config.qk_norm) {
+      add('self_attn.q_norm.weight', head_dim);
+      add('self_attn.k_norm.weight', head_dim);
+    }
+    add('mlp.gate_proj.weight', intermediate_size, hidden_size);
+    add('mlp.up_proj.weight', intermediate_size, hidden_size);
+    add('mlp.down_proj.weight', hidden_size, intermediate_size);
+    add('input_layernorm.weight', hidden_size);
+    add('post_attention_layernorm.weight', hidden_size);
+  }
+  shapes.push({ name: 'model.norm.weight', shape: [hidden_size] });
+  if (!config.tie_word_embeddings) shapes.push({ name: 'lm_head.weight', shape: [vocab_size, hidden_size] });
+  return shapes;
+}
+
+/** Number of trained values; tied embeddings count once. */
+export function parameterCount(config: DecoderConfig): number {
+  return parameterShapes(config).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+}
+
+function refuseUncomputed(json: Json, model_type: ModelType): void {
+  const act = json.hidden_act ?? 'silu';
+  if (act !== 'silu') refuse(`hidden_act ${show(act)} is not supported; supported: silu`);
+  if (flag(json, 'mlp_bias', false)) refuse('mlp_bias true is not supported');
+  // In Llama and Qwen3 this also puts a bias on o_proj; Qwen2 has its biases whatever this says.
+  if (model_type !== 'qwen2' && flag(json, 'attention_bias', false)) refuse('attention_bias true is not supported');
+  const layerTypes = json.layer_types;
+  const sliding = Array.isArray(layerTypes)
+    ? layerTypes.some((type) => type !== 'full_attention')
+    : flag(json, 'use_sliding_window', false);
+  if (sliding) refuse('sliding window attention (use_sliding_window, layer_types) is not supported');
+  if (json.quantization_config != null) refuse('quantization_config: quantised checkpoints are not supported');
+  if ((json.pretraining_tp ?? 1) !== 1) refuse(`pretraining_tp ${show(json.pretraining_tp)} is not supported`);
+}
+
+/** The rotary base from `rope_parameters` (5) or `rope_theta` with `rope_scaling` (4); only unscaled RoPE passes. */
+function ropeTheta(json: Json): number {
+  for (const key of ['rope_parameters', 'rope_scaling']) {
+    const rope = json[key];
+    if (rope == null) continue;
+    if (!isObject(rope)) refuse(`${key} ${show(rope)} is not an object`);
+    const type = rope.rope_type ?? rope.type ?? 'default';
+    if (type !== 'default') refuse(`${key} with rope_type ${show(type)} is not supported; supported: default`);
+    if (Object.values(rope).some(isObject)) refuse(`${key} by layer type is not supported`);
+    if ((rope.partial_rotary_factor ?? 1) !== 1) refuse(`${key} with partial_rotary_factor is not supported`);
+    if (rope.rope_theta != null) return positive(rope, 'rope_theta', 1e12);
+  }
+  if ((json.partial_rotary_factor ?? 1) !== 1) refuse('partial_rotary_factor is not supported');
+  return positive(json, 'rope_theta', 1e12, 10000);
+}
+
+function integer(json: Json, key: string, min: number, max: number, fallback?: number): number {
+  const value = json[key] ?? fallback;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    refuse(`${key} must be an integer from ${min} to ${max}, not ${show(value)}`);
+  }
+  return value;
+}
+
+function positive(json: Json, key: string, max: number, fallback?: number): number {
+  const value = json[key] ?? fallback;
+  if (typeof value !== 'number' || !(value > 0 && value <= max)) {
+    refuse(`${key} must be a positive number up to ${max}, not ${show(value)}`);
+  }
+  return value;
+}
+
+function flag(json: Json, key: string, fallback: boolean): boolean {
+  const value = json[key] ?? fallback;
+  if (typeof value !== 'boolean') refuse(`${key} must be true or false, not ${show(value)}`);
+  return value;
+}
+
+/** A token id or a list of them, as a list; empty when absent. */
+function tokenIds(json: Json, key: string, vocabSize: number): number[] {
+  const value = json[key];
+  if (value == null) return [];
+  const ids: unknown[] = Array.isArray(value) ? value : [value];
+  for (const id of ids) {
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= vocabSize) {
+      refuse(`${key} ${show(value)} is not a token id below vocab_size ${vocabSize}`);
+    }
+  }
+  return ids as number[];
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+function refuse(message: string): never {
+  throw new UnsupportedModelError(message);
+}
