@@ -53,7 +53,7 @@ export default ts.config(
       // An index under noUncheckedIndexedAccess that a loop has proved: `xs[i]!`.
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/consistent-type-imports': 'error',
-      eqeqeq: 'error',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-console': 'off',
     },
   },

@@ -1,9 +1,8 @@
-/** @file Opens Dawn in Node for tests, on whichever adapter the environment's VK_ICD_FILENAMES names. */
-import { create, globals } from 'webgpu';
+/** @file Opens the engine's `Gpu` in Node for tests, on the adapter of this test process (see adapter.ts). */
 import { Gpu, type GpuFeatures } from '../../src/gpu/gpu';
+import { openGpu, testAdapter } from './adapter';
 
-Object.assign(globalThis, globals);
-// The instance must outlive every device made from it, or Dawn crashes.
-const instance = create([]);
+const instance = openGpu(await testAdapter());
 
-export const openTestGpu = (options: { without?: (keyof GpuFeatures)[] } = {}): Promise<Gpu> => Gpu.request(instance, options);
+export const openTestGpu = (options: { without?: (keyof GpuFeatures)[] } = {}): Promise<Gpu> =>
+  Gpu.request(instance, options);

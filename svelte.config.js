@@ -1,0 +1,2 @@
+/** @file Nothing to configure: the components' TypeScript is stripped by Svelte itself. */
+export default {};
