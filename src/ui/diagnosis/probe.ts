@@ -1,0 +1,23 @@
+/** @file Whether this page can have a GPU, found out by asking for one. */
+import type { GpuFailure } from './diagnose';
+
+const message = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+/** Null when an adapter and a device can be had; else how far it got. Never throws. */
+export async function probeGpu(gpu: GPU | undefined): Promise<GpuFailure | null> {
+  if (!gpu) return { kind: 'no-api' };
+  let adapter: GPUAdapter | null;
+  try {
+    adapter = await gpu.requestAdapter();
+  } catch {
+    // Chrome rejects where the specification says null when its GPU process can't be started.
+    adapter = null;
+  }
+  if (!adapter) return { kind: 'no-adapter' };
+  try {
+    (await adapter.requestDevice()).destroy();
+    return null;
+  } catch (error) {
+    return { kind: 'no-device', message: message(error) };
+  }
+}
