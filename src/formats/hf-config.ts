@@ -68,7 +68,9 @@ export function parseDecoderConfig(json: unknown, generation?: unknown): Decoder
   const num_attention_heads = integer(json, 'num_attention_heads', 1, 1024);
   const num_key_value_heads = integer(json, 'num_key_value_heads', 1, 1024, num_attention_heads);
   if (num_attention_heads % num_key_value_heads !== 0) {
-    refuse(`num_attention_heads ${num_attention_heads} is not a multiple of num_key_value_heads ${num_key_value_heads}`);
+    refuse(
+      `num_attention_heads ${num_attention_heads} is not a multiple of num_key_value_heads ${num_key_value_heads}`,
+    );
   }
   // Qwen3's config class has 128 as its default; the others divide.
   const assumedHeadDim = model_type === 'qwen3' ? 128 : hidden_size / num_attention_heads;
@@ -115,7 +117,11 @@ export function parameterShapes(config: DecoderConfig): TensorShape[] {
   const shapes: TensorShape[] = [{ name: 'model.embed_tokens.weight', shape: [vocab_size, hidden_size] }];
   for (let layer = 0; layer < config.num_hidden_layers; layer++) {
     const add = (name: string, ...shape: number[]) => shapes.push({ name: `model.layers.${layer}.${name}`, shape });
-    for (const [projection, width] of [['q_proj', query], ['k_proj', keyValue], ['v_proj', keyValue]] as const) {
+    for (const [projection, width] of [
+      ['q_proj', query],
+      ['k_proj', keyValue],
+      ['v_proj', keyValue],
+    ] as const) {
       add(`self_attn.${projection}.weight`, width, hidden_size);
       if (config.qkv_bias) add(`self_attn.${projection}.bias`, width);
     }

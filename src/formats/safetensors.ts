@@ -190,7 +190,8 @@ function readEntry(name: string, value: unknown): { dtype: Dtype; shape: number[
     const known = Object.keys(bytesPerValue).join(', ');
     fail(`tensor ${quote(name)} has dtype ${quote(String(dtype))}; readable: ${known}`);
   }
-  if (!Array.isArray(shape) || !shape.every(isSize)) fail(`tensor ${quote(name)} has a shape that is not a list of sizes`);
+  if (!Array.isArray(shape) || !shape.every(isSize))
+    fail(`tensor ${quote(name)} has a shape that is not a list of sizes`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
     fail(`tensor ${quote(name)} has data_offsets that are not two positions`);
   }

@@ -12,7 +12,9 @@ function file(header: unknown, data: number[] | Uint8Array = [], length?: bigint
   return out;
 }
 const entry = (dtype: string, shape: unknown, begin: unknown, end: unknown) => ({
-  dtype, shape, data_offsets: [begin, end],
+  dtype,
+  shape,
+  data_offsets: [begin, end],
 });
 
 describe('readSafetensors', () => {
@@ -26,8 +28,8 @@ describe('readSafetensors', () => {
       single: entry('F32', [], 26, 30),
     };
     const data = [
-      0x00, 0x3c, 0x00, 0xc1, 0x01, 0x00, 0x80, 0x3f, 0x20, 0xc0, 7, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x40, 0x40,
+      0x00, 0x3c, 0x00, 0xc1, 0x01, 0x00, 0x80, 0x3f, 0x20, 0xc0, 7, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+      0xff, 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x40, 0x40,
     ];
     const { tensors, metadata } = readSafetensors(file(header, data));
     expect(metadata).toEqual({ format: 'pt' });
@@ -43,7 +45,9 @@ describe('readSafetensors', () => {
     const whole = writeSafetensors([{ name: 'w', shape: [4, 8], data: new Float32Array(32) }]);
     const cut = whole.subarray(0, whole.length - 5);
     expect(() => readSafetensors(cut)).toThrow(`${whole.length} bytes expected, ${cut.length} there`);
-    expect(() => readSafetensors(whole.subarray(0, 20))).toThrow(/cut short in its header: \d+ bytes expected, 20 there/);
+    expect(() => readSafetensors(whole.subarray(0, 20))).toThrow(
+      /cut short in its header: \d+ bytes expected, 20 there/,
+    );
     expect(() => readSafetensors(whole.subarray(0, 3))).toThrow(/8 bytes expected, 3 there/);
     // Every cut is refused, wherever it falls.
     for (let n = 0; n < whole.length; n++) expect(() => readSafetensors(whole.subarray(0, n))).toThrow(/cut short/);
@@ -74,7 +78,9 @@ describe('readSafetensors', () => {
 describe('writeSafetensors', () => {
   it('writes what it reads back, bit for bit in f32', () => {
     const data = Float32Array.from([0.1, -0, 1e-40, Infinity, 3.4e38, -7]);
-    const { tensors, metadata } = readSafetensors(writeSafetensors([{ name: 'a', shape: [2, 3], data }], 'F32', { k: 'v' }));
+    const { tensors, metadata } = readSafetensors(
+      writeSafetensors([{ name: 'a', shape: [2, 3], data }], 'F32', { k: 'v' }),
+    );
     expect(metadata).toEqual({ format: 'pt', k: 'v' });
     expect(tensors.get('a')!.shape).toEqual([2, 3]);
     expect(new Uint8Array(toFloat32(tensors.get('a')!).buffer)).toEqual(new Uint8Array(data.buffer));
@@ -106,9 +112,12 @@ describe('half precision', () => {
 
   it('rounds to nearest, ties to even, at every boundary between neighbours', () => {
     for (let bits = 0; bits < 0x7bff; bits++) {
-      const low = float16ToFloat32(bits), high = float16ToFloat32(bits + 1), middle = (low + high) / 2;
+      const low = float16ToFloat32(bits),
+        high = float16ToFloat32(bits + 1),
+        middle = (low + high) / 2;
       const even = bits % 2 === 0 ? bits : bits + 1;
-      if (float32ToFloat16(middle) !== even) throw new Error(`the tie above ${bits} goes to ${float32ToFloat16(middle)}`);
+      if (float32ToFloat16(middle) !== even)
+        throw new Error(`the tie above ${bits} goes to ${float32ToFloat16(middle)}`);
       if (float32ToFloat16(-middle) !== (even | 0x8000)) throw new Error(`the tie below -${bits} is wrong`);
       if (float32ToFloat16(middle - (high - low) / 8) !== bits) throw new Error(`below the tie above ${bits}`);
       if (float32ToFloat16(middle + (high - low) / 8) !== bits + 1) throw new Error(`above the tie above ${bits}`);

@@ -1,0 +1,129 @@
+/**
+ * @file Text to token ids and back, and chat templates: Hugging Face's tokenizers and Jinja in plain JavaScript behind
+ * the few calls that the engine needs.
+ */
+import { Template } from '@huggingface/jinja';
+import { Tokenizer } from '@huggingface/tokenizers';
+
+export interface ChatMessage {
+  role: string;
+  content: string;
+}
+
+export class TokenizerError extends Error {
+  override name = 'TokenizerError';
+}
+
+type Json = Record<string, unknown>;
+
+export class TextTokenizer {
+  readonly bosId: number | null;
+  readonly eosId: number | null;
+  readonly padId: number | null;
+  /** Ids run from 0 to here, exclusive; a model's vocab_size may be larger, never smaller. */
+  readonly vocabularySize: number;
+  readonly #tokenizer: Tokenizer;
+  /** `bos_token` and the like as text, for the template. */
+  readonly #specialTokens: Record<string, string>;
+  readonly #chatTemplate: string | null;
+  #compiled: Template | null = null;
+
+  /**
+   * @param tokenizer tokenizer.json, parsed
+   * @param config tokenizer_config.json, parsed
+   * @param chatTemplate chat_template.jinja, which wins over the config's `chat_template`
+   * @throws TokenizerError when the files don't describe a tokenizer
+   */
+  constructor(tokenizer: unknown, config: unknown, chatTemplate?: string) {
+    if (!isObject(tokenizer) || !isObject(config)) throw new TokenizerError('the tokenizer files must be JSON objects');
+    try {
+      // Transformers cleans up spaces only where the config says so; the library's own default is to do it.
+      const withDefaults = { ...config, clean_up_tokenization_spaces: config.clean_up_tokenization_spaces ?? false };
+      this.#tokenizer = new Tokenizer({ added_tokens: [], ...tokenizer }, withDefaults);
+      let largest = -1;
+      for (const id of this.#tokenizer.get_vocab().values()) largest = Math.max(largest, id);
+      this.vocabularySize = largest + 1;
+    } catch (error) {
+      throw new TokenizerError(
+        `tokenizer.json can't be read: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+    this.#specialTokens = {};
+    for (const key of ['bos_token', 'eos_token', 'pad_token', 'unk_token']) {
+      const text = tokenContent(config[key]);
+      if (text !== null) this.#specialTokens[key] = text;
+    }
+    this.bosId = this.#idOf('bos_token');
+    this.eosId = this.#idOf('eos_token');
+    this.padId = this.#idOf('pad_token');
+    this.#chatTemplate = chatTemplate ?? templateOf(config.chat_template);
+  }
+
+  /** Token ids of a text. Added tokens written in it (`<think>`) are found; `bos` and the like come only when asked for. */
+  encode(text: string, options: { add_special_tokens?: boolean } = {}): number[] {
+    return this.#tokenizer.encode(text, { add_special_tokens: options.add_special_tokens ?? false }).ids;
+  }
+
+  /** The text of ids; ids beyond the vocabulary (a padded embedding has some) give nothing. */
+  decode(ids: ArrayLike<number>, options: { skip_special_tokens?: boolean } = {}): string {
+    const known = Array.from(ids).filter((id) => this.#tokenizer.id_to_token(id) !== undefined);
+    if (known.length === 0) return '';
+    return this.#tokenizer.decode(known, { skip_special_tokens: options.skip_special_tokens ?? false });
+  }
+
+  /** The text of one token by itself; a part of a character gives U+FFFD. */
+  tokenText(id: number): string {
+    return this.decode([id]);
+  }
+
+  /** The id of a token written exactly so, or null. */
+  tokenId(token: string): number | null {
+    return this.#tokenizer.token_to_id(token) ?? null;
+  }
+
+  get hasChatTemplate(): boolean {
+    return this.#chatTemplate !== null;
+  }
+
+  /**
+   * Renders messages with the model's template. The text holds the special tokens already: encode it without adding any.
+   * @throws TokenizerError when there is no template or it rejects the messages
+   */
+  applyChatTemplate(messages: readonly ChatMessage[], options: { add_generation_prompt?: boolean } = {}): string {
+    if (this.#chatTemplate === null) throw new TokenizerError('this model has no chat template');
+    try {
+      this.#compiled ??= new Template(this.#chatTemplate);
+      return this.#compiled.render({
+        ...this.#specialTokens,
+        messages: messages.map(({ role, content }) => ({ role, content })),
+        add_generation_prompt: options.add_generation_prompt ?? false,
+      });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new TokenizerError(`the chat template fails: ${reason}`);
+    }
+  }
+
+  #idOf(key: string): number | null {
+    const text = this.#specialTokens[key];
+    return text === undefined ? null : this.tokenId(text);
+  }
+}
+
+/** Special tokens are written as a string or as an AddedToken object. */
+function tokenContent(value: unknown): string | null {
+  if (typeof value === 'string') return value;
+  return isObject(value) && typeof value.content === 'string' ? value.content : null;
+}
+
+/** One template, or a list of named ones of which `default` is meant. */
+function templateOf(value: unknown): string | null {
+  if (typeof value === 'string') return value;
+  if (!Array.isArray(value)) return null;
+  const named = value.find((item): item is Json => isObject(item) && item.name === 'default');
+  return typeof named?.template === 'string' ? named.template : null;
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
