@@ -48,6 +48,21 @@ export interface GrpoConfig {
   seed: number;
 }
 
+export interface RunConfig extends GrpoConfig {
+  /** A name under `models/`, `run:<id>@<step>` for a checkpoint of a saved run, or `file:<name>` for an imported one. */
+  model: string;
+  task: string;
+  difficulty: number;
+  /** Evaluate on held-out problems every so many steps; 0 = never. */
+  eval_steps: number;
+  /** Held-out problems per evaluation. */
+  eval_problems: number;
+  /** Checkpoint every so many steps; 0 = only at the end. */
+  save_steps: number;
+  /** Re-score each sampled token after the update, so that its change in log-probability can be shown. */
+  log_probability_change: boolean;
+}
+
 /** What may change while a run goes on. */
 export type LiveConfig = Partial<Pick<GrpoConfig, 'learning_rate' | 'reward_weights' | 'temperature'>>;
 

@@ -2,52 +2,13 @@
  * @file The one stream that everything a person sees is a function of. Local trainer, headless runner, GPU server and
  * recordings all emit these; as JSON lines they are a run's export format.
  */
-import type { GrpoConfig, LiveConfig } from '../rl/config';
+import type { LiveConfig, RunConfig } from '../rl/config';
+import type { Group } from '../rl/group';
 
 export const SCHEMA_VERSION = 1;
 
-export interface RunConfig extends GrpoConfig {
-  /** A name under `models/`, or `run:<id>@<step>` for a checkpoint of a saved run. */
-  model: string;
-  task: string;
-  difficulty: number;
-  /** Evaluate on held-out problems every so many steps; 0 = never. */
-  eval_steps: number;
-  /** Held-out problems per evaluation. */
-  eval_problems: number;
-  /** Checkpoint every so many steps; 0 = only at the end. */
-  save_steps: number;
-  /** Re-score each sampled token after the update, so that its change in log-probability can be shown. */
-  log_probability_change: boolean;
-}
-
-export interface Completion {
-  text: string;
-  token_ids: number[];
-  /** The text of each token, so that a viewer needs no tokenizer. */
-  tokens: string[];
-  /** Log-probability of each token under the policy that sampled it, at the sampling temperature. */
-  logprobs: number[];
-  /** The same tokens after the step's update; absent unless `log_probability_change`. */
-  logprobs_after?: number[];
-  /** Unweighted value of each reward function; null where the function gave none. */
-  rewards: Record<string, number | null>;
-  /** Weighted sum. */
-  reward: number;
-  advantage: number;
-  truncated: boolean;
-  /** How it thinks: one of the answer styles of src/rl/completion.ts. */
-  style: string;
-}
-
-export interface Group {
-  prompt: string;
-  answer: string;
-  /** Mean and Bessel-corrected standard deviation of the group's rewards. */
-  mean: number;
-  std: number;
-  completions: Completion[];
-}
+export type { RunConfig } from '../rl/config';
+export type { Completion, Group } from '../rl/group';
 
 export interface StartedEvent {
   type: 'started';
