@@ -10,4 +10,7 @@ export interface Page {
 
 export const startPage = 'train';
 
-export const pages: readonly Page[] = [{ name: 'train', title: 'Train', load: () => import('./train/Train.svelte') }];
+export const pages: readonly Page[] = [
+  { name: 'train', title: 'Train', load: () => import('./train/Train.svelte') },
+  { name: 'about', title: 'About', load: () => import('./about/About.svelte') },
+];
