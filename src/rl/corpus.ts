@@ -99,9 +99,12 @@ export function validateMixture(mixture: Mixture): void {
     const unknown = Object.keys(styles).find((style) => !task.styles.includes(style as TraceStyle));
     if (unknown !== undefined) fail(`style '${unknown}' is not one of ${task.styles.join(', ')}`);
     if (!(weight >= 0)) fail(`weight ${weight} is negative`);
-    if (Object.values(styles).some((share) => share !== undefined && !(share >= 0))) fail('a style has a negative share');
+    if (Object.values(styles).some((share) => share !== undefined && !(share >= 0)))
+      fail('a style has a negative share');
     if (p_cot !== undefined && !(p_cot >= 0 && p_cot <= 1)) fail(`p_cot ${p_cot} is not between 0 and 1`);
-    const others = Object.entries(styles).some(([style, share = 0]) => share > 0 && (p_cot === undefined || style !== 'full'));
+    const others = Object.entries(styles).some(
+      ([style, share = 0]) => share > 0 && (p_cot === undefined || style !== 'full'),
+    );
     if (!others && p_cot !== 1) fail('no style has a share');
   }
   if (!mixture.tasks.some(({ weight }) => weight > 0)) throw new RangeError('No task of the mixture has a weight.');

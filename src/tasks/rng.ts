@@ -17,7 +17,10 @@ export interface Rng {
 
 /** A generator keyed by integers: the same keys give the same stream, different keys give unrelated ones (sfc32). */
 export function rng(...keys: number[]): Rng {
-  let a = 0x9e3779b9, b = 0x243f6a88, c = 0xb7e15162, counter = 1;
+  let a = 0x9e3779b9,
+    b = 0x243f6a88,
+    c = 0xb7e15162,
+    counter = 1;
   const next32 = () => {
     const t = (a + b + counter) | 0;
     counter = (counter + 1) | 0;

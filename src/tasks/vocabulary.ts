@@ -21,11 +21,12 @@ const idOf = new Map(VOCABULARY.map((token, id) => [token, id]));
  */
 export function encode(text: string): number[] {
   const ids: number[] = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const special = text[at] === '<' ? SPECIAL_TOKENS.find((token) => text.startsWith(token, at)) : undefined;
     const token = special ?? text[at]!;
     const id = idOf.get(token);
-    if (id === undefined) throw new RangeError(`'${token}' at ${at} of ${JSON.stringify(text)} is not in the vocabulary`);
+    if (id === undefined)
+      throw new RangeError(`'${token}' at ${at} of ${JSON.stringify(text)} is not in the vocabulary`);
     ids.push(id);
     at += token.length;
   }

@@ -10,14 +10,18 @@ describe('against TRL 1.13.0', () => {
     const names = Object.keys(golden.rewards);
     const completions = ids.map((tokens, i) => {
       const rewards = Object.fromEntries(names.map((key) => [key, golden.rewards[key]![i]!]));
-      const present = names.flatMap((key, k) => (rewards[key] === null ? [] : [golden.reward_weights[k]! * rewards[key]!]));
+      const present = names.flatMap((key, k) =>
+        rewards[key] === null ? [] : [golden.reward_weights[k]! * rewards[key]!],
+      );
       const reward = present.length > 0 ? present.reduce((sum, value) => sum + value, 0) : null;
       return { length: tokens.length, truncated: tokens.at(-1) !== EOS, rewards, reward };
     });
     const rewards = completions.map(({ reward }) => reward);
     const result = computeAdvantages(rewards, advantageGoldens.num_generations, golden.scale_rewards);
     // TRL works in float32.
-    golden.advantages.forEach((expected, i) => expect(result.advantages[i], `completion ${i}`).toBeCloseTo(expected, 5));
+    golden.advantages.forEach((expected, i) =>
+      expect(result.advantages[i], `completion ${i}`).toBeCloseTo(expected, 5),
+    );
 
     const metrics = batchMetrics({ completions, advantages: result, promptTokens: 5 * ids.length, previousTokens: 0 });
     const expected = Object.entries(golden.metrics).filter(([, value]) => value !== null);
@@ -41,7 +45,10 @@ describe('computeAdvantages', () => {
   it("reports each group's own mean and std, whatever the scale", () => {
     for (const scale of ['group', 'batch', 'none'] as const) {
       const { groups } = computeAdvantages([1, 0, 3, 3], 2, scale);
-      expect(groups).toEqual([{ mean: 0.5, std: Math.SQRT1_2 }, { mean: 3, std: 0 }]);
+      expect(groups).toEqual([
+        { mean: 0.5, std: Math.SQRT1_2 },
+        { mean: 3, std: 0 },
+      ]);
     }
   });
 

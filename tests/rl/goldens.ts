@@ -45,7 +45,8 @@ interface AdvantageGoldens {
   >;
 }
 
-const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`../goldens/${name}`, import.meta.url), 'utf8'));
+const read = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../goldens/${name}`, import.meta.url), 'utf8'));
 
 export const lossGoldens = read('grpo_loss.json') as LossGoldens;
 export const advantageGoldens = read('grpo_advantages.json') as AdvantageGoldens;

@@ -33,7 +33,9 @@ describe('against TRL 1.13.0', () => {
     expect(result.loss).toBeCloseTo(golden.loss, 9);
     const gradient = golden.grad.flat();
     expect(result.gradient.length).toBe(gradient.length);
-    gradient.forEach((expected, t) => expect(Math.abs(result.gradient[t]! - expected), `token ${t}`).toBeLessThan(1e-9));
+    gradient.forEach((expected, t) =>
+      expect(Math.abs(result.gradient[t]! - expected), `token ${t}`).toBeLessThan(1e-9),
+    );
     const expected = Object.entries(golden.metrics).filter(([, value]) => value !== null);
     expect(Object.keys(result.metrics).sort()).toEqual(expected.map(([key]) => key).sort());
     for (const [key, value] of expected) expect(result.metrics[key], key).toBeCloseTo(value!, 6);
@@ -127,8 +129,18 @@ describe('sequenceWeights', () => {
 
   it('leaves masked sequences out of the tokens, not out of the sequences', () => {
     const cut = [false, true, false, false];
-    expect(weights({ loss_type: 'dapo', mask_truncated_completions: true }, 1, cut)).toEqual([1 / 12, 0, 1 / 12, 1 / 12]);
-    expect(weights({ loss_type: 'grpo', mask_truncated_completions: true }, 1, cut)).toEqual([1 / 8, 0, 1 / 16, 1 / 24]);
+    expect(weights({ loss_type: 'dapo', mask_truncated_completions: true }, 1, cut)).toEqual([
+      1 / 12,
+      0,
+      1 / 12,
+      1 / 12,
+    ]);
+    expect(weights({ loss_type: 'grpo', mask_truncated_completions: true }, 1, cut)).toEqual([
+      1 / 8,
+      0,
+      1 / 16,
+      1 / 24,
+    ]);
     expect(weights({ loss_type: 'dapo' }, 1, cut)[1]).toBe(1 / 20);
   });
 

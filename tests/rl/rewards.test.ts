@@ -54,7 +54,10 @@ describe('scoreCompletion', () => {
     expect(some.rewards.format).toBe(null);
     expect(some.reward).toBe(1);
     const nan = { accuracy: () => NaN, format: none, length: none };
-    expect(scoreCompletion(completion(RIGHT), weights, nan)).toMatchObject({ rewards: { accuracy: null }, reward: null });
+    expect(scoreCompletion(completion(RIGHT), weights, nan)).toMatchObject({
+      rewards: { accuracy: null },
+      reward: null,
+    });
   });
 
   it('weights what is negative, too', () => {

@@ -89,7 +89,21 @@ describe.each(tasks.map((task) => [task.name, task] as const))('%s', (_, task) =
   });
 
   it('rejects anything else, however hostile, without throwing', () => {
-    const hostile = ['', ' ', '-', 'NaN', 'Infinity', '1e3', '0x10', '__proto__', 'process.exit()', '\0', '🦊', '٣', '<answer>'];
+    const hostile = [
+      '',
+      ' ',
+      '-',
+      'NaN',
+      'Infinity',
+      '1e3',
+      '0x10',
+      '__proto__',
+      'process.exit()',
+      '\0',
+      '🦊',
+      '٣',
+      '<answer>',
+    ];
     const huge = ['9'.repeat(1e6), '('.repeat(1e6), '1+'.repeat(1e6), '-'.repeat(1e6)];
     for (const { problem } of problems.slice(0, 50)) {
       const disguised = [` ${problem.answer}`, `${problem.answer} `, `0${problem.answer}`, `+${problem.answer}`];
