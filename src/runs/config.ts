@@ -1,0 +1,185 @@
+/** @file A run's config: the defaults, what can't run and why, and its form in a URL. */
+import { defaultGrpoConfig } from '../rl/config';
+import type { RunConfig } from '../rl/config';
+import { getTask, tasks } from '../tasks';
+import { describeField, fieldKeys, getField, isFieldKey, withField } from './fields';
+import type { Field, FieldKey, FieldValue, NumberField } from './fields';
+
+export const defaultRunConfig: RunConfig = {
+  ...defaultGrpoConfig,
+  model: 'tinythink-1m',
+  task: 'sum',
+  difficulty: getTask('sum').difficulty.default,
+  eval_steps: 10,
+  eval_problems: 128,
+  save_steps: 40,
+  log_probability_change: true,
+};
+
+export interface ConfigProblem {
+  /** The field to mark; `*` when no single one is to blame. */
+  field: FieldKey | '*';
+  /** What is wrong and what to do, for the user. */
+  message: string;
+}
+
+export interface ConfigLimits {
+  /** max_position_embeddings of the model, where it is known. */
+  context?: number;
+}
+
+/** Everything that keeps a config from running, one message a problem; empty when it can run. Takes anything. */
+export function checkConfig(config: RunConfig, limits: ConfigLimits = {}): ConfigProblem[] {
+  if (typeof config?.reward_weights !== 'object' || config.reward_weights === null) {
+    return [{ field: '*', message: 'This is not the configuration of a run.' }];
+  }
+  const problems: ConfigProblem[] = [];
+  for (const field of fieldKeys) {
+    const message = checkValue(field, getField(config, field));
+    if (message) problems.push({ field, message });
+  }
+  // Rules between fields only make sense for fields that are each right.
+  return problems.length > 0 ? problems : checkTogether(config, limits);
+}
+
+function checkTogether(config: RunConfig, { context }: ConfigLimits): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const { min, max } = getTask(config.task).difficulty;
+  if (config.difficulty < min || config.difficulty > max) {
+    const message = `Difficulty of ${getTask(config.task).title} goes from ${min} to ${max}, not ${config.difficulty}.`;
+    problems.push({ field: 'difficulty', message });
+  }
+  if (context !== undefined && config.max_completion_length >= context) {
+    const message =
+      `Longest completion is ${config.max_completion_length}, but the model reads at most ${context} tokens, ` +
+      `the prompt included. Set it well below ${context}.`;
+    problems.push({ field: 'max_completion_length', message });
+  }
+  if (Object.values(config.reward_weights).every((weight) => weight === 0)) {
+    const message =
+      'Every reward has weight 0, so there is nothing to learn. Give at least one a weight, such as accuracy 1.';
+    problems.push({ field: 'reward_weights.accuracy', message });
+  }
+  if (config.delta !== null && config.delta <= 1 + config.epsilon_high) {
+    const message = `Two-sided clip must be above 1 + clip above, that is above ${1 + config.epsilon_high}, or off.`;
+    problems.push({ field: 'delta', message });
+  }
+  return problems;
+}
+
+function checkValue(key: FieldKey, value: FieldValue | undefined): string | null {
+  const field = describeField(key);
+  switch (field.kind) {
+    case 'number':
+      return checkNumber(key, field, value);
+    case 'choice':
+      if (field.options.some((option) => option.value === value)) return null;
+      return `${field.label} must be one of ${field.options.map((option) => option.value).join(', ')}, not ${show(value)}.`;
+    case 'switch':
+      return typeof value === 'boolean' ? null : `${field.label} must be on or off, not ${show(value)}.`;
+    case 'name':
+      return key === 'task' ? checkTask(value) : checkModelName(value);
+  }
+}
+
+function checkNumber(key: FieldKey, field: NumberField, value: FieldValue | undefined): string | null {
+  if (value === null && field.nullable) return null;
+  if (key === 'num_generations' && typeof value === 'number' && value < 2) {
+    return `Group size is ${show(value)}, but an advantage compares a completion with its group: set it to 2 or more.`;
+  }
+  const fits =
+    typeof value === 'number' &&
+    (field.above ? value > field.min : value >= field.min) &&
+    value <= field.max &&
+    (!field.integer || Number.isInteger(value));
+  if (fits) return null;
+  const kind = field.integer ? 'a whole number' : 'a number';
+  const range = field.above ? `above ${field.min} and at most ${field.max}` : `from ${field.min} to ${field.max}`;
+  return `${field.label} must be ${kind} ${range}, not ${show(value)}.`;
+}
+
+function checkTask(value: FieldValue | undefined): string | null {
+  if (tasks.some((task) => task.name === value)) return null;
+  return `There is no task ${show(value)}. The tasks are: ${tasks.map((task) => task.name).join(', ')}.`;
+}
+
+/** A name that is a folder below models/, a checkpoint of a saved run or an imported file: never a path elsewhere. */
+function checkModelName(value: FieldValue | undefined): string | null {
+  const pattern = /^(?:[A-Za-z0-9][\w.-]{0,99}|run:[\w-]{1,64}@\d{1,9}|file:[\w. -]{1,100})$/;
+  if (typeof value === 'string' && pattern.test(value)) return null;
+  return `${show(value)} is not the name of a model. Choose one of the list, such as ${defaultRunConfig.model}.`;
+}
+
+/** The config of a task at its own default difficulty. */
+export function configForTask(config: RunConfig, task: string): RunConfig {
+  return { ...config, task, difficulty: getTask(task).difficulty.default };
+}
+
+/** What `config` is measured against: the defaults, with the default difficulty of its own task. */
+function defaultsFor(config: RunConfig): RunConfig {
+  return tasks.some((task) => task.name === config.task)
+    ? configForTask(defaultRunConfig, config.task)
+    : defaultRunConfig;
+}
+
+/** The fields in which a config differs from the defaults; the difficulty counts against its task's own default. */
+export function changedFields(config: RunConfig): FieldKey[] {
+  const defaults = { ...defaultsFor(config), task: defaultRunConfig.task };
+  return fieldKeys.filter((key) => !Object.is(getField(config, key), getField(defaults, key)));
+}
+
+/** Only what differs from the defaults, so that links stay short; `configFromParams` is its inverse. */
+export function configToParams(config: RunConfig): URLSearchParams {
+  const params = new URLSearchParams();
+  for (const key of changedFields(config)) params.set(key, formatValue(getField(config, key)));
+  return params;
+}
+
+/**
+ * The config in a URL. What is unknown or can't be is left at its default and reported; nothing is fatal.
+ * @param others parameters of the page that are not the config's
+ */
+export function configFromParams(
+  params: URLSearchParams,
+  others: readonly string[] = [],
+): { config: RunConfig; problems: { param: string; message: string }[] } {
+  const problems: { param: string; message: string }[] = [];
+  const task = params.get('task');
+  const known = task !== null && checkTask(task) === null;
+  let config = known ? configForTask(defaultRunConfig, task) : defaultRunConfig;
+  for (const [param, text] of params) {
+    if (others.includes(param)) continue;
+    if (!isFieldKey(param)) {
+      problems.push({ param, message: `${show(param)} is not a setting of a run; it was ignored.` });
+      continue;
+    }
+    const value = parseValue(describeField(param), text);
+    const message = checkValue(param, value);
+    if (message) problems.push({ param, message: `${message} The default was kept.` });
+    else config = withField(config, param, value);
+  }
+  const { min, max } = getTask(config.task).difficulty;
+  if (config.difficulty < min || config.difficulty > max) {
+    problems.push({ param: 'difficulty', message: `Difficulty goes from ${min} to ${max}. The default was kept.` });
+    config = configForTask(config, config.task);
+  }
+  return { config, problems };
+}
+
+function formatValue(value: FieldValue): string {
+  if (value === null) return 'off';
+  return typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
+}
+
+function parseValue(field: Field, text: string): FieldValue {
+  if (field.kind === 'switch') return text === 'on' ? true : text === 'off' ? false : text;
+  if (field.kind !== 'number') return text;
+  if (field.nullable && text === 'off') return null;
+  return text.trim() === '' ? NaN : Number(text);
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'number' || value === undefined) return String(value);
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
