@@ -32,7 +32,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'browser',
-          globalSetup: 'tests/support/setup.ts',
+          globalSetup: 'tests/browser/setup.ts',
           include: ['tests/browser/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 180_000,

@@ -1,0 +1,124 @@
+/** The page's shell, as a visitor meets it: it loads, weighs little, reads well for everyone, and works without a GPU. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { launchBrowser, openPage, SIZES } from '../support/browser';
+
+const url = inject('appUrl');
+const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const pages = { train: 'Train', chat: 'Chat', runs: 'Saved runs', about: 'About' };
+
+let browser: Browser;
+beforeAll(async () => void (browser = await launchBrowser()));
+afterAll(() => browser?.close());
+
+/** Serious and critical violations, as `rule: selector`. */
+async function violations(page: Page): Promise<string[]> {
+  const source = readFileSync(axePath, 'utf8');
+  // Evaluated by the driver, which the page's own content security policy does not bind.
+  await page.evaluate(source);
+  const found = await page.evaluate(async () => {
+    interface Violation {
+      id: string;
+      impact: string;
+      nodes: { target: string[]; failureSummary: string }[];
+    }
+    const axe = (window as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } }).axe;
+    return (await axe.run()).violations;
+  });
+  return found
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')}\n${node.failureSummary}`));
+}
+
+describe('the built app', () => {
+  test('starts with less than 300 kB of JavaScript, gzipped', async () => {
+    const { page, close } = await openPage(browser, url);
+    await page.locator('main h1').first().waitFor();
+    await page.waitForLoadState('networkidle');
+    const scripts = await page.evaluate(() =>
+      [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+        .map((entry) => new URL(entry.name).pathname)
+        .filter((path) => path.endsWith('.js')),
+    );
+    await close();
+    expect(scripts.length).toBeGreaterThan(1);
+    const size = (path: string) => gzipSync(readFileSync(join(inject('appFolder'), path))).length;
+    const total = scripts.reduce((sum, path) => sum + size(path), 0);
+    console.log(`Initial JavaScript: ${(total / 1000).toFixed(1)} kB gzipped, in ${scripts.length} files.`);
+    expect(total).toBeLessThan(300_000);
+  });
+
+  test('paints within 2 s and speaks to no other machine', async () => {
+    const { page, problems, close } = await openPage(browser, url);
+    await page.locator('h1, h2').first().waitFor();
+    const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime);
+    console.log(`First contentful paint: ${paint?.toFixed(0)} ms.`);
+    expect(paint).toBeGreaterThan(0);
+    expect(paint).toBeLessThan(2000);
+    expect(problems).toEqual([]);
+    await close();
+  });
+
+  test('every page has its own address, and the way back works', async () => {
+    const { page, problems, close } = await openPage(browser, url);
+    for (const [name, title] of Object.entries(pages)) {
+      await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: title }).click();
+      await page.waitForURL(`**/#/${name}*`);
+      await page.locator('main h1').first().waitFor();
+    }
+    await page.goBack();
+    await page.waitForURL('**/#/runs*');
+    expect(problems).toEqual([]);
+    await close();
+  });
+
+  test('an unknown address says so and leads back', async () => {
+    const { page, close } = await openPage(browser, `${url}#/nowhere`);
+    await page.getByRole('heading', { name: 'No such page' }).waitFor();
+    await page.getByRole('link', { name: 'Go to the start page.' }).click();
+    await page.waitForURL('**/#/train*');
+    await close();
+  });
+});
+
+describe.each(Object.entries(SIZES))('at %s size', (_, viewport) => {
+  describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
+    test.each(Object.keys(pages))('%s: axe finds nothing serious, and nothing runs off the side', async (name) => {
+      const { page, close } = await openPage(browser, `${url}#/${name}`, { viewport, colorScheme });
+      await page.locator('main h1').first().waitFor();
+      expect(await violations(page)).toEqual([]);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      expect(overflow).toBeLessThanOrEqual(0);
+      await close();
+    });
+  });
+});
+
+describe('without WebGPU', () => {
+  let plain: Browser;
+  beforeAll(async () => void (plain = await launchBrowser('none')));
+  afterAll(() => plain?.close());
+
+  test.each(['train', 'chat'])('%s says why and what to do, and fails at nothing', async (name) => {
+    const { page, problems, close } = await openPage(plain, `${url}#/${name}`);
+    await page.getByRole('heading', { name: /no WebGPU|no GPU/i }).waitFor();
+    await page.getByText('--enable-unsafe-webgpu').first().waitFor();
+    expect(await violations(page)).toEqual([]);
+    expect(problems).toEqual([]);
+    await close();
+  });
+
+  test('what needs no GPU works', async () => {
+    const { page, problems, close } = await openPage(plain, `${url}#/about`);
+    await page.getByRole('checkbox', { name: 'Answer 2' }).check();
+    await page.getByText('Mean 0.50').waitFor();
+    await page.getByRole('link', { name: 'Saved runs' }).click();
+    await page.getByRole('heading', { name: 'Saved runs' }).waitFor();
+    expect(problems).toEqual([]);
+    await close();
+  });
+});
