@@ -12,7 +12,10 @@ export interface Route {
 /** Reads `#/page?query`; anything else is the start page. */
 export function parseHash(hash: string, start = 'train'): Route {
   const match = /^#\/([a-z0-9-]*)\/?(?:\?(.*))?$/i.exec(hash);
-  return { page: match?.[1]?.toLowerCase() || start, params: new URLSearchParams(match?.[2] ?? '') };
+  // A route is replaced as a whole, so its parameters need not be reactive themselves.
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity
+  const params = new URLSearchParams(match?.[2] ?? '');
+  return { page: match?.[1]?.toLowerCase() || start, params };
 }
 
 export function formatHash(page: string, params?: URLSearchParams): string {

@@ -117,7 +117,7 @@ function completion(random: Rng, config: RunConfig, problem: Problem, progress: 
     reward: accuracy * rewards.accuracy + format * rewards.format + length * rewards.length,
     advantage: 0,
     truncated,
-    style: plan.style,
+    style: plan.style === 'bare' ? 'unformatted' : plan.style,
   };
 }
 

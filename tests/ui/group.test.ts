@@ -89,12 +89,13 @@ describe('the arithmetic of an advantage', () => {
     expect(byAdvantage(group).map((each) => each.index)).toEqual([1, 0, 2, 3]);
   });
   it('draws bars on a round scale of at least 1', () => {
-    expect(advantageScale(group)).toBe(2);
+    expect(advantageScale(group)).toBe(1.5);
     expect(advantageScale(groupOf([completion({ advantage: 0.2 })], 1, 0))).toBe(1);
   });
   it('takes rounding for zero variance, and nothing larger', () => {
     expect(isZeroVariance(groupOf([], 1, 1e-9))).toBe(true);
     expect(isZeroVariance(groupOf([], 1, 1e-3))).toBe(false);
+    expect(isZeroVariance(groupOf([], NaN, NaN))).toBe(true);
   });
 });
 

@@ -2,9 +2,6 @@
 import type { ScaleRewards } from '../../rl/config';
 import type { Completion, Group } from '../../runs/events';
 
-/** What TRL adds to the standard deviation before dividing. */
-export const STD_EPSILON = 1e-4;
-
 export interface AdvantageParts {
   reward: number;
   mean: number;
@@ -35,9 +32,9 @@ export function advantageParts(
   };
 }
 
-/** Rewards that differ by rounding only are equal. */
+/** Rewards that differ by rounding only are equal; a group without a deviation (NaN) teaches nothing either. */
 export function isZeroVariance(group: Group): boolean {
-  return group.std < 1e-7;
+  return !(group.std > 1e-7);
 }
 
 /** Completions of a group from the highest advantage to the lowest, with their places in the group. */
@@ -47,8 +44,8 @@ export function byAdvantage(group: Group): { completion: Completion; index: numb
     .sort((a, b) => b.completion.advantage - a.completion.advantage || a.index - b.index);
 }
 
-/** The largest |advantage| on a round scale, so that bars of neighbouring steps can be compared. At least 1. */
+/** The largest |advantage| on a round scale, so that bars of neighbouring steps can be compared: a multiple of ½, at least 1. */
 export function advantageScale(group: Group): number {
   const largest = Math.max(1, ...group.completions.map((completion) => Math.abs(completion.advantage)));
-  return Math.ceil(largest);
+  return Math.ceil(largest * 2) / 2;
 }

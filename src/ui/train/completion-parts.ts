@@ -3,6 +3,9 @@ import type { Completion } from '../../runs/events';
 
 export type Part = 'think' | 'answer' | 'tag' | 'plain';
 
+/** What of a completion its tokens' looks depend on. */
+export type TokenRecord = Pick<Completion, 'tokens' | 'logprobs' | 'logprobs_after'>;
+
 export interface TokenView {
   text: string;
   part: Part;
@@ -24,7 +27,7 @@ const TAGS: Record<string, { tag: string; opens: Part }> = {
  * Tags must be single tokens to count, as they are in the embedded models' vocabulary; tags spelt out by characters
  * stay what they are, plain text. A block that is opened and never closed runs to the end.
  */
-export function tokenViews(completion: Completion): TokenView[] {
+export function tokenViews(completion: TokenRecord): TokenView[] {
   let part: Part = 'plain';
   return completion.tokens.map((text, i) => {
     const tag = TAGS[text];

@@ -1,0 +1,88 @@
+/**
+ * @file The Train page on a synthetic run, for working on its look without a GPU: `npx vite`, then
+ * `/tests/ui/preview/?steps=40&theme=dark`. Not part of the app.
+ */
+import { mount } from 'svelte';
+import type { RunEvent } from '../../../src/runs/events';
+import type { Trainer } from '../../../src/runs/trainer';
+import '../../../src/ui/theme.css';
+import { TrainSession } from '../../../src/ui/train/session.svelte';
+import TrainPage from '../../../src/ui/train/TrainPage.svelte';
+import type { Policy, PolicyToken } from '../../../src/runs/policy';
+import { fixtureConfig, syntheticRun } from '../fixture';
+
+const query = new URLSearchParams(location.search);
+const until = Number(query.get('steps') ?? 160);
+const theme = query.get('theme');
+if (theme) document.documentElement.dataset['theme'] = theme;
+
+/** Sends a step's events every 150 ms while it plays. */
+class SyntheticTrainer implements Trainer {
+  #events = syntheticRun();
+  #send: (event: RunEvent) => void = () => {};
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  start(_: unknown, send: (event: RunEvent) => void): Promise<void> {
+    this.#send = send;
+    this.#events = syntheticRun();
+    this.#next('eval');
+    for (let step = 0; step < until; step++) this.#next('step');
+    return Promise.resolve();
+  }
+  /** Sends up to the next event of a type. */
+  #next(type: RunEvent['type']): void {
+    for (;;) {
+      const { value } = this.#events.next();
+      if (!value) return clearInterval(this.#timer);
+      this.#send(value);
+      if (value.type === type) return;
+    }
+  }
+  resume(): void {
+    this.#timer = setInterval(() => this.#next('step'), 150);
+  }
+  pause(): Promise<void> {
+    clearInterval(this.#timer);
+    return Promise.resolve();
+  }
+  step(): Promise<void> {
+    this.#next('step');
+    return Promise.resolve();
+  }
+  stop(): Promise<void> {
+    return this.pause();
+  }
+  update(): void {}
+  exportModel(): Promise<Map<string, Uint8Array>> {
+    return Promise.resolve(new Map());
+  }
+}
+
+/** Answers with a fixed text, a token every 20 ms. */
+class ScriptedPolicy implements Policy {
+  constructor(
+    readonly name: string,
+    readonly tokens: string[],
+  ) {}
+  async *generate(): AsyncIterable<PolicyToken> {
+    for (const text of this.tokens) {
+      await new Promise((done) => setTimeout(done, 20));
+      yield { text, logprob: -0.1 };
+    }
+  }
+}
+const scripts = {
+  before: ['<think>', '</think>', '<answer>', '4', '1', '</answer>', '<eos>'],
+  after: ['<think>', ...'12+7=19;19+23=42', '</think>', '<answer>', '4', '2', '</answer>', '<eos>'],
+};
+
+const session = new TrainSession(() => new SyntheticTrainer());
+void session.prepare(fixtureConfig);
+mount(TrainPage, {
+  target: document.getElementById('app')!,
+  props: {
+    session,
+    models: ['tinythink-1m'],
+    policy: (which: 'before' | 'after') => Promise.resolve(new ScriptedPolicy(which, scripts[which])),
+  },
+});
