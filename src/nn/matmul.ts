@@ -21,6 +21,8 @@ export interface MatmulTile {
   depth: number;
   threadRows: number;
   threadColumns: number;
+  /** Read operands where they lie, by `matmul_direct`, instead of through workgroup memory. */
+  direct?: boolean;
 }
 
 /** What the choice of a tile depends on; a `Gpu` is one. */
@@ -45,7 +47,7 @@ export const GPU_TILES: readonly MatmulTile[] = [
 ];
 /** For a handful of rows, as when one sequence is decoded. */
 export const FLAT_TILE: MatmulTile = tile(16, 64, 32, 4, 4);
-export const SOFTWARE_TILE: MatmulTile = tile(32, 32, 32, 4, 4);
+export const SOFTWARE_TILE: MatmulTile = { ...tile(16, 64, 8, 4, 4), direct: true };
 
 /** Workgroups that keep a large GPU busy: about two for each of the 132 processors of an H200. */
 const BUSY_GROUPS = 264;
@@ -66,8 +68,8 @@ const fill = (shape: MatmulShape, t: MatmulTile): number =>
  * leave enough of them by itself.
  */
 export function matmulVariant(shape: MatmulShape, adapter: MatmulAdapter, split = false): MatmulTile {
-  if (shape.rows <= 16) return FLAT_TILE;
   if (adapter.isSoftware) return SOFTWARE_TILE;
+  if (shape.rows <= 16) return FLAT_TILE;
   const smallest = GPU_TILES.at(-1)!;
   if (split) {
     // Beyond 64×64 the partial products cost more than the larger tile saves, unless there is nothing to split.
@@ -133,7 +135,8 @@ export interface MatmulCall {
   split?: MatmulSplit;
 }
 
-const tileKey = (t: MatmulTile): string => `${t.rows}x${t.columns}x${t.depth}/${t.threadRows}x${t.threadColumns}`;
+const tileKey = (t: MatmulTile): string =>
+  `${t.rows}x${t.columns}x${t.depth}/${t.threadRows}x${t.threadColumns}${t.direct ? ' direct' : ''}`;
 
 /** Rows are rounded up to a power of two before a tile is chosen, so that the variants can be compiled beforehand. */
 const rowClass = (rows: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, rows)));
@@ -193,26 +196,31 @@ function compile(gpu: Gpu, options: MatmulOptions, t: MatmulTile): Promise<Kerne
   const strideA = depthMajorA ? rows : depth;
   const strideB = depthMajorB ? columns : depth;
   const threadsX = t.columns / t.threadColumns;
-  return gpu.kernel('matmul', {
-    constants: {
-      TILE_ROWS: t.rows,
-      TILE_COLUMNS: t.columns,
-      TILE_DEPTH: t.depth,
-      BLOCKS_Y: t.threadRows / 4,
-      BLOCKS_X: t.threadColumns / 4,
-      THREADS_X: threadsX,
-      THREADS: threadsX * (t.rows / t.threadRows),
-      COLUMNS: columns,
-      STRIDE_A: strideA,
-      STRIDE_B: strideB,
-    },
-    conditions: {
-      A_DEPTH_MAJOR: depthMajorA,
-      B_DEPTH_MAJOR: depthMajorB,
-      VEC4_A: strideA % 4 === 0,
-      VEC4_B: strideB % 4 === 0,
-      VEC4_C: columns % 4 === 0,
-      BIAS: bias,
-    },
-  });
+  const constants = {
+    COLUMNS: columns,
+    STRIDE_A: strideA,
+    STRIDE_B: strideB,
+    THREADS_X: threadsX,
+    THREADS: threadsX * (t.rows / t.threadRows),
+  };
+  const conditions = {
+    A_DEPTH_MAJOR: depthMajorA,
+    B_DEPTH_MAJOR: depthMajorB,
+    VEC4_A: strideA % 4 === 0,
+    VEC4_B: strideB % 4 === 0,
+    VEC4_C: columns % 4 === 0,
+    BIAS: bias,
+  };
+  if (t.direct) {
+    const blocked = depth % 4 === 0 && !(depthMajorA && depthMajorB);
+    return gpu.kernel('matmul_direct', { constants, conditions: { ...conditions, BLOCKED: blocked } });
+  }
+  const tileConstants = {
+    TILE_ROWS: t.rows,
+    TILE_COLUMNS: t.columns,
+    TILE_DEPTH: t.depth,
+    BLOCKS_Y: t.threadRows / 4,
+    BLOCKS_X: t.threadColumns / 4,
+  };
+  return gpu.kernel('matmul', { constants: { ...constants, ...tileConstants }, conditions });
 }
