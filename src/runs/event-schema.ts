@@ -1,0 +1,177 @@
+/**
+ * @file Run events as JSON lines, out and in. What comes in is hostile: every size is bounded, every number is one, and
+ * a line that is no event is reported with its number. JSON has no NaN, and a diverged run does: as in JavaScript's own
+ * JSON, numbers that aren't finite are written as null, and null reads as NaN where a measurement is expected.
+ */
+import * as v from 'valibot';
+import { COMPLETION_STYLES } from '../rl/completion';
+import { checkConfig } from './config';
+import { SCHEMA_VERSION } from './events';
+import type { RunConfig, RunEvent } from './events';
+
+/** A file that is not a run; the message names the line. */
+export class EventsError extends Error {
+  override name = 'EventsError';
+}
+
+const MAX_TOKENS = 8192;
+const MAX_GROUPS = 1024;
+const MAX_METRICS = 500;
+const MAX_EVENTS = 1_000_000;
+
+const text = (length: number) => v.pipe(v.string(), v.maxLength(length));
+const step = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1e9));
+const name = v.pipe(v.string(), v.minLength(1), v.maxLength(100));
+const measurement = v.pipe(
+  v.nullable(v.number()),
+  v.transform((value) => value ?? NaN),
+);
+const metrics = v.pipe(
+  v.record(name, measurement),
+  v.check((record) => Object.keys(record).length <= MAX_METRICS, `more than ${MAX_METRICS} metrics`),
+);
+
+// A run has millions of tokens: these walk a list at once where a schema for each item would take seconds.
+const integers = list<number>('token ids', (item) => Number.isSafeInteger(item) && (item as number) >= 0);
+const texts = list<string>('texts', (item) => typeof item === 'string' && item.length <= 1000);
+const logprobs = v.pipe(
+  list<number | null>('numbers', (item) => item === null || typeof item === 'number'),
+  v.transform((items) => items.map((item) => item ?? NaN)),
+);
+
+function list<T>(what: string, fits: (item: unknown) => boolean) {
+  return v.custom<T[]>(
+    (value) => Array.isArray(value) && value.length <= MAX_TOKENS && value.every(fits),
+    `not a list of at most ${MAX_TOKENS} ${what}`,
+  );
+}
+
+const completion = v.pipe(
+  v.object({
+    text: text(100_000),
+    token_ids: integers,
+    tokens: texts,
+    logprobs,
+    logprobs_after: v.exactOptional(logprobs),
+    rewards: v.record(name, v.nullable(v.number())),
+    reward: measurement,
+    advantage: measurement,
+    truncated: v.boolean(),
+    style: v.picklist(COMPLETION_STYLES),
+  }),
+  v.check(({ token_ids, tokens, logprobs, logprobs_after }) => {
+    const lists = [tokens, logprobs, logprobs_after ?? token_ids];
+    return lists.every((each) => each.length === token_ids.length);
+  }, 'tokens, token_ids and logprobs differ in length'),
+);
+const group = v.object({
+  prompt: text(10_000),
+  answer: text(10_000),
+  mean: measurement,
+  std: measurement,
+  completions: v.pipe(v.array(completion), v.maxLength(MAX_GROUPS)),
+});
+const runConfig = v.custom<RunConfig>(
+  (value) => checkConfig(value as RunConfig).length === 0,
+  'the config could not run',
+);
+const change = v.object({
+  learning_rate: v.exactOptional(v.number()),
+  temperature: v.exactOptional(v.number()),
+  reward_weights: v.exactOptional(v.object({ accuracy: v.number(), format: v.number(), length: v.number() })),
+});
+const sample = v.object({ prompt: text(10_000), answer: text(10_000), text: text(100_000), correct: v.boolean() });
+
+const event = v.variant('type', [
+  v.object({
+    type: v.literal('started'),
+    schema: v.literal(SCHEMA_VERSION),
+    run_id: v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, 'not a run id')),
+    time: v.pipe(v.string(), v.isoTimestamp()),
+    config: runConfig,
+    model: v.object({ name: text(200), parameters: v.pipe(v.number(), v.minValue(0)), architecture: text(100) }),
+    device: v.object({ kind: v.picklist(['webgpu', 'trl', 'recording']), description: text(1000) }),
+    seed: v.number(),
+  }),
+  v.object({
+    type: v.literal('step'),
+    step,
+    metrics,
+    groups: v.pipe(v.array(group), v.maxLength(MAX_GROUPS)),
+    timings: metrics,
+  }),
+  v.object({
+    type: v.literal('eval'),
+    step,
+    metrics,
+    samples: v.exactOptional(v.pipe(v.array(sample), v.maxLength(MAX_GROUPS))),
+  }),
+  v.object({ type: v.literal('checkpoint'), step, reference: text(200) }),
+  v.object({ type: v.literal('changed'), step, change }),
+  v.object({ type: v.literal('interrupted'), step, reason: text(2000), resumes_from: step }),
+  v.object({ type: v.literal('finished'), step, reason: v.picklist(['max_steps', 'stopped']) }),
+  v.object({ type: v.literal('failed'), step, reason: text(2000) }),
+]);
+
+/**
+ * One event from parsed JSON. Keys that the schema doesn't know are left out.
+ * @throws EventsError saying where in the event the trouble is
+ */
+export function parseEvent(json: unknown): RunEvent {
+  const result = v.safeParse(event, json, { abortEarly: true });
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  if (typeof json === 'object' && json !== null && 'schema' in json && json.schema !== SCHEMA_VERSION) {
+    throw new EventsError(
+      `schema ${JSON.stringify(json.schema)} is not readable; this version reads ${SCHEMA_VERSION}`,
+    );
+  }
+  const path = v.getDotPath(issue);
+  const reason = issue.message.length > 200 ? `${issue.message.slice(0, 197)}…` : issue.message;
+  throw new EventsError(path ? `${path}: ${reason}` : reason);
+}
+
+/**
+ * A run from JSON lines: it starts with `started` and has only one run's events. A last line that was cut short, as by a
+ * crash while it was written, is left out.
+ * @throws EventsError naming the line
+ */
+export function parseEvents(jsonl: string): RunEvent[] {
+  const events: RunEvent[] = [];
+  const cut = jsonl.length > 0 && !jsonl.endsWith('\n');
+  const lines = jsonl.split('\n');
+  let last = lines.length - 1;
+  while (last >= 0 && lines[last]!.trim() === '') last--;
+  for (let i = 0; i <= last; i++) {
+    const line = lines[i]!;
+    if (line.trim() === '') continue;
+    if (events.length >= MAX_EVENTS) throw new EventsError(`more than ${MAX_EVENTS} events`);
+    let json: unknown;
+    try {
+      json = JSON.parse(line);
+    } catch {
+      if (i === last && cut && events.length > 0) break;
+      throw new EventsError(`line ${i + 1} is not JSON`);
+    }
+    try {
+      events.push(parseEvent(json));
+    } catch (error) {
+      throw new EventsError(`line ${i + 1}: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
+    }
+  }
+  const [first] = events;
+  if (first?.type !== 'started') throw new EventsError('this is not a run: its first line is no started event');
+  if (events.some((each) => each.type === 'started' && each.run_id !== first.run_id)) {
+    throw new EventsError('the file holds more than one run');
+  }
+  return events;
+}
+
+/** JSON lines, each ended by a newline. */
+export function serializeEvents(events: Iterable<RunEvent>): string {
+  let out = '';
+  for (const each of events) out += `${JSON.stringify(each)}\n`;
+  return out;
+}

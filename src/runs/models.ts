@@ -1,0 +1,78 @@
+/** @file Finds the model that a run's config names: one below models/, a checkpoint of a saved run, or an imported one. */
+import { mapSource } from '../formats/file-source';
+import type { FileSource } from '../formats/file-source';
+import { parameterShapes, parseDecoderConfig } from '../formats/hf-config';
+import { loadModelFolder } from '../formats/model-folder';
+import type { ModelFolder } from '../formats/model-folder';
+import { readSafetensors, toFloat32, writeSafetensors } from '../formats/safetensors';
+import type { FloatTensor } from '../formats/safetensors';
+import type { RunStorage } from './storage';
+
+/** A run may start from a run that started from a run; more than this is a circle. */
+const LONGEST_CHAIN = 20;
+
+export interface ModelPlaces {
+  /** The folder of a model below models/. */
+  embedded(name: string): FileSource;
+  storage: Pick<RunStorage, 'get' | 'loadCheckpoint' | 'loadModel'>;
+}
+
+/**
+ * Loads the model of that name.
+ * @throws Error with a message for the user when it is gone or broken
+ */
+export async function loadNamedModel(name: string, places: ModelPlaces): Promise<ModelFolder> {
+  const folder = await loadModelFolder(await findModel(name, places, 0));
+  return { ...folder, name };
+}
+
+async function findModel(name: string, places: ModelPlaces, depth: number): Promise<FileSource> {
+  if (depth > LONGEST_CHAIN) throw new Error(`the models of these runs refer to each other in a circle: ${name}`);
+  const checkpoint = /^run:([\w-]+)@(\d+)$/.exec(name);
+  if (checkpoint) return checkpointSource(name, checkpoint[1]!, Number(checkpoint[2]), places, depth);
+  if (!name.startsWith('file:')) return places.embedded(name);
+  const files = await places.storage.loadModel(name.slice('file:'.length));
+  if (!files) throw new Error(`The imported model ${name.slice('file:'.length)} is no longer stored. Import it again.`);
+  return mapSource(name, files);
+}
+
+/** The checkpoint's weights with the small files of the model that its run started from. */
+async function checkpointSource(
+  name: string,
+  runId: string,
+  step: number,
+  places: ModelPlaces,
+  depth: number,
+): Promise<FileSource> {
+  const run = await places.storage.get(runId);
+  if (!run) throw new Error(`The run that ${name} is a checkpoint of has been deleted. Choose another model.`);
+  const bytes = await places.storage.loadCheckpoint(runId, step);
+  if (!bytes) throw new Error(`The run "${run.name}" has no checkpoint of step ${step}. Choose another one.`);
+  const start = await findModel(run.config.model, places, depth + 1);
+  return {
+    name,
+    async read(path) {
+      if (path === 'model.safetensors') return writeSafetensors(await weightsOf(bytes, start));
+      return start.read(path);
+    },
+  };
+}
+
+async function weightsOf(checkpoint: Uint8Array, folder: FileSource): Promise<FloatTensor[]> {
+  const config = await folder.read('config.json');
+  if (!config) throw new Error(`${folder.name} has no config.json`);
+  return checkpointTensors(
+    checkpoint,
+    parameterShapes(parseDecoderConfig(JSON.parse(new TextDecoder().decode(config)))),
+  );
+}
+
+/** A model's parameters out of a checkpoint, which holds the optimizer's state too. @throws Error naming what is missing */
+export function checkpointTensors(checkpoint: Uint8Array, shapes: readonly { name: string }[]): FloatTensor[] {
+  const { tensors } = readSafetensors(checkpoint);
+  return shapes.map(({ name }) => {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new Error(`the checkpoint has no tensor ${name}`);
+    return { name, shape: tensor.shape, data: toFloat32(tensor) };
+  });
+}
