@@ -64,7 +64,7 @@ const fill = (shape: MatmulShape, t: MatmulTile): number =>
   (shape.rows * shape.columns) / (groupsOf(shape, t) * t.rows * t.columns);
 
 /**
- * The tile for a product. `split`: whether the depth may be divided over workgroups too, in which case the tile need not
+ * The tile for a product, by a rule of thumb that `benchMatmul` with `sweep` can check. `split`: whether the depth may be divided over workgroups too, in which case the tile need not
  * leave enough of them by itself.
  */
 export function matmulVariant(shape: MatmulShape, adapter: MatmulAdapter, split = false): MatmulTile {
@@ -72,11 +72,11 @@ export function matmulVariant(shape: MatmulShape, adapter: MatmulAdapter, split 
   if (shape.rows <= 16) return FLAT_TILE;
   const smallest = GPU_TILES.at(-1)!;
   if (split) {
-    // Beyond 64×64 the partial products cost more than the larger tile saves, unless there is nothing to split.
+    // With a split, a tile larger than 64×64 means more partial products to write and read.
     const large = GPU_TILES.find((t) => groupsOf(shape, t) >= BUSY_GROUPS && fill(shape, t) >= 0.75);
     return large ?? (fill(shape, GPU_TILES[2]!) > 0.5 ? GPU_TILES[2]! : smallest);
   }
-  // 64×64 with nearly enough workgroups beats 32×32 with plenty.
+  // 64×64 may have half as many, since the next smaller tile reads each operand twice as often.
   return (
     GPU_TILES.find(
       (t) => groupsOf(shape, t) >= (t.rows === 64 ? BUSY_GROUPS / 2 : BUSY_GROUPS) && fill(shape, t) >= 0.75,
