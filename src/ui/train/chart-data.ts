@@ -49,8 +49,8 @@ export function styleLayers(
 ): { name: string; values: number[]; color: string }[] {
   const seen = new Set(view.steps.flatMap(({ summary }) => Object.keys(summary.styles)));
   const thinking = styles.filter((style) => style !== 'unformatted');
-  const others = [...seen].filter((style) => !thinking.includes(style)).sort();
-  if (!others.includes('unformatted') && styles.includes('unformatted')) others.unshift('unformatted');
+  const unknown = [...seen].filter((style) => !styles.includes(style)).sort();
+  const others = [...styles.filter((style) => style === 'unformatted'), ...unknown];
   const shade = (place: number): string =>
     `color-mix(in srgb, var(--think) ${Math.round(100 - (place / Math.max(1, thinking.length)) * 90)}%, var(--bg))`;
   return [

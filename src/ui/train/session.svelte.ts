@@ -5,6 +5,22 @@ import type { Resume, Trainer } from '../../runs/trainer';
 import { RunState } from './run-state.svelte';
 import { Selection } from './selection.svelte';
 
+/** Where a run comes from; the page treats all alike. */
+export interface RunSource {
+  /** `live` runs can be adjusted; a `recording` plays what was; a `saved` run is shown as far as it came. */
+  kind: 'live' | 'recording' | 'saved';
+  config: RunConfig;
+  /** A trainer makes one run, so each preparation makes another. */
+  make: () => Trainer | Promise<Trainer>;
+  resume?: Resume;
+  /** What came before `resume`. */
+  history?: readonly RunEvent[];
+  /** Also gets every event, for keeping the run. */
+  listen?: (event: RunEvent) => void;
+  /** What a reset opens, for a source that can't begin again itself. */
+  again?: (config: RunConfig) => RunSource;
+}
+
 /**
  * `empty`: nothing prepared. `preparing`: the model is loading and being evaluated. `working`: a single step, or a run
  * on its way to a pause. `ended`: finished or failed; only a reset goes on.
@@ -17,47 +33,36 @@ export class TrainSession {
   status = $state<SessionStatus>('empty');
   /** What went wrong outside of the event stream, for the reader; empty if nothing did. */
   error = $state('');
-  /** The configuration of the run prepared last. */
+  source = $state.raw<RunSource | null>(null);
+  /** The configuration of the run prepared last, with live changes. */
   config = $state.raw<RunConfig | null>(null);
-  readonly #make: () => Trainer | Promise<Trainer>;
-  readonly #listen: ((event: RunEvent) => void) | undefined;
   #trainer: Trainer | null = null;
   /** Counts runs, so that what an abandoned one still reports is ignored. */
   #generation = 0;
 
-  /**
-   * @param make called for each run: a trainer makes one.
-   * @param listen also gets every event, for keeping the run.
-   */
-  constructor(make: () => Trainer | Promise<Trainer>, listen?: (event: RunEvent) => void) {
-    this.#make = make;
-    this.#listen = listen;
-  }
-
-  /** Ends the run there is, and gets another to its start, paused. */
-  async prepare(config: RunConfig, resume?: Resume, history: readonly RunEvent[] = []): Promise<void> {
+  /** Ends the run there is, and gets another to its start, paused. Never rejects: see `error`. */
+  async prepare(source: RunSource): Promise<void> {
     const generation = ++this.#generation;
-    const before = this.status;
+    const current = (): boolean => generation === this.#generation;
+    const abandoned = this.status === 'ended' ? null : this.#trainer;
+    this.#trainer = null;
     this.status = 'preparing';
     this.error = '';
-    this.config = config;
+    this.source = source;
+    this.config = source.config;
+    this.run.clear();
+    this.selection.follow();
     try {
-      const abandoned = this.#trainer;
-      this.#trainer = null;
-      if (abandoned && before !== 'ended') await abandoned.stop();
-      const trainer = await this.#make();
-      if (generation !== this.#generation) return;
+      await abandoned?.stop();
+      if (!current()) return;
+      const trainer = await source.make();
+      if (!current()) return;
       this.#trainer = trainer;
-      this.run.clear();
-      this.selection.follow();
-      for (const event of history) this.run.push(event);
-      const onEvent = (event: RunEvent): void => {
-        if (generation === this.#generation) this.#receive(event);
-      };
-      await trainer.start(config, onEvent, resume);
-      if (generation === this.#generation && this.status === 'preparing') this.status = 'paused';
+      for (const event of source.history ?? []) this.run.push(event);
+      await trainer.start(source.config, (event) => current() && this.#receive(event), source.resume);
+      if (current() && this.status === 'preparing') this.status = source.kind === 'saved' ? 'ended' : 'paused';
     } catch (error) {
-      if (generation === this.#generation) this.#fail(error, 'empty');
+      if (current()) this.#fail(error, 'empty');
     }
   }
 
@@ -84,13 +89,21 @@ export class TrainSession {
 
   /** Back to the same start: the same configuration, the same seed. */
   async reset(): Promise<void> {
-    if (this.config) await this.prepare(this.config);
+    const { source, config } = this;
+    if (source && config) await this.prepare(source.again?.(config) ?? { ...source, config });
   }
 
   /** Changes a live setting; it acts from the next step on, and a reset keeps it. */
   async update(change: LiveConfig): Promise<void> {
-    if (this.config) this.config = { ...this.config, ...change };
-    await this.#ask((trainer) => trainer.update(change));
+    const trainer = this.#trainer;
+    if (!trainer) return;
+    try {
+      await trainer.update(change);
+      if (trainer === this.#trainer && this.config) this.config = { ...this.config, ...change };
+    } catch (error) {
+      // The run goes on as it was.
+      if (trainer === this.#trainer) this.error = messageOf(error);
+    }
   }
 
   /** The current weights as the files of a model folder. */
@@ -101,7 +114,7 @@ export class TrainSession {
 
   #receive(event: RunEvent): void {
     this.run.push(event);
-    this.#listen?.(event);
+    this.source?.listen?.(event);
     if (event.type === 'finished' || event.type === 'failed') this.status = 'ended';
   }
 
@@ -110,17 +123,19 @@ export class TrainSession {
   }
 
   async #ask(what: (trainer: Trainer) => void | Promise<void>): Promise<void> {
-    if (!this.#trainer) return;
-    const generation = this.#generation;
+    const trainer = this.#trainer;
+    if (!trainer) return;
     try {
-      await what(this.#trainer);
+      await what(trainer);
     } catch (error) {
-      if (generation === this.#generation) this.#fail(error, 'ended');
+      if (trainer === this.#trainer) this.#fail(error, 'ended');
     }
   }
 
   #fail(error: unknown, status: SessionStatus): void {
-    this.error = error instanceof Error ? error.message : String(error);
+    this.error = messageOf(error);
     this.status = status;
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

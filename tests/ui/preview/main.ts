@@ -3,7 +3,7 @@
  * `/tests/ui/preview/?steps=40&theme=dark`. Not part of the app.
  */
 import { mount } from 'svelte';
-import type { RunEvent } from '../../../src/runs/events';
+import type { RunConfig, RunEvent } from '../../../src/runs/events';
 import type { Trainer } from '../../../src/runs/trainer';
 import '../../../src/ui/theme.css';
 import { TrainSession } from '../../../src/ui/train/session.svelte';
@@ -76,13 +76,15 @@ const scripts = {
   after: ['<think>', ...'12+7=19;19+23=42', '</think>', '<answer>', '4', '2', '</answer>', '<eos>'],
 };
 
-const session = new TrainSession(() => new SyntheticTrainer());
-void session.prepare(fixtureConfig);
+const session = new TrainSession();
+const begin = (config: RunConfig) => void session.prepare({ kind: 'live', config, make: () => new SyntheticTrainer() });
+begin(fixtureConfig);
 mount(TrainPage, {
   target: document.getElementById('app')!,
   props: {
     session,
     models: ['tinythink-1m'],
     policy: (which: 'before' | 'after') => Promise.resolve(new ScriptedPolicy(which, scripts[which])),
+    begin,
   },
 });
