@@ -15,6 +15,7 @@ export function effectiveEvents(events: readonly RunEvent[]): RunEvent[] {
     }
     if (event.type === 'interrupted') kept = undoAfter(kept, event.resumes_from);
     if (event.type === 'step') kept = undoAfter(kept, event.step - 1);
+    if (event.type === 'eval') kept = kept.filter((each) => each.type !== 'eval' || each.step !== event.step);
     kept.push(event);
   }
   return kept;

@@ -88,7 +88,10 @@ export class RecordedTrainer implements Trainer {
     this.resume();
   }
 
-  /** Shows the run as it stood after a step, by sending everything up to it again from the start. */
+  /**
+   * Sends the run as it stood after a step, again from its start. Who goes back clears what was shown first: to a stream
+   * of events, a second `started` of the same run is a run that goes on.
+   */
   seek(step: number): void {
     if (!this.#onEvent) return;
     this.#ended = false;

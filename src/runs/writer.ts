@@ -12,10 +12,14 @@ const LONGEST_WAIT_MS = 1000;
 export class RunWriter {
   readonly #storage: Pick<RunStorage, 'create' | 'append'>;
   readonly #onProblem: (message: string) => void;
-  #runId: string | null = null;
+  /** In order; an event leaves when it is stored. A `started` in it says whose the events after it are. */
   #waiting: RunEvent[] = [];
+  /** The run whose events are taken. */
+  #current: string | null = null;
+  /** The run whose events are being stored. */
+  #storing: string | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
-  #writing: Promise<void> = Promise.resolve();
+  #writing: Promise<void> | null = null;
   #stuck = false;
 
   /** @param onProblem told once when saving fails, and again only after a `retry` that failed */
@@ -32,15 +36,14 @@ export class RunWriter {
   /** Takes a run's next event; returns at once. Events before a `started` are not saved. */
   append(event: RunEvent): void {
     if (event.type === 'started') {
-      void this.flush();
-      if (event.run_id !== this.#runId) {
+      if (this.#stuck && event.run_id !== this.#current) {
         // Another run: what its predecessor could not save is given up, and there may be room again.
         this.#waiting = [];
         this.#stuck = false;
       }
-      this.#runId = event.run_id;
+      this.#current = event.run_id;
     }
-    if (this.#runId === null) return;
+    if (this.#current === null) return;
     this.#waiting.push(event);
     if (this.#stuck) return;
     const urgent = event.type !== 'step' && event.type !== 'eval' && event.type !== 'changed';
@@ -52,11 +55,7 @@ export class RunWriter {
   flush(): Promise<void> {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
-    const id = this.#runId;
-    const events = this.#waiting;
-    if (id === null || events.length === 0 || this.#stuck) return this.#writing;
-    this.#waiting = [];
-    this.#writing = this.#writing.then(() => this.#write(id, events));
+    this.#writing ??= this.#drain().finally(() => (this.#writing = null));
     return this.#writing;
   }
 
@@ -67,19 +66,26 @@ export class RunWriter {
     return this.saving;
   }
 
-  async #write(id: string, events: RunEvent[]): Promise<void> {
-    if (this.#stuck) {
-      this.#waiting = [...events, ...this.#waiting];
-      return;
-    }
-    try {
-      for (const event of events) if (event.type === 'started') await this.#storage.create(event);
-      await this.#storage.append(id, events, progressOf(events));
-    } catch (error) {
-      this.#stuck = true;
-      this.#waiting = [...events, ...this.#waiting];
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#onProblem(`This run is no longer being saved, but it goes on. ${reason}`);
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0 && !this.#stuck) {
+      const queue = this.#waiting;
+      const chunk = firstChunk(queue);
+      try {
+        if (chunk[0]!.type === 'started') this.#storing = (await this.#storage.create(chunk[0]!)).id;
+        await this.#storage.append(this.#storing!, chunk, progressOf(chunk));
+        queue.splice(0, chunk.length);
+      } catch (error) {
+        this.#stuck = true;
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#onProblem(`This run is no longer being saved, but it goes on. ${reason}`);
+      }
     }
   }
+}
+
+/** The first events of a queue, up to a `started` after the first: that may be of another run. */
+function firstChunk(queue: readonly RunEvent[]): RunEvent[] {
+  const chunk = queue.slice(0, EVENTS_PER_CHUNK);
+  const next = chunk.findIndex((event, i) => i > 0 && event.type === 'started');
+  return next < 0 ? chunk : chunk.slice(0, next);
 }
