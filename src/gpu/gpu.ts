@@ -4,22 +4,14 @@
  */
 import { Kernel, type KernelOptions } from './kernel';
 import { Recorder } from './recorder';
+import { alignUp, BINDING_ALIGNMENT, newTensorId, type Tensor } from './tensor';
+
+export { alignUp, slice, type Tensor } from './tensor';
 
 export interface GpuFeatures {
   f16: boolean;
   subgroups: boolean;
   timestamps: boolean;
-}
-
-/** A range of a GPU buffer. `id` is unique, so that bind groups can be cached by it. */
-export interface Tensor {
-  readonly id: number;
-  readonly label: string;
-  readonly buffer: GPUBuffer;
-  /** Bytes; a multiple of 256, WebGPU's alignment for bindings, unless the tensor is only copied. */
-  readonly offset: number;
-  /** Bytes. */
-  readonly size: number;
 }
 
 export class GpuUnavailableError extends Error {
@@ -29,13 +21,6 @@ export class GpuUnavailableError extends Error {
 export class OutOfMemoryError extends Error {
   override readonly name = 'OutOfMemoryError';
 }
-
-/** Byte offsets of bindings must be multiples of this (WebGPU's default minStorageBufferOffsetAlignment). */
-export const BINDING_ALIGNMENT = 256;
-
-export const alignUp = (n: number, to: number = BINDING_ALIGNMENT): number => Math.ceil(n / to) * to;
-
-let nextTensorId = 1;
 
 export class Gpu {
   /** Bytes of the buffers that are allocated now. */
@@ -125,7 +110,7 @@ export class Gpu {
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC | usage,
     });
     this.allocated += size;
-    return { id: nextTensorId++, label, buffer, offset: 0, size };
+    return { id: newTensorId(), label, buffer, offset: 0, size };
   }
 
   /** Runs `allocate`, and turns the GPU's out-of-memory and validation errors into exceptions. */
@@ -219,12 +204,4 @@ export class Gpu {
   destroy(): void {
     this.device.destroy();
   }
-}
-
-/** A view of `count` bytes at `offset` bytes into a tensor, to bind or to copy. */
-export function slice(tensor: Tensor, offset: number, size: number): Tensor {
-  if (offset < 0 || offset + size > tensor.size) {
-    throw new RangeError(`slice ${offset}+${size} is outside ${tensor.label} of ${tensor.size} bytes`);
-  }
-  return { id: nextTensorId++, label: tensor.label, buffer: tensor.buffer, offset: tensor.offset + offset, size };
 }

@@ -2,8 +2,9 @@
  * @file Records dispatches and copies, and submits them at once. Scalars go through one uniform arena, a 256-byte slot a
  * dispatch, bound with a dynamic offset: bind groups depend on buffers alone and are made once.
  */
-import { BINDING_ALIGNMENT, type Gpu, type Tensor } from './gpu';
+import type { Gpu } from './gpu';
 import type { Kernel } from './kernel';
+import { BINDING_ALIGNMENT, type Tensor } from './tensor';
 
 /** A scalar of a kernel's `Params` struct: whole numbers are u32, `f32(x)` marks floats. */
 export type Param = number | { f32: number };
@@ -169,7 +170,10 @@ export class Recorder {
     this.passNames = [];
     const bytes = names.length * 16;
     const { device } = this.gpu;
-    const resolved = device.createBuffer({ size: bytes, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+    const resolved = device.createBuffer({
+      size: bytes,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    });
     this.encoder.resolveQuerySet(this.querySet!, 0, names.length * 2, resolved, 0);
     const staging = this.gpu.staging(bytes);
     this.encoder.copyBufferToBuffer(resolved, 0, staging, 0, bytes);
