@@ -9,7 +9,7 @@ import { launchBrowser, openPage, SIZES } from '../support/browser';
 
 const url = inject('appUrl');
 const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-const pages = { train: 'Train', chat: 'Chat', runs: 'Saved runs', about: 'About' };
+const pages = { train: 'Train', chat: 'Chat', runs: 'Runs', about: 'About' };
 
 let browser: Browser;
 beforeAll(async () => void (browser = await launchBrowser()));
@@ -66,7 +66,7 @@ describe('the built app', () => {
   test('every page has its own address, and the way back works', async () => {
     const { page, problems, close } = await openPage(browser, url);
     for (const [name, title] of Object.entries(pages)) {
-      await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: title }).click();
+      await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: title, exact: true }).click();
       await page.waitForURL(`**/#/${name}*`);
       await page.locator('main h1').first().waitFor();
     }
@@ -116,7 +116,7 @@ describe('without WebGPU', () => {
     const { page, problems, close } = await openPage(plain, `${url}#/about`);
     await page.getByRole('checkbox', { name: 'Answer 2' }).check();
     await page.getByText('Mean 0.50').waitFor();
-    await page.getByRole('link', { name: 'Saved runs' }).click();
+    await page.getByRole('link', { name: 'Runs', exact: true }).click();
     await page.getByRole('heading', { name: 'Saved runs' }).waitFor();
     expect(problems).toEqual([]);
     await close();

@@ -26,13 +26,3 @@ export function formatWhen(time: number, now: number, locale?: string): string {
   const year = date.getFullYear() === today.getFullYear() ? {} : ({ year: 'numeric' } as const);
   return date.toLocaleDateString(locale, { day: 'numeric', month: 'short', ...year });
 }
-
-/** A name that every file system takes: letters, digits, dots, dashes and underscores, never empty, never hidden. */
-export function fileName(name: string, extension: string): string {
-  const plain = name
-    .normalize('NFKD')
-    .replace(/[^\w.-]+/g, '-')
-    .replace(/^[-.]+|[-.]+$/g, '')
-    .slice(0, 80);
-  return `${plain || 'run'}.${extension}`;
-}

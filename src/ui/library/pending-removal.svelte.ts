@@ -17,7 +17,7 @@ export class PendingRemoval {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param remove removes for good; a failure is its own to report. */
-  constructor(private readonly remove: (id: string) => Promise<void>) {}
+  constructor(private readonly remove: (id: string) => Promise<unknown>) {}
 
   /** Starts the grace period; one that was pending before is removed for good. */
   async start(removal: Removal): Promise<void> {

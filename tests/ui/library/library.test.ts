@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { fileName, formatBytes, formatWhen } from '../../../src/ui/library/format';
+import { formatBytes, formatWhen } from '../../../src/ui/library/format';
 import { PendingRemoval } from '../../../src/ui/library/pending-removal.svelte';
 
 describe('format', () => {
@@ -23,13 +23,6 @@ describe('format', () => {
     expect(formatWhen(new Date(2025, 5, 15, 9, 5).getTime(), now, 'en-GB')).toBe('15 Jun 2025');
     expect(formatWhen(NaN, now)).toBe('–');
   });
-
-  test.each([
-    ['Chain sums · lr 0.001', 'Chain-sums-lr-0.001.jsonl'],
-    ['../../etc/passwd', 'etc-passwd.jsonl'],
-    ['…', 'run.jsonl'],
-    ['Çà', 'C-a.jsonl'],
-  ])('%s becomes the file name %s', (name, file) => expect(fileName(name, 'jsonl')).toBe(file));
 });
 
 describe('PendingRemoval', () => {
