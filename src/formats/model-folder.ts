@@ -15,13 +15,18 @@ export class ModelFolderError extends Error {
   override name = 'ModelFolderError';
 }
 
+export interface ModelTensor {
+  shape: number[];
+  data: Float32Array<ArrayBuffer>;
+}
+
 export interface ModelFolder {
   /** Where it came from. */
   name: string;
   config: DecoderConfig;
   tokenizer: TextTokenizer;
   /** Row-major f32, in the order of `parameterShapes`. */
-  tensors: Map<string, { shape: number[]; data: Float32Array<ArrayBuffer> }>;
+  tensors: Map<string, ModelTensor>;
   /** The small text files as they were, to be written out again beside trained weights. */
   files: Map<string, Uint8Array<ArrayBuffer>>;
 }

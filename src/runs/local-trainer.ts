@@ -4,7 +4,7 @@
  */
 import { parameterCount, parameterShapes } from '../formats/hf-config';
 import { writeModelFolder } from '../formats/model-folder';
-import type { ModelFolder } from '../formats/model-folder';
+import type { ModelFolder, ModelTensor } from '../formats/model-folder';
 import type { LiveConfig, RunConfig } from '../rl/config';
 import type { SessionFactory } from '../rl/session';
 import { checkConfig } from './config';
@@ -61,6 +61,11 @@ export class LocalTrainer implements Trainer {
     this.#parts = parts;
   }
 
+  /** Finished, failed or never begun; its last weights can still be had. */
+  get hasEnded(): boolean {
+    return this.#phase === 'ended';
+  }
+
   async start(config: RunConfig, onEvent: (event: RunEvent) => void, resume?: Resume): Promise<void> {
     if (this.#phase !== 'new') throw new Error('This trainer has been used: a new run needs a new one.');
     this.#phase = 'starting';
@@ -73,7 +78,7 @@ export class LocalTrainer implements Trainer {
       const saved = resume && (await this.#savedCheckpoint(resume));
       this.#keeper = new SessionKeeper(() => this.#parts.createSession(this.#config, this.#folder), this.#parts.wait);
       await this.#keeper.open(saved);
-      if (this.#hasEnded()) throw new Error('The run was stopped before it began.');
+      if (this.hasEnded) throw new Error('The run was stopped before it began.');
       this.#emit = onEvent;
       this.#runId = resume?.run_id ?? (this.#parts.newId ?? (() => crypto.randomUUID()))();
       this.#completed = resume?.step ?? 0;
@@ -133,15 +138,23 @@ export class LocalTrainer implements Trainer {
     this.#emit({ type: 'changed', step: this.#completed, change: wanted });
   }
 
-  /** Of a run that has ended, the weights of its last checkpoint. */
-  exportModel(): Promise<Map<string, Uint8Array>> {
+  async exportModel(): Promise<Map<string, Uint8Array>> {
+    const folder = await this.currentModel();
+    const tensors = [...folder.tensors].map(([name, tensor]) => ({ name, ...tensor }));
+    return writeModelFolder(folder, tensors, 'F32');
+  }
+
+  /** The model with its current weights; of a run that has ended, those of its last checkpoint. */
+  currentModel(): Promise<ModelFolder> {
     return this.#exclusive(async () => {
-      if (this.#phase === 'new' || this.#checkpoint.bytes.length === 0)
-        throw new Error('There is no model to export yet.');
+      if (this.#checkpoint.bytes.length === 0) throw new Error('There is no model to export yet.');
       const tensors = this.#keeper.isOpen
         ? await this.#keeper.use((session) => session.exportTensors())
         : checkpointTensors(this.#checkpoint.bytes, parameterShapes(this.#folder.config));
-      return writeModelFolder(this.#folder, tensors, 'F32');
+      const copies = new Map<string, ModelTensor>();
+      for (const { name, shape, data } of tensors)
+        copies.set(name, { shape: [...shape], data: new Float32Array(data) });
+      return { ...this.#folder, tensors: copies };
     });
   }
 
@@ -222,11 +235,6 @@ export class LocalTrainer implements Trainer {
       // The viewers went back to the checkpoint's settings; the run keeps those of now.
       if (Object.keys(this.#live).length > 0) this.#emit({ type: 'changed', step: resumes_from, change: this.#live });
     }
-  }
-
-  /** A call, because the phase changes while a method waits. */
-  #hasEnded(): boolean {
-    return this.#phase === 'ended';
   }
 
   #emitStarted(): void {

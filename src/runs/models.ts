@@ -22,11 +22,12 @@ export interface ModelPlaces {
  * @throws Error with a message for the user when it is gone or broken
  */
 export async function loadNamedModel(name: string, places: ModelPlaces): Promise<ModelFolder> {
-  const folder = await loadModelFolder(await findModel(name, places, 0));
+  const folder = await loadModelFolder(await findModel(name, places));
   return { ...folder, name };
 }
 
-async function findModel(name: string, places: ModelPlaces, depth: number): Promise<FileSource> {
+/** The files of the model of that name. @throws Error with a message for the user when it is gone */
+export async function findModel(name: string, places: ModelPlaces, depth = 0): Promise<FileSource> {
   if (depth > LONGEST_CHAIN) throw new Error(`the models of these runs refer to each other in a circle: ${name}`);
   const checkpoint = /^run:([\w-]+)@(\d+)$/.exec(name);
   if (checkpoint) return checkpointSource(name, checkpoint[1]!, Number(checkpoint[2]), places, depth);

@@ -1,0 +1,216 @@
+/**
+ * @file The page's side of the engine: trainers and policies that look like any other, and a worker that is started when
+ * it is first needed and anew after it died. What was on a dead worker says so, and nothing waits for it for ever.
+ */
+import { proxy, releaseProxy, wrap } from 'comlink';
+import type { Remote } from 'comlink';
+import type { LiveConfig, RunConfig } from '../rl/config';
+import type { RunEvent } from '../runs/events';
+import type { GenerateRequest, Policy, PolicyToken } from '../runs/policy';
+import type { Resume, Trainer } from '../runs/trainer';
+import type { EngineApi, PolicyModel, ProbeResult } from './protocol';
+
+/** The worker is gone; the next use starts another. */
+export class EngineDiedError extends Error {
+  override name = 'EngineDiedError';
+}
+
+export interface ClosablePolicy extends Policy {
+  /** Gives its GPU memory back. */
+  close(): void;
+}
+
+export interface LocalEngineTrainer extends Trainer {
+  /** The model with the weights of now, to talk to; while the run is paused or has ended. */
+  currentPolicy(): Promise<ClosablePolicy>;
+}
+
+/** The part of a Worker that is used. */
+export type WorkerLike = Pick<Worker, 'postMessage' | 'addEventListener' | 'removeEventListener' | 'terminate'>;
+
+/** One life of a worker. */
+interface Life {
+  worker: WorkerLike;
+  api: Remote<EngineApi>;
+  /** Rejects with an EngineDiedError when the worker dies; never resolves. */
+  death: Promise<never>;
+  die(reason: string): void;
+}
+
+const startWorker = (): WorkerLike =>
+  new Worker(new URL('./engine.worker.ts', import.meta.url), { type: 'module', name: 'tinythink engine' });
+
+export class EngineClient {
+  readonly #spawn: () => WorkerLike;
+  readonly #base: () => string;
+  #life: Life | null = null;
+
+  constructor(spawn = startWorker, base = () => document.baseURI) {
+    this.#spawn = spawn;
+    this.#base = base;
+  }
+
+  /** What GPU the engine finds, or why it finds none. */
+  probe(): Promise<ProbeResult> {
+    return this.#call(this.#living(), (api) => api.probe() as Promise<ProbeResult>);
+  }
+
+  /** Bytes of GPU memory that a run needs, by what they are for. */
+  plan(config: RunConfig): Promise<Record<string, number>> {
+    return this.#call(this.#living(), (api) => api.plan(config));
+  }
+
+  /** A trainer for one run. @param onWarning told what went wrong without stopping the run */
+  createTrainer(onWarning: (message: string) => void = () => {}): LocalEngineTrainer {
+    const life = this.#living();
+    const id = this.#call(life, (api) => api.createTrainer(proxy(onWarning)));
+    // Whoever uses the trainer hears of it; until then it is not an unhandled rejection.
+    id.catch(() => {});
+    const ask = async <T>(work: (api: Remote<EngineApi>, id: number) => Promise<T>): Promise<T> => {
+      const known = await id;
+      return this.#call(life, (api) => work(api, known));
+    };
+    return {
+      async start(config: RunConfig, onEvent: (event: RunEvent) => void, resume?: Resume) {
+        const watched = watchRun(onEvent, life.death);
+        await ask((api, known) => api.start(known, config, proxy(watched), resume));
+      },
+      resume: () => ask((api, known) => api.resume(known)),
+      pause: () => ask((api, known) => api.pause(known)),
+      step: () => ask((api, known) => api.step(known)),
+      stop: () => ask((api, known) => api.stop(known)),
+      update: (change: LiveConfig) => ask((api, known) => api.update(known, change)),
+      exportModel: () => ask((api, known) => api.exportModel(known)),
+      currentPolicy: async () => this.#openPolicy(life, { trainer: await id }, 'current weights'),
+    };
+  }
+
+  /** Opens a model to talk to: one below models/, `run:<id>@<step>` or `file:<name>`. */
+  openPolicy(name: string): Promise<ClosablePolicy> {
+    return this.#openPolicy(this.#living(), { name }, name);
+  }
+
+  /** Ends the worker and all that is on it; the next use starts another. */
+  dispose(): void {
+    this.#life?.die('it was closed');
+  }
+
+  async #openPolicy(life: Life, model: PolicyModel, name: string): Promise<ClosablePolicy> {
+    const id = await this.#call(life, (api) => api.openPolicy(model));
+    return {
+      name,
+      generate: (request, signal) =>
+        streamTokens(
+          (onToken) => this.#call(life, (api) => api.generate(id, request, proxy(onToken))),
+          () => void this.#call(life, (api) => api.abort(id)).catch(() => {}),
+          signal,
+          request,
+        ),
+      close: () => void this.#call(life, (api) => api.closePolicy(id)).catch(() => {}),
+    };
+  }
+
+  async #call<T>(life: Life, work: (api: Remote<EngineApi>) => Promise<T>): Promise<T> {
+    if (life !== this.#life) return life.death;
+    return Promise.race([work(life.api), life.death]);
+  }
+
+  #living(): Life {
+    this.#life ??= this.#begin();
+    return this.#life;
+  }
+
+  #begin(): Life {
+    const worker = this.#spawn();
+    const api = wrap<EngineApi>(worker);
+    let reject: (error: EngineDiedError) => void = () => {};
+    const death = new Promise<never>((_, no) => (reject = no));
+    death.catch(() => {});
+    const life: Life = {
+      worker,
+      api,
+      death,
+      die: (reason) => {
+        if (this.#life === life) this.#life = null;
+        api[releaseProxy]();
+        worker.terminate();
+        reject(
+          new EngineDiedError(
+            `The engine stopped (${reason}). It starts anew when it is next used; a saved run goes on from its last checkpoint.`,
+          ),
+        );
+      },
+    };
+    worker.addEventListener('error', (event) => {
+      const { message } = event as ErrorEvent;
+      life.die(message || 'its program could not be loaded');
+    });
+    worker.addEventListener('messageerror', () => life.die('a message could not be read'));
+    void api.setBase(this.#base()).catch(() => {});
+    return life;
+  }
+}
+
+/** Tells a run's viewer when the worker dies under it: a run must not just fall silent. */
+function watchRun(onEvent: (event: RunEvent) => void, death: Promise<never>): (event: RunEvent) => void {
+  let step = 0;
+  let going = false;
+  death.catch((error: Error) => {
+    if (going) onEvent({ type: 'failed', step, reason: error.message });
+    going = false;
+  });
+  return (event) => {
+    if (event.type === 'step') step = event.step;
+    going = event.type !== 'finished' && event.type !== 'failed';
+    onEvent(event);
+  };
+}
+
+/** A call with a callback as an iterable of tokens. Leaving the loop or aborting ends the answer on the other side. */
+async function* streamTokens(
+  generate: (onToken: (token: PolicyToken) => void) => Promise<void>,
+  abort: () => void,
+  signal: AbortSignal,
+  { max_tokens }: GenerateRequest,
+): AsyncGenerator<PolicyToken> {
+  if (signal.aborted || max_tokens <= 0) return;
+  const waiting: PolicyToken[] = [];
+  let wake: () => void = () => {};
+  let over = false;
+  const finished = generate((token) => {
+    waiting.push(token);
+    wake();
+  }).finally(() => {
+    over = true;
+    wake();
+  });
+  // It is awaited below; an early leaver doesn't.
+  finished.catch(() => {});
+  const stop = () => {
+    over = true;
+    abort();
+    wake();
+  };
+  signal.addEventListener('abort', stop);
+  try {
+    for (;;) {
+      if (signal.aborted) return;
+      const token = waiting.shift();
+      if (token) yield token;
+      else if (over) break;
+      else await new Promise<void>((resolve) => (wake = resolve));
+    }
+    await finished;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    if (!over) abort();
+  }
+}
+
+let shared: EngineClient | null = null;
+
+/** The page's engine; its worker is started by the first use. */
+export function engine(): EngineClient {
+  shared ??= new EngineClient();
+  return shared;
+}

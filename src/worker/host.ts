@@ -1,0 +1,209 @@
+/**
+ * @file The worker's side: trainers and policies on this machine's engine. The engine itself is handed in (see
+ * engine.worker.ts), so that this file, which only keeps order, runs and is tested without a GPU.
+ */
+import { transfer } from 'comlink';
+import { urlSource } from '../formats/file-source';
+import type { DecoderConfig } from '../formats/hf-config';
+import { loadModelText } from '../formats/model-folder';
+import type { ModelFolder } from '../formats/model-folder';
+import type { LiveConfig, RunConfig } from '../rl/config';
+import type { SessionFactory } from '../rl/session';
+import { LocalTrainer } from '../runs/local-trainer';
+import { findModel, loadNamedModel } from '../runs/models';
+import type { ModelPlaces } from '../runs/models';
+import type { RunEvent } from '../runs/events';
+import type { GenerateRequest, Policy, PolicyToken } from '../runs/policy';
+import { RunStorage } from '../runs/storage';
+import type { Resume } from '../runs/trainer';
+import { describeProbe, probe } from './probe';
+import type { EngineApi, PolicyModel, ProbeResult } from './protocol';
+
+/** What only the engine can do. */
+export interface EngineParts {
+  gpu: GPU | undefined;
+  createSession: SessionFactory;
+  /** A policy on a device of its own. */
+  createPolicy(folder: ModelFolder): Promise<Policy & { close(): void }>;
+  /** Bytes by what they are for. */
+  planMemory(config: RunConfig, model: DecoderConfig): Record<string, number>;
+}
+
+interface OpenPolicy {
+  policy: Policy & { close(): void };
+  abort: AbortController | null;
+}
+
+export class EngineHost implements EngineApi {
+  readonly #parts: EngineParts;
+  readonly #storage: RunStorage;
+  readonly #trainers = new Map<number, LocalTrainer>();
+  readonly #pipes = new Map<number, Pipe>();
+  readonly #policies = new Map<number, OpenPolicy>();
+  #base = '';
+  #probed: Promise<ProbeResult> | null = null;
+  #nextId = 1;
+
+  constructor(parts: EngineParts, storage = new RunStorage()) {
+    this.#parts = parts;
+    this.#storage = storage;
+  }
+
+  setBase(base: string): void {
+    this.#base = base;
+  }
+
+  probe(): Promise<ProbeResult> {
+    this.#probed ??= probe(this.#parts.gpu);
+    return this.#probed;
+  }
+
+  async plan(config: RunConfig): Promise<Record<string, number>> {
+    const { config: model } = await loadModelText(await findModel(config.model, this.#places()));
+    return this.#parts.planMemory(config, model);
+  }
+
+  createTrainer(onWarning: (message: string) => void): number {
+    // A page shows one run: of those that ended, the weights need not be held any longer.
+    for (const [old, { hasEnded }] of this.#trainers) {
+      if (!hasEnded) continue;
+      this.#trainers.delete(old);
+      this.#pipes.delete(old);
+    }
+    const id = this.#nextId++;
+    let device = 'unknown';
+    const trainer = new LocalTrainer({
+      loadModel: async (name) => {
+        const probed = await this.probe();
+        if (!probed.available) throw new Error(probed.message);
+        device = describeProbe(probed);
+        return loadNamedModel(name, this.#places());
+      },
+      createSession: this.#parts.createSession,
+      device: () => device,
+      saveCheckpoint: (run, step, bytes) => this.#storage.saveCheckpoint(run, step, bytes),
+      loadCheckpoint: (run, step) => this.#storage.loadCheckpoint(run, step),
+      onWarning,
+    });
+    this.#trainers.set(id, trainer);
+    return id;
+  }
+
+  async start(id: number, config: RunConfig, onEvent: (event: RunEvent) => void, resume?: Resume): Promise<void> {
+    const pipe = new Pipe(onEvent as (event: RunEvent) => unknown);
+    this.#pipes.set(id, pipe);
+    await this.#trainer(id).start(config, (event) => pipe.send(event), resume);
+    await pipe.drained();
+  }
+
+  // Not awaited: the run goes on by itself, and its events tell how.
+  resume(id: number): Promise<void> {
+    this.#trainer(id).resume();
+    return Promise.resolve();
+  }
+
+  pause(id: number): Promise<void> {
+    return this.#delivered(id, (trainer) => trainer.pause());
+  }
+
+  step(id: number): Promise<void> {
+    return this.#delivered(id, (trainer) => trainer.step());
+  }
+
+  stop(id: number): Promise<void> {
+    return this.#delivered(id, (trainer) => trainer.stop());
+  }
+
+  update(id: number, change: LiveConfig): Promise<void> {
+    return this.#delivered(id, (trainer) => Promise.resolve(trainer.update(change)));
+  }
+
+  async exportModel(id: number): Promise<Map<string, Uint8Array>> {
+    const files = await this.#trainer(id).exportModel();
+    // Only the weights are this map's own; the small files are kept for the next export.
+    const weights = files.get('model.safetensors');
+    return weights ? transfer(files, [weights.buffer]) : files;
+  }
+
+  async openPolicy(model: PolicyModel): Promise<number> {
+    const folder =
+      'trainer' in model
+        ? await this.#trainer(model.trainer).currentModel()
+        : await loadNamedModel(model.name, this.#places());
+    const policy = await this.#parts.createPolicy(folder);
+    const id = this.#nextId++;
+    this.#policies.set(id, { policy, abort: null });
+    return id;
+  }
+
+  async generate(id: number, request: GenerateRequest, onToken: (token: PolicyToken) => void): Promise<void> {
+    const open = this.#policy(id);
+    if (open.abort) throw new Error('This model is still answering.');
+    const abort = (open.abort = new AbortController());
+    const pipe = new Pipe(onToken as (token: PolicyToken) => unknown);
+    try {
+      for await (const token of open.policy.generate(request, abort.signal)) {
+        if (abort.signal.aborted) break;
+        pipe.send(token);
+      }
+      await pipe.drained();
+    } finally {
+      open.abort = null;
+    }
+  }
+
+  abort(id: number): void {
+    this.#policies.get(id)?.abort?.abort();
+  }
+
+  closePolicy(id: number): void {
+    this.abort(id);
+    this.#policies.get(id)?.policy.close();
+    this.#policies.delete(id);
+  }
+
+  #places(): ModelPlaces {
+    const embedded = (name: string) => urlSource(new URL(`models/${name}/`, this.#base).href);
+    return { storage: this.#storage, embedded };
+  }
+
+  async #delivered(id: number, work: (trainer: LocalTrainer) => Promise<void>): Promise<void> {
+    await work(this.#trainer(id));
+    await this.#pipes.get(id)?.drained();
+  }
+
+  #trainer(id: number): LocalTrainer {
+    const trainer = this.#trainers.get(id);
+    if (!trainer) throw new Error('This run is no longer on the engine. Its last checkpoint is among the saved runs.');
+    return trainer;
+  }
+
+  #policy(id: number): OpenPolicy {
+    const policy = this.#policies.get(id);
+    if (!policy) throw new Error('This model has been closed.');
+    return policy;
+  }
+}
+
+/**
+ * Sends values through a callback on the other side, in order. A message to a callback takes another road than the
+ * answer to a call, and may arrive after it; who waits for `drained` before answering is never overtaken.
+ */
+class Pipe {
+  #last: Promise<unknown> = Promise.resolve();
+  readonly #callback: (value: never) => unknown;
+
+  constructor(callback: (value: never) => unknown) {
+    this.#callback = callback;
+  }
+
+  send(value: unknown): void {
+    const sent = this.#callback(value as never);
+    // A viewer that throws is no reason to stop the run.
+    this.#last = Promise.all([this.#last, sent]).catch(() => {});
+  }
+
+  async drained(): Promise<void> {
+    await this.#last;
+  }
+}

@@ -1,0 +1,63 @@
+/** @file What the page and the engine's worker say to each other: the worker's side of it as one interface, for Comlink. */
+import type { LiveConfig, RunConfig } from '../rl/config';
+import type { RunEvent } from '../runs/events';
+import type { GenerateRequest, PolicyToken } from '../runs/policy';
+import type { Resume } from '../runs/trainer';
+
+export interface GpuProbe {
+  available: true;
+  vendor: string;
+  architecture: string;
+  description: string;
+  /** Emulated on the CPU (SwiftShader, llvmpipe, WARP): works, with small batches. */
+  software: boolean;
+  features: string[];
+  /** The limits that bound a run, in bytes or counts. */
+  limits: Record<ProbedLimit, number>;
+}
+/** Why there is no GPU, and how far the search for one got. */
+export interface GpuMissing {
+  available: false;
+  stage: 'no-api' | 'no-adapter' | 'no-device';
+  message: string;
+}
+export type ProbeResult = GpuProbe | GpuMissing;
+
+export const probedLimits = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+] as const;
+export type ProbedLimit = (typeof probedLimits)[number];
+
+/** A model to talk to: by name, or the one that a trainer has just now. */
+export type PolicyModel = { name: string } | { trainer: number };
+
+/**
+ * What the worker does. Trainers and policies are numbered and live in the worker until they are released. A call with
+ * a callback resolves only when the callback has seen everything that the call brought about.
+ */
+export interface EngineApi {
+  /** Where the page is, so that models/ is found beside it. To be called first. */
+  setBase(base: string): void;
+  probe(): Promise<ProbeResult>;
+  /** Bytes of GPU memory that a run needs, by what they are for, computed before anything large is loaded. */
+  plan(config: RunConfig): Promise<Record<string, number>>;
+
+  createTrainer(onWarning: (message: string) => void): number;
+  start(trainer: number, config: RunConfig, onEvent: (event: RunEvent) => void, resume?: Resume): Promise<void>;
+  resume(trainer: number): Promise<void>;
+  pause(trainer: number): Promise<void>;
+  step(trainer: number): Promise<void>;
+  stop(trainer: number): Promise<void>;
+  update(trainer: number, change: LiveConfig): Promise<void>;
+  exportModel(trainer: number): Promise<Map<string, Uint8Array>>;
+
+  openPolicy(model: PolicyModel): Promise<number>;
+  /** Resolves at the end of the answer, or soon after `abort`. */
+  generate(policy: number, request: GenerateRequest, onToken: (token: PolicyToken) => void): Promise<void>;
+  abort(policy: number): void;
+  closePolicy(policy: number): void;
+}
