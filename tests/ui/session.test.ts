@@ -120,7 +120,7 @@ describe('a session', () => {
     await session.prepare(source);
     await session.step();
     await session.update({ learning_rate: 1e-4 });
-    await session.reset();
+    await session.prepare(session.again()!);
     expect(trainers[0]!.calls.at(-1)).toBe('stop');
     expect(trainers[1]!.started?.config).toEqual({ ...fixtureConfig, learning_rate: 1e-4 });
     session.run.flush();
@@ -183,7 +183,7 @@ describe('openSource', () => {
     expect(session.status).toBe('paused');
     expect(lastStep(session.run.view)).toBe(1);
     expect(session.run.view.started?.device.kind).toBe('recording');
-    await session.reset();
+    await session.prepare(session.again()!);
     session.run.flush();
     expect(lastStep(session.run.view)).toBe(0);
   });

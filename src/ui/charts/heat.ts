@@ -1,4 +1,4 @@
-/** @file A heat map as a few paths, one for each shade, so that thousands of cells cost a handful of elements. */
+/** @file A heat map as paths of many cells each, so that thousands of cells cost some dozens of elements. */
 import type { Scale } from './scale';
 
 export const SHADES = 7;
@@ -32,24 +32,44 @@ export function shadeOf(share: number): number {
   return Math.min(SHADES - 1, Math.floor(Math.sqrt(share) * SHADES * 1.3));
 }
 
+/** Columns whose cells share paths. As a run grows only the last chunk changes, and only its paths are drawn anew. */
+const CHUNK = 16;
+
+export interface HeatPath {
+  key: string;
+  shade: number;
+  d: string;
+}
+
 /**
- * One path for each shade. A step's column is centred on the step.
+ * A path for each shade in each chunk of columns; a step's column is centred on the step.
+ * @param width steps that a column stands for.
  * @param y maps bin edges 0 … bins to pixels, upwards.
  */
-export function heatPaths(columns: readonly HeatColumn[], width: number, x: Scale, y: Scale): string[] {
-  const paths = new Array<string>(SHADES).fill('');
-  for (const { step, shares } of columns) {
-    const left = x(step - 0.5);
-    // Half a pixel of overlap: without it, columns at fractions of a pixel show seams.
-    const cell = x(step - 0.5 + width) - left + 0.5;
-    shares.forEach((share, bin) => {
-      const shade = shadeOf(share);
-      if (shade < 0) return;
-      const top = y(bin + 1);
-      const size = y(bin) - top;
-      paths[shade] +=
-        `M${left.toFixed(1)} ${top.toFixed(1)}h${cell.toFixed(2)}v${size.toFixed(1)}h${(-cell).toFixed(2)}z`;
-    });
+export function heatPaths(columns: readonly HeatColumn[], width: number, x: Scale, y: Scale): HeatPath[] {
+  const paths: HeatPath[] = [];
+  for (let first = 0; first < columns.length; first += CHUNK) {
+    const shades = new Array<string>(SHADES).fill('');
+    for (const column of columns.slice(first, first + CHUNK)) addColumn(shades, column, width, x, y);
+    shades.forEach((d, shade) => d && paths.push({ key: `${first}-${shade}`, shade, d }));
   }
   return paths;
 }
+
+/** Neighbouring cells of one shade become one rectangle. */
+function addColumn(paths: string[], { step, shares }: HeatColumn, width: number, x: Scale, y: Scale): void {
+  const left = x(step - 0.5);
+  // Half a pixel of overlap: without it, columns at fractions of a pixel show seams.
+  const cell = x(step - 0.5 + width) - left + 0.5;
+  for (let bin = 0; bin < shares.length;) {
+    const shade = shadeOf(shares[bin]!);
+    let end = bin + 1;
+    while (end < shares.length && shadeOf(shares[end]!) === shade) end += 1;
+    if (shade >= 0) {
+      paths[shade] += `M${round(left)} ${round(y(end))}h${round(cell)}v${round(y(bin) - y(end))}h${round(-cell)}z`;
+    }
+    bin = end;
+  }
+}
+
+const round = (value: number): number => Math.round(value * 100) / 100;

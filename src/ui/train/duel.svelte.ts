@@ -23,14 +23,17 @@ export interface DuelQuestion {
 
 const blank = (): DuelAnswer => ({ tokens: [], logprobs: [], truncated: false, state: 'idle', problem: '' });
 
+/** Opened for one answer and then closed, so that it holds no GPU memory while a run goes on. */
+type Closable = Policy & { close?: () => void };
+
 export class Duel {
   /** Replaced as a whole at most once per frame, never mutated. */
   answers = $state.raw<Record<Which, DuelAnswer>>({ before: blank(), after: blank() });
   asking = $state(false);
-  readonly #policy: (which: Which) => Promise<Policy>;
+  readonly #policy: (which: Which) => Promise<Closable>;
   #abort: AbortController | null = null;
 
-  constructor(policy: (which: Which) => Promise<Policy>) {
+  constructor(policy: (which: Which) => Promise<Closable>) {
     this.#policy = policy;
   }
 
@@ -66,8 +69,9 @@ export class Duel {
       answer = { ...answer, ...change };
       this.answers = { ...this.answers, [which]: answer };
     };
+    let policy: Closable | undefined;
     try {
-      const policy = await this.#policy(which);
+      policy = await this.#policy(which);
       const tokens: string[] = [];
       const logprobs: number[] = [];
       for await (const token of policy.generate(request, signal)) {
@@ -78,6 +82,8 @@ export class Duel {
       show({ state: 'done', truncated: tokens.length >= question.max_tokens });
     } catch (error) {
       show({ state: 'failed', problem: error instanceof Error ? error.message : String(error) });
+    } finally {
+      policy?.close?.();
     }
   }
 }

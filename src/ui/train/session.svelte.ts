@@ -87,10 +87,10 @@ export class TrainSession {
     this.#rest();
   }
 
-  /** Back to the same start: the same configuration, the same seed. */
-  async reset(): Promise<void> {
+  /** The same start again, with the same seed; null before there was one. */
+  again(): RunSource | null {
     const { source, config } = this;
-    if (source && config) await this.prepare(source.again?.(config) ?? { ...source, config });
+    return source && config && (source.again?.(config) ?? { ...source, config });
   }
 
   /** Changes a live setting; it acts from the next step on, and a reset keeps it. */

@@ -84,8 +84,20 @@ describe('the heat map', () => {
   });
   it('puts a cell into the path of its shade', () => {
     const paths = heatPaths([{ step: 1, shares: [0, 1] }], 1, unit, linearScale([0, 2], [20, 0]));
-    expect(paths[SHADES - 1]).toBe('M5.0 0.0h10.50v10.0h-10.50z');
-    expect(paths.filter((path) => path !== '')).toHaveLength(1);
+    expect(paths).toEqual([{ key: `0-${SHADES - 1}`, shade: SHADES - 1, d: 'M5 0h10.5v10h-10.5z' }]);
+  });
+  it('joins neighbouring cells of one shade', () => {
+    const paths = heatPaths([{ step: 1, shares: [0.5, 0.5, 0] }], 1, unit, linearScale([0, 3], [30, 0]));
+    expect(paths.map((path) => path.d)).toEqual(['M5 10h10.5v20h-10.5z']);
+  });
+  it('leaves the paths of earlier steps alone as steps are added', () => {
+    const columns = Array.from({ length: 40 }, (_, i) => ({ step: i + 1, shares: [0.5, i / 40] }));
+    const y = linearScale([0, 2], [20, 0]);
+    const before = heatPaths(columns.slice(0, 39), 1, unit, y);
+    const after = new Map(heatPaths(columns, 1, unit, y).map((path) => [path.key, path.d]));
+    const changed = before.filter((path) => after.get(path.key) !== path.d);
+    expect(changed.map((path) => path.key.split('-')[0])).toEqual(changed.map(() => '32'));
+    expect(before.length - changed.length).toBeGreaterThan(0);
   });
   it('averages neighbouring steps when there are too many', () => {
     const columns = [1, 2, 3].map((step) => ({ step, shares: [step / 10, 0] }));

@@ -16,15 +16,18 @@ const until = Number(query.get('steps') ?? 160);
 const theme = query.get('theme');
 if (theme) document.documentElement.dataset['theme'] = theme;
 
+// Made beforehand, so that a profile of the page shows the page.
+const all = [...syntheticRun()];
+
 /** Sends a step's events every 150 ms while it plays. */
 class SyntheticTrainer implements Trainer {
-  #events = syntheticRun();
+  #events = all.values();
   #send: (event: RunEvent) => void = () => {};
   #timer: ReturnType<typeof setInterval> | undefined;
 
   start(_: unknown, send: (event: RunEvent) => void): Promise<void> {
     this.#send = send;
-    this.#events = syntheticRun();
+    this.#events = all.values();
     this.#next('eval');
     for (let step = 0; step < until; step++) this.#next('step');
     return Promise.resolve();
@@ -86,5 +89,6 @@ mount(TrainPage, {
     models: ['tinythink-1m'],
     policy: (which: 'before' | 'after') => Promise.resolve(new ScriptedPolicy(which, scripts[which])),
     begin,
+    reset: () => begin(fixtureConfig),
   },
 });
