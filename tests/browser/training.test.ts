@@ -1,0 +1,113 @@
+/** A real run on the software GPU, driven through the page as a person would. */
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { launchBrowser, openPage, SIZES, type WatchedPage } from '../support/browser';
+
+/** So small that two cores emulating a GPU take seconds for a step. */
+const TINY = new URLSearchParams({
+  difficulty: '3',
+  num_prompts: '2',
+  num_generations: '4',
+  max_completion_length: '24',
+  max_steps: '3',
+  eval_problems: '8',
+  eval_steps: '1',
+  save_steps: '1',
+});
+/** A main-thread task longer than this is felt: the page must stay below it while it trains. */
+const LONGEST_TASK_MS = 50;
+
+const PATIENCE = { timeout: 120_000 };
+
+/** Starts keeping the lengths of main-thread tasks over 50 ms, in milliseconds. */
+const watchTasks = (page: Page) =>
+  page.evaluate(() => {
+    const tasks: number[] = [];
+    (window as unknown as { longTasks: number[] }).longTasks = tasks;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) tasks.push(entry.duration);
+    }).observe({ type: 'longtask' });
+  });
+const longTasks = (page: Page) => page.evaluate(() => (window as unknown as { longTasks: number[] }).longTasks);
+
+let browser: Browser;
+beforeAll(async () => void (browser = await launchBrowser()));
+afterAll(() => browser?.close());
+
+describe('a run of three tiny steps', () => {
+  let watched: WatchedPage;
+  let page: Page;
+  beforeAll(async () => {
+    watched = await openPage(browser, `${inject('appUrl')}#/train?${TINY}`, { viewport: SIZES.desktop });
+    page = watched.page;
+  });
+  afterAll(() => watched?.close());
+
+  test('the model loads and the page waits to be told to train', async () => {
+    await page.getByRole('button', { name: 'Train', exact: true }).and(page.locator(':enabled')).waitFor(PATIENCE);
+    expect(watched.problems).toEqual([]);
+  });
+
+  test('one step shows a group of four with its advantages', async () => {
+    await page.getByRole('button', { name: 'One step' }).click();
+    await page.getByText('step 1 of 1', { exact: true }).waitFor(PATIENCE);
+    const rows = page.getByRole('option');
+    await rows.nth(3).waitFor();
+    expect(await rows.count()).toBe(4);
+  });
+
+  test('played, it trains to the end, and the page never blocks', async () => {
+    await watchTasks(page);
+    await page.getByRole('button', { name: 'Resume', exact: true }).click();
+    await page.getByText('step 3 of 3', { exact: true }).first().waitFor(PATIENCE);
+    const blocked = await longTasks(page);
+    console.log(
+      `Main-thread tasks over ${LONGEST_TASK_MS} ms while training: ${blocked.length} (${blocked.join(', ')} ms).`,
+    );
+    expect(blocked).toEqual([]);
+    expect(watched.problems).toEqual([]);
+  });
+
+  test('every past step can be looked at again', async () => {
+    await page.getByRole('button', { name: 'Step before' }).click();
+    await page.getByText('step 2 of 3', { exact: true }).waitFor();
+  });
+
+  test('a reload keeps the run: it is in the library and opens with all its steps', async () => {
+    // The last events are written within a second.
+    await page.waitForTimeout(1500);
+    await page.goto(`${inject('appUrl')}#/runs`);
+    await page.reload();
+    await page.getByText('3 steps').waitFor();
+    await page.getByRole('listitem').getByRole('link').first().click();
+    await page.getByText('step 3 of 3', { exact: true }).first().waitFor(PATIENCE);
+    await page.getByRole('option').nth(3).waitFor();
+    expect(watched.problems).toEqual([]);
+  });
+
+  test('its model can be asked, and its events exported', async () => {
+    await page.goto(`${inject('appUrl')}#/runs`);
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Export events' }).click();
+    expect((await download).suggestedFilename()).toMatch(/\.jsonl$/);
+    await page.getByRole('link', { name: /^Chat with/ }).click();
+    await page.getByRole('textbox', { name: 'Prompt' }).fill('12+7-30=');
+    await page.keyboard.press('Enter');
+    await page
+      .getByText(/\d+ tokens/)
+      .first()
+      .waitFor(PATIENCE);
+    expect(watched.problems).toEqual([]);
+  });
+});
+
+describe('a link that asks for what can’t be', () => {
+  test('is told which setting, and trains with the default instead', async () => {
+    const { page, close } = await openPage(browser, `${inject('appUrl')}#/train?num_generations=1&learning_rate=NaN`);
+    await page
+      .getByText(/default was kept/)
+      .first()
+      .waitFor(PATIENCE);
+    await close();
+  });
+});
