@@ -244,6 +244,15 @@ describe('what goes wrong', () => {
     expect(norm((await trainer.exportModel()).get('model.safetensors')!)).toBe(40);
   });
 
+  it('saves the last good weights of a run that fails, though they were held only in memory', async () => {
+    const { trainer, events, saved, start, ended } = setup({ metrics: (step) => ({ loss: step === 23 ? NaN : 0.5 }) });
+    await start({ ...short, save_steps: 0, eval_steps: 0, max_steps: 30 });
+    trainer.resume();
+    await ended();
+    expect(outline(events).slice(-3)).toEqual(['step 23', 'checkpoint 20', 'failed 23']);
+    expect([...saved.keys()]).toEqual([20]);
+  });
+
   it('reports an error of the engine as the end of the run', async () => {
     const { trainer, events, engines, start, ended } = setup({
       beforeStep(step) {
