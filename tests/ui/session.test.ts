@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { serializeEvents } from '../../src/runs/event-schema';
 import type { RunConfig, RunEvent } from '../../src/runs/events';
+import type { SavedRun } from '../../src/runs/storage';
 import type { Resume, Trainer } from '../../src/runs/trainer';
 import { lastStep } from '../../src/ui/train/run-view';
 import { TrainSession, type RunSource } from '../../src/ui/train/session.svelte';
@@ -157,12 +158,29 @@ describe('a session', () => {
   });
 });
 
+const savedRun: SavedRun = {
+  id: 'fixture',
+  name: 'Chain sums',
+  created: 0,
+  updated: 0,
+  config: fixtureConfig,
+  model: { name: 'tinythink-1m', parameters: 1, architecture: 'llama' },
+  device: { kind: 'webgpu', description: 'none' },
+  last_step: 6,
+  status: 'finished',
+  accuracy: null,
+  bytes: 0,
+};
+
 describe('openSource', () => {
   const text = serializeEvents(events);
   function parts(): SourceParts {
     return {
       local: () => new ScriptedTrainer(),
-      storage: { events: (id) => Promise.resolve(id === 'fixture' ? events : []) },
+      storage: {
+        get: (id) => Promise.resolve(id === 'fixture' ? savedRun : undefined),
+        events: () => Promise.resolve(events),
+      },
       keep: () => {},
       fetchRecording: () => Promise.resolve(new TextEncoder().encode(text)),
     };
@@ -207,7 +225,10 @@ describe('openSource', () => {
     const at = events.findIndex((event) => event.type === 'step') + 1;
     const source = await openSource(new URLSearchParams('run=fixture&resume=4'), {
       ...parts(),
-      storage: { events: () => Promise.resolve([...events.slice(0, at), changed, ...events.slice(at)]) },
+      storage: {
+        get: () => Promise.resolve(savedRun),
+        events: () => Promise.resolve([...events.slice(0, at), changed, ...events.slice(at)]),
+      },
     });
     expect(source).toMatchObject({
       kind: 'live',

@@ -2,7 +2,7 @@
  * @file The one run of the page and all that it lives with: engine, storage, address. It outlives the Train page, so
  * that a run goes on while its reader looks at another page.
  */
-import { configToParams } from '../../runs/config';
+import { configFromParams, configToParams } from '../../runs/config';
 import type { RunConfig } from '../../runs/events';
 import type { Policy } from '../../runs/policy';
 import { getPreset, presetConfig } from '../../runs/presets';
@@ -13,7 +13,7 @@ import type { ProbeResult } from '../../worker/protocol';
 import { router } from '../router.svelte';
 import type { Which } from './duel.svelte';
 import { TrainSession, type RunSource } from './session.svelte';
-import { liveSource, openSource, type SourceParts } from './sources';
+import { liveSource, openSource, SOURCE_PARAMS, type SourceParts } from './sources';
 
 const EMBEDDED_MODELS = ['tinythink-1m'];
 
@@ -23,6 +23,8 @@ class TrainRoom {
   probe = $state.raw<ProbeResult | null>(null);
   /** What went wrong without stopping the run; empty if nothing did. */
   warning = $state('');
+  /** Settings of the address that could not be used. */
+  linkProblems = $state.raw<readonly { param: string; message: string }[]>([]);
   models = $state.raw<readonly string[]>(EMBEDDED_MODELS);
   /** A run that was broken off, by a reload for example, and can be gone on with. */
   unfinished = $state.raw<{ run: SavedRun; checkpoint: number } | null>(null);
@@ -52,6 +54,7 @@ class TrainRoom {
     }
     const key = (this.#opened = params.toString());
     this.session.error = '';
+    this.linkProblems = configFromParams(params, SOURCE_PARAMS).problems;
     try {
       const [source, probe] = await Promise.all([openSource(params, this.#parts), this.#probeOnce()]);
       if (this.#opened !== key) return;
@@ -66,6 +69,7 @@ class TrainRoom {
 
   /** Starts a live run of a config. */
   begin(config: RunConfig): Promise<void> {
+    this.linkProblems = [];
     return this.#prepare(liveSource(config, this.#parts));
   }
 

@@ -18,7 +18,7 @@ const RECORDING_PACE = 250;
 export interface SourceParts {
   /** A trainer on this machine. */
   local: () => Trainer | Promise<Trainer>;
-  storage: Pick<RunStorage, 'events'>;
+  storage: Pick<RunStorage, 'get' | 'events'>;
   /** Gets the events of live runs. */
   keep: (event: RunEvent) => void;
   /** The bytes of a recording by its name. */
@@ -31,8 +31,8 @@ export async function openSource(params: URLSearchParams, parts: SourceParts): P
   if (recording !== null) return recordingSource(parseEvents(await readRecording(recording, parts)));
   const run = params.get('run');
   if (run === null) return liveSource(configFromParams(params, SOURCE_PARAMS).config, parts);
+  if (!(await parts.storage.get(run))) throw new Error('This run is not among the saved ones on this machine.');
   const events = await parts.storage.events(run);
-  if (events.length === 0) throw new Error('This run is not among the saved ones on this machine.');
   const resume = params.get('resume');
   return resume === null ? savedSource(events, parts) : resumedSource(events, Number(resume), parts);
 }
