@@ -1,38 +1,18 @@
 /** The page's shell, as a visitor meets it: it loads, weighs little, reads well for everyone, and works without a GPU. */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { overflow, violations } from '../support/axe';
 import { launchBrowser, openPage, SIZES } from '../support/browser';
 
 const url = inject('appUrl');
-const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const pages = { train: 'Train', chat: 'Chat', runs: 'Runs', about: 'About' };
 
 let browser: Browser;
 beforeAll(async () => void (browser = await launchBrowser()));
 afterAll(() => browser?.close());
-
-/** Serious and critical violations, as `rule: selector`. */
-async function violations(page: Page): Promise<string[]> {
-  const source = readFileSync(axePath, 'utf8');
-  // Evaluated by the driver, which the page's own content security policy does not bind.
-  await page.evaluate(source);
-  const found = await page.evaluate(async () => {
-    interface Violation {
-      id: string;
-      impact: string;
-      nodes: { target: string[]; failureSummary: string }[];
-    }
-    const axe = (window as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } }).axe;
-    return (await axe.run()).violations;
-  });
-  return found
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')}\n${node.failureSummary}`));
-}
 
 describe('the built app', () => {
   test('starts with less than 300 kB of JavaScript, gzipped', async () => {
@@ -91,8 +71,7 @@ describe.each(Object.entries(SIZES))('at %s size', (_, viewport) => {
       const { page, close } = await openPage(browser, `${url}#/${name}`, { viewport, colorScheme });
       await page.locator('main h1').first().waitFor();
       expect(await violations(page)).toEqual([]);
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      expect(overflow).toBeLessThanOrEqual(0);
+      expect(await overflow(page)).toBeLessThanOrEqual(0);
       await close();
     });
   });
