@@ -55,6 +55,7 @@ export function* syntheticRun(change: Partial<RunConfig> = {}, steps = 160): Gen
     );
     yield { type: 'step', step, metrics: metrics(groups, config, step, progress), groups, timings: { total: 48 } };
     if (config.eval_steps && step % config.eval_steps === 0) yield evaluation(config, step, steps);
+    if (step === 15) yield { type: 'changed', step, change: { learning_rate: 2e-4 } };
     if (config.save_steps && step % config.save_steps === 0) {
       yield { type: 'checkpoint', step, reference: `fixture@${step}` };
     }

@@ -11,6 +11,8 @@ export interface StepAxis {
   end: number;
   /** Last step there is. */
   last: number;
+  /** What happened to the run, marked on the larger charts. */
+  marks: readonly { step: number; text: string }[];
   /** Step shown by the group view; null when none is. */
   selected: number | null;
   select: (step: number) => void;
