@@ -1,7 +1,7 @@
 /** @file The group view's parts: summaries, the arithmetic of an advantage, the parts and tints of a completion. */
 import { describe, expect, it } from 'vitest';
 import type { Completion, Group } from '../../src/runs/events';
-import { advantageParts, advantageScale, byAdvantage, isZeroVariance } from '../../src/ui/train/advantage';
+import { advantageParts, advantageScale, byAdvantage, endsOf, isZeroVariance } from '../../src/ui/train/advantage';
 import { segments, tint, tokenLabel, tokenViews } from '../../src/ui/train/completion-parts';
 import { LENGTH_BINS, lengthBin, outcomeOf, summarize } from '../../src/ui/train/step-summary';
 
@@ -87,6 +87,9 @@ describe('the arithmetic of an advantage', () => {
   });
   it('sorts from best to worst and keeps ties in sampling order', () => {
     expect(byAdvantage(group).map((each) => each.index)).toEqual([1, 0, 2, 3]);
+  });
+  it('shows the two ends of a very large group', () => {
+    expect(endsOf([1, 2, 3, 4, 5, 6, 7], 4)).toEqual([1, 2, 6, 7]);
   });
   it('draws bars on a round scale of at least 1', () => {
     expect(advantageScale(group)).toBe(1.5);

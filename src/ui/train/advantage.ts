@@ -49,3 +49,9 @@ export function advantageScale(group: Group): number {
   const largest = Math.max(1, ...group.completions.map((completion) => Math.abs(completion.advantage)));
   return Math.ceil(largest * 2) / 2;
 }
+
+/** The first and the last of a list, `count` in all. */
+export function endsOf<T>(items: readonly T[], count: number): T[] {
+  const half = Math.floor(count / 2);
+  return [...items.slice(0, half), ...items.slice(half - count)];
+}
