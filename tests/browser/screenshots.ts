@@ -29,6 +29,11 @@ try {
         await page.goto(`${app.url}${name === 'train' && run ? run : `#/${name}`}`);
         await page.locator('main h1').first().waitFor();
         await page.waitForLoadState('networkidle');
+        if (name === 'chat') {
+          const examples = page.getByRole('group', { name: 'Example problems' });
+          await examples.getByRole('button').first().click();
+          await page.getByText(/\d+ tokens\/s/).waitFor({ timeout: 120_000 });
+        }
         await page.waitForTimeout(1000);
         const path = `${OUT}/${name}-${size}-${colorScheme}.png`;
         await page.screenshot({ path });
