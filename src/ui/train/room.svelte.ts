@@ -3,7 +3,7 @@
  * that a run goes on while its reader looks at another page.
  */
 import { configFromParams, configToParams } from '../../runs/config';
-import type { RunConfig } from '../../runs/events';
+import type { RunConfig, RunEvent } from '../../runs/events';
 import type { Policy } from '../../runs/policy';
 import { getPreset, presetConfig } from '../../runs/presets';
 import { RunStorage, type SavedRun } from '../../runs/storage';
@@ -34,8 +34,10 @@ class TrainRoom {
   readonly #parts: SourceParts = {
     local: () => this.#localTrainer(),
     storage: this.#storage,
-    keep: (event) => this.#writer.append(event),
+    keep: (event) => this.#keep(event),
   };
+  /** Events of a run that has made no step yet. */
+  #held: RunEvent[] = [];
   #trainer: LocalEngineTrainer | null = null;
   /** The query that the run on the page was opened from. */
   #opened: string | null = null;
@@ -98,6 +100,15 @@ class TrainRoom {
     return this.session.prepare(source);
   }
 
+  /** Saves a run from its first step on: opening the page must not fill the library with runs that never began. */
+  #keep(event: RunEvent): void {
+    if (event.type === 'started') this.#held = [];
+    this.#held.push(event);
+    if (event.type !== 'step' && this.#held[0]?.type === 'started') return;
+    for (const held of this.#held) this.#writer.append(held);
+    this.#held = [];
+  }
+
   /** Without wishes in the address, a batch that a processor can do. */
   #smallSource(): RunSource {
     return liveSource(presetConfig(getPreset('small')!), this.#parts);
@@ -118,11 +129,12 @@ class TrainRoom {
     try {
       const imported = await this.#storage.modelNames();
       this.models = [...EMBEDDED_MODELS, ...imported.map((name) => `file:${name}`)];
-      const [newest] = await this.#storage.list();
+      const current = this.session.run.view.started?.run_id;
+      const newest = (await this.#storage.list()).find((run) => run.id !== current);
       const steps = newest?.status === 'open' ? await this.#storage.checkpointSteps(newest.id) : [];
       const checkpoint = steps.at(-1);
       const fresh = this.session.source?.kind === 'live' && !this.session.source.resume;
-      if (newest && checkpoint && fresh && newest.id !== this.session.run.view.started?.run_id) {
+      if (newest && checkpoint && fresh) {
         this.unfinished = { run: newest, checkpoint };
       }
     } catch {
