@@ -1,0 +1,20 @@
+/** @file Opens the GPU in Node, through Dawn. */
+import { create, globals } from 'webgpu';
+import { Gpu } from '../gpu/gpu';
+
+/** Dawn frees an instance with its JavaScript object, and everything made from it. */
+let instance: GPU | undefined;
+
+/** @throws GpuUnavailableError with what to do when Dawn finds no adapter */
+export async function openGpu(): Promise<Gpu> {
+  Object.assign(globalThis, globals);
+  // NVIDIA's Vulkan driver computes f16 well, but Dawn keeps it behind a toggle there.
+  instance ??= create(['enable-dawn-features=vulkan_enable_f16_on_nvidia']);
+  try {
+    return await Gpu.request(instance);
+  } catch (error) {
+    const hint =
+      'On Linux, Dawn needs a Vulkan driver (libvulkan1 and, for a machine without a GPU, Mesa 25 or Chromium’s SwiftShader through VK_ICD_FILENAMES).';
+    throw new Error(`${error instanceof Error ? error.message : String(error)} ${hint}`, { cause: error });
+  }
+}

@@ -1,0 +1,27 @@
+/** @file The headless runner: the page's engine in Node. `npm run tinythink -- <command> [options]`. */
+import { bench } from './commands/bench';
+import { pretrain } from './commands/pretrain';
+import { UsageError } from './options';
+
+const commands: Record<string, (args: string[]) => Promise<void>> = { bench, pretrain };
+
+const [name = '', ...args] = process.argv.slice(2);
+const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+if (!command) {
+  console.error(`usage: tinythink <${Object.keys(commands).join(' | ')}> [--option value …]`);
+  process.exit(2);
+}
+try {
+  await command(args);
+  process.exit(0);
+} catch (error) {
+  console.error(
+    error instanceof UsageError
+      ? `${name}: ${error.message}`
+      : error instanceof Error
+        ? `${name}: ${error.message}`
+        : error,
+  );
+  if (process.env.TINYTHINK_TRACE) console.error(error);
+  process.exit(error instanceof UsageError ? 2 : 1);
+}
