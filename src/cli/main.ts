@@ -1,9 +1,19 @@
 /** @file The headless runner: the page's engine in Node. `npm run tinythink -- <command> [options]`. */
 import { bench } from './commands/bench';
+import { evaluateModel } from './commands/evaluate';
+import { generate, logits } from './commands/generate';
 import { pretrain } from './commands/pretrain';
+import { train } from './commands/train';
 import { UsageError } from './options';
 
-const commands: Record<string, (args: string[]) => Promise<void>> = { bench, pretrain };
+const commands: Record<string, (args: string[]) => Promise<void>> = {
+  train,
+  generate,
+  logits,
+  eval: evaluateModel,
+  pretrain,
+  bench,
+};
 
 const [name = '', ...args] = process.argv.slice(2);
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined;

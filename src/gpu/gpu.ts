@@ -14,6 +14,12 @@ export interface GpuFeatures {
   timestamps: boolean;
 }
 
+/** What sizes are chosen by. */
+export interface GpuTraits {
+  readonly isSoftware: boolean;
+  readonly device: { readonly limits: Pick<GPUSupportedLimits, 'maxComputeWorkgroupStorageSize'> };
+}
+
 export class GpuUnavailableError extends Error {
   override readonly name = 'GpuUnavailableError';
 }

@@ -1,6 +1,6 @@
 /** @file Where shaders/decode.wesl finds everything: its constants, the packed weights, the sizes of its buffers. */
 import type { DecoderConfig } from '../formats/hf-config';
-import type { Gpu, Tensor } from '../gpu/gpu';
+import type { GpuTraits, Tensor } from '../gpu/gpu';
 import type { GeneratorPlan } from './generator';
 import type { ParameterLayout, ParameterViews } from './parameters';
 
@@ -29,7 +29,7 @@ export class DecodeLayout {
 
   /** @throws RangeError when a row's state doesn't fit the GPU's workgroup memory, or for sizes the kernel doesn't cover */
   constructor(
-    gpu: Gpu,
+    gpu: GpuTraits,
     private readonly config: DecoderConfig,
     parameters: ParameterLayout,
     private readonly plan: GeneratorPlan,
@@ -144,7 +144,7 @@ export function decodeWorkgroupBytes(config: DecoderConfig, context: number, row
  * Rows that share a workgroup: more reuse each weight more often, fewer spread over more of the GPU. Two measured best on
  * an H200 at 256 rows (docs/notes.md).
  */
-function chooseRows(gpu: Gpu, config: DecoderConfig, context: number, maxRows: number): number {
+function chooseRows(gpu: GpuTraits, config: DecoderConfig, context: number, maxRows: number): number {
   const limit = gpu.device.limits.maxComputeWorkgroupStorageSize;
   const fits = (rows: number) =>
     decodeWorkgroupBytes(config, context, rows) <= limit && rows * config.num_attention_heads <= THREADS;

@@ -3,7 +3,7 @@
  * submission, over the rows that still run. Nothing is read back until all rows are done.
  */
 import { f32, grid, type Recorder } from '../gpu/recorder';
-import type { Gpu, Tensor } from '../gpu/gpu';
+import type { Gpu, GpuTraits, Tensor } from '../gpu/gpu';
 import type { Kernel } from '../gpu/kernel';
 import { slice } from '../gpu/tensor';
 import { ropeTable } from '../nn/rope';
@@ -99,7 +99,7 @@ export class Generator {
   }
 
   /** Bytes of the buffers that a generator with this plan takes. */
-  static bytes(gpu: Gpu, config: Decoder['config'], parameters: ParameterLayout, plan: GeneratorPlan): number {
+  static bytes(gpu: GpuTraits, config: Decoder['config'], parameters: ParameterLayout, plan: GeneratorPlan): number {
     const bytes = new DecodeLayout(gpu, config, parameters, plan).bytes();
     return Object.values(bytes).reduce((sum, size) => sum + size, 0);
   }

@@ -118,6 +118,12 @@ export class Learner {
     if (this.reference && target === 'both') this.gpu.write(this.reference.flat, flat);
   }
 
+  /** Sets the reference model alone. */
+  setReference(tensors: ReadonlyMap<string, { data: Float32Array }>): void {
+    if (!this.reference) throw new Error('this learner was planned without a reference model');
+    this.gpu.write(this.reference.flat, flatten(this.layout, this.config.num_hidden_layers, tensors));
+  }
+
   async parameters(source: ParameterViews = this.params): Promise<NamedTensor[]> {
     const flat = new Float32Array(await this.gpu.read(source.flat, this.layout.count * 4));
     return unflatten(this.layout, this.config.num_hidden_layers, flat);

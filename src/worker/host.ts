@@ -26,7 +26,7 @@ export interface EngineParts {
   /** A policy on a device of its own. */
   createPolicy(folder: ModelFolder): Promise<Policy & { close(): void }>;
   /** Bytes by what they are for. */
-  planMemory(config: RunConfig, model: DecoderConfig): Record<string, number>;
+  planMemory(config: RunConfig, model: DecoderConfig): Promise<Record<string, number>>;
 }
 
 interface OpenPolicy {

@@ -1,16 +1,31 @@
-/**
- * @file The engine that the worker hosts. Of it, only the probe and the loading of models are part of this build yet:
- * sessions and policies say so until src/rl/grpo-session.ts and src/model/local-policy.ts are imported here.
- */
+/** @file The engine that the worker hosts: everything here runs on a GPU device of its own. */
+import { Gpu } from '../gpu/gpu';
+import { GrpoSession } from '../rl/grpo-session';
+import { planRun } from '../rl/plan';
+import { LocalPolicy } from '../runs/local-policy';
 import type { EngineParts } from './host';
-
-const missing = (what: string) => new Error(`This build of the app has no ${what} yet.`);
 
 export const engineParts: EngineParts = {
   gpu: navigator.gpu,
-  createSession: () => Promise.reject(missing('training engine')),
-  createPolicy: () => Promise.reject(missing('local generation')),
-  planMemory: () => {
-    throw missing('memory plan');
+  createSession: (config, folder) => withGpu((gpu) => GrpoSession.create(gpu, config, folder)),
+  createPolicy: (folder) => withGpu((gpu) => LocalPolicy.create(gpu, folder)),
+  planMemory: async (config, model) => {
+    const gpu = await Gpu.request(navigator.gpu);
+    try {
+      return planRun(gpu, model, config).bytes;
+    } finally {
+      gpu.destroy();
+    }
   },
 };
+
+/** Opens a device for what is made on it, and gives it back if that fails. */
+async function withGpu<T>(make: (gpu: Gpu) => Promise<T>): Promise<T> {
+  const gpu = await Gpu.request(navigator.gpu);
+  try {
+    return await make(gpu);
+  } catch (error) {
+    gpu.destroy();
+    throw error;
+  }
+}

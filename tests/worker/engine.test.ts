@@ -71,7 +71,7 @@ async function setup(plan: EnginePlan = {}, parts: Partial<EngineParts> = {}) {
             },
             close: () => void state.closed++,
           }),
-        planMemory: (config, model) => ({ weights: 4 * model.vocab_size, batch: config.num_prompts }),
+        planMemory: (config, model) => Promise.resolve({ weights: 4 * model.vocab_size, batch: config.num_prompts }),
         ...parts,
       },
       storage,

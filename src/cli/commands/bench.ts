@@ -1,19 +1,85 @@
-/** @file `bench matmul | attention [--sweep] [--json]`: speed on this machine's GPU. */
+/** @file `bench grpo | matmul | attention [--json]`: speed on this machine's GPU, and TRL's on the same machine. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { benchAttention, formatAttention } from '../../../bench/attention';
+import { benchGrpo, formatGrpo } from '../../../bench/grpo';
 import { benchMatmul, formatMatmul } from '../../../bench/matmul';
+import { loadModelFolder } from '../../formats/model-folder';
+import { configForTask, defaultRunConfig } from '../../runs/config';
+import { folderSource } from '../files';
 import { openGpu } from '../gpu';
 import { parseOptions, UsageError } from '../options';
 
 export async function bench([kind = '', ...args]: string[]): Promise<void> {
   const options = parseOptions(args, {
-    sweep: { type: 'flag' },
     json: { type: 'flag' },
+    sweep: { type: 'flag' },
     rows: { type: 'number', default: 8192 },
+    model: { type: 'string', default: 'public/models/tinythink-1m' },
+    task: { type: 'string', default: 'sum' },
+    prompts: { type: 'number', default: 16 },
+    group: { type: 'number', default: 16 },
+    'max-new': { type: 'number', default: 112 },
+    steps: { type: 'number', default: 30 },
+    /** A Python with TRL, to measure it in the same call; `none` to leave it out. */
+    python: { type: 'string', default: 'python3' },
   });
   const gpu = await openGpu();
   const print = <T>(rows: T, format: (rows: T) => string) =>
     console.log(options.json ? JSON.stringify(rows) : format(rows));
   if (kind === 'matmul') print(await benchMatmul(gpu, { sweep: options.sweep, rows: options.rows }), formatMatmul);
   else if (kind === 'attention') print(await benchAttention(gpu, { sweep: options.sweep }), formatAttention);
-  else throw new UsageError('bench what? matmul or attention');
+  else if (kind === 'grpo') {
+    const config = {
+      ...configForTask(defaultRunConfig, options.task),
+      num_prompts: options.prompts,
+      num_generations: options.group,
+      max_completion_length: options['max-new'],
+      log_probability_change: false,
+    };
+    const result = await benchGrpo(gpu, config, await loadModelFolder(folderSource(options.model)), {
+      steps: options.steps,
+    });
+    gpu.destroy();
+    const peer = options.python === 'none' ? null : await trlStep(options.python, options);
+    print({ ...result, trl: peer }, (all) => [formatGrpo(all), formatPeer(all.step_ms.median, peer)].join('\n'));
+  } else throw new UsageError('bench what? grpo, matmul or attention');
+}
+
+interface Peer {
+  version: string;
+  median_s: number;
+  steps: number;
+}
+
+/** TRL's own step time at the same shape on this machine, or why it can't be had. */
+async function trlStep(
+  python: string,
+  options: { model: string; prompts: number; group: number; 'max-new': number },
+): Promise<Peer | string> {
+  const script = 'bench/trl_step.py';
+  if (!existsSync(script)) return `not measured: ${script} is not here`;
+  const sizes = [
+    '--model',
+    options.model,
+    '--prompts',
+    options.prompts,
+    '--group',
+    options.group,
+    '--max-new',
+    options['max-new'],
+  ];
+  try {
+    const { stdout } = await promisify(execFile)(python, [script, ...sizes.map(String)], { maxBuffer: 2 ** 24 });
+    return JSON.parse(stdout.trim().split('\n').at(-1)!) as Peer;
+  } catch (error) {
+    return `not measured: ${(error as Error).message.split('\n').slice(-3).join(' ').slice(-300)}`;
+  }
+}
+
+function formatPeer(ours: number, peer: Peer | string | null): string {
+  if (peer === null || typeof peer === 'string') return `TRL: ${peer ?? 'left out'}`;
+  const theirs = peer.median_s * 1000;
+  return `TRL ${peer.version}: median ${theirs.toFixed(0)} ms over ${peer.steps} steps; ours is ${(theirs / ours).toFixed(1)} times as fast`;
 }

@@ -1,0 +1,138 @@
+/** @file `train`: a GRPO run on this machine's GPU; writes its events, and at the end the model. */
+import { existsSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { loadModelFolder } from '../../formats/model-folder';
+import type { RunConfig } from '../../rl/config';
+import { GrpoSession, type Rollout } from '../../rl/grpo-session';
+import { configForTask, defaultRunConfig } from '../../runs/config';
+import type { RunEvent } from '../../runs/events';
+import { LocalTrainer } from '../../runs/local-trainer';
+import { getPreset, presetConfig, presets } from '../../runs/presets';
+import { folderSource, JsonLines, writeFolder } from '../files';
+import { openGpu } from '../gpu';
+import { parseOptions, UsageError } from '../options';
+
+/** The config's fields by option name; everything else has the option's name with `_` for `-`. */
+const ALIASES: Record<string, keyof RunConfig> = {
+  steps: 'max_steps',
+  prompts: 'num_prompts',
+  group: 'num_generations',
+  'max-new': 'max_completion_length',
+  lr: 'learning_rate',
+};
+
+export async function train(args: string[]): Promise<void> {
+  const own = ['model', 'events', 'out', 'preset', 'dump-batches'];
+  const { mine, fields } = split(args, own);
+  const options = parseOptions(mine, {
+    model: { type: 'string', required: true },
+    out: { type: 'string', required: true },
+    events: { type: 'string' },
+    preset: { type: 'string' },
+    'dump-batches': { type: 'flag' },
+  });
+  const base = configForTask(presetNamed(options.preset), fields.task ?? presetNamed(options.preset).task);
+  // A run knows models by name; the folder itself is this command's business.
+  const config: RunConfig = { ...base, ...fields, model: `file:${basename(resolve(options.model))}` };
+  if (!existsSync(options.model)) throw new UsageError(`there is no folder ${options.model}`);
+
+  const events = await JsonLines.open(options.events ?? join(options.out, 'events.jsonl'), 'nothing');
+  const batches = options['dump-batches'] ? await JsonLines.open(join(options.out, 'batches.jsonl'), 'nothing') : null;
+  const gpu = await openGpu();
+  const trainer = new LocalTrainer({
+    loadModel: () => loadModelFolder(folderSource(options.model)),
+    createSession: (session, folder) =>
+      GrpoSession.create(gpu, session, folder, {
+        onBatch: (step, lr, rollout) => batches?.write(dump(step, lr, rollout, session.num_generations)),
+      }),
+    device: () => gpu.description,
+  });
+  let failure: string | null = null;
+  const ended = new Promise<void>((resolve) => {
+    const onEvent = (event: RunEvent) => {
+      events.write(event);
+      report(event);
+      if (event.type === 'failed') failure = event.reason;
+      if (event.type === 'failed' || event.type === 'finished') resolve();
+    };
+    void trainer.start(config, onEvent).then(
+      () => trainer.resume(),
+      (error: Error) => {
+        failure = error.message;
+        resolve();
+      },
+    );
+  });
+  await ended;
+  await events.close();
+  await batches?.close();
+  if (failure === null) await writeFolder(options.out, await trainer.exportModel());
+  else throw new Error(failure);
+}
+
+function presetNamed(name: string | undefined): RunConfig {
+  if (name === undefined) return defaultRunConfig;
+  const preset = getPreset(name);
+  if (!preset)
+    throw new UsageError(`there is no preset ${name}; there are ${presets.map((each) => each.name).join(', ')}`);
+  return presetConfig(preset);
+}
+
+function report(event: RunEvent): void {
+  if (event.type === 'eval') {
+    const { eval_accuracy, eval_mean_length, eval_truncated } = event.metrics;
+    const parts = [`accuracy ${eval_accuracy!.toFixed(3)}`, `length ${eval_mean_length!.toFixed(1)}`];
+    console.log(`eval at step ${event.step}: ${parts.join(', ')}, truncated ${eval_truncated!.toFixed(3)}`);
+  }
+  if (event.type === 'step' && (event.step <= 3 || event.step % 20 === 0)) {
+    const m = event.metrics;
+    const length = m['completions/mean_length']!.toFixed(1);
+    console.log(
+      `step ${event.step}: reward ${m.reward!.toFixed(3)}, length ${length}, gradient ${m.grad_norm!.toFixed(3)}, ${event.timings.total!.toFixed(0)} ms`,
+    );
+  }
+  if (event.type === 'interrupted') console.log(`interrupted: ${event.reason}`);
+}
+
+/** One step's samples, as tests/python/test_replay.py reads them. */
+function dump(step: number, learning_rate: number, rollout: Rollout, size: number) {
+  const sequences = rollout.samples.map(({ ids, logprobs, truncated }, i) => ({
+    prompt_ids: rollout.prompts[Math.floor(i / size)],
+    completion_ids: ids,
+    logprobs,
+    reward: rollout.scores[i]!.reward,
+    advantage: rollout.advantages.advantages[i],
+    truncated,
+  }));
+  return { type: 'batch', step, learning_rate, sequences };
+}
+
+/** Parts the options of this command from those that set a field of the config, and reads the latter by its type. */
+function split(args: readonly string[], own: readonly string[]): { mine: string[]; fields: Partial<RunConfig> } {
+  const mine: string[] = [];
+  const fields: Record<string, unknown> = {};
+  const defaults = defaultRunConfig as unknown as Record<string, unknown>;
+  for (let i = 0; i < args.length; i++) {
+    const [key = '', inline] = args[i]!.split(/=(.*)/s);
+    const name = key.replace(/^--/, '');
+    if (own.includes(name)) {
+      mine.push(args[i]!);
+      if (name !== 'dump-batches' && inline === undefined) mine.push(...args.slice(i + 1, ++i + 1));
+      continue;
+    }
+    const reward = /^reward-(accuracy|format|length)$/.exec(name)?.[1];
+    const field = ALIASES[name] ?? name.replaceAll('-', '_');
+    const known = reward !== undefined || (Object.hasOwn(defaults, field) && field !== 'reward_weights');
+    if (!key.startsWith('--') || !known) throw new UsageError(`unknown option ${args[i]}`);
+    const text = inline ?? args[++i];
+    if (text === undefined) throw new UsageError(`${key} needs a value`);
+    if (reward) {
+      const weights = (fields.reward_weights ?? defaultRunConfig.reward_weights) as RunConfig['reward_weights'];
+      fields.reward_weights = { ...weights, [reward]: Number(text) };
+    } else if (field === 'delta') fields[field] = text === 'none' ? null : Number(text);
+    else if (typeof defaults[field] === 'number') fields[field] = Number(text);
+    else if (typeof defaults[field] === 'boolean') fields[field] = text === 'true';
+    else fields[field] = text;
+  }
+  return { mine, fields };
+}

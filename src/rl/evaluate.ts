@@ -1,0 +1,75 @@
+/** @file How well a policy does on held-out problems: accuracy, length, truncation, and the styles it answers in. */
+import type { TextTokenizer } from '../formats/tokenizer';
+import type { Sample } from '../model/generator';
+import { rng } from '../tasks/rng';
+import type { Task } from '../tasks/task';
+import { COMPLETION_STYLES } from './completion';
+import type { RunConfig } from './config';
+import { scoreCompletion } from './rewards';
+import type { EvaluationResult } from './session';
+import type { TokenTexts } from './token-texts';
+
+export interface EvaluationParts {
+  task: Task;
+  config: Pick<RunConfig, 'difficulty' | 'max_completion_length' | 'reward_weights'>;
+  tokenizer: TextTokenizer;
+  texts: TokenTexts;
+  /** Held-out problems. */
+  problems: number;
+  /** Samples for each prompt, the same number k for all. */
+  generate(prompts: number[][]): Promise<Sample[][]>;
+}
+
+/** Key of the held-out problems' random stream: they are the same for every run and model. */
+const HELD_OUT_PROBLEMS = 2;
+const SHOWN = 8;
+
+/**
+ * `eval_` metrics over all samples; with k > 1 samples a problem, eval_pass@k too: the unbiased estimate that at least one
+ * of k is right is here, with all samples used, simply the share of problems with a right one.
+ */
+export async function evaluate(parts: EvaluationParts): Promise<EvaluationResult> {
+  const { task, config, tokenizer, texts } = parts;
+  const { difficulty, max_completion_length, reward_weights } = config;
+  const problems = Array.from({ length: parts.problems }, (_, i) =>
+    task.generate(rng(HELD_OUT_PROBLEMS, i), difficulty),
+  );
+  const bos = tokenizer.bosId === null ? [] : [tokenizer.bosId];
+  const answers = await parts.generate(problems.map(({ prompt }) => [...bos, ...tokenizer.encode(prompt)]));
+  const k = answers[0]?.length ?? 1;
+  const count = problems.length * k;
+  const totals = { correct: 0, solved: 0, reward: 0, length: 0, truncated: 0 };
+  const styles = Object.fromEntries(COMPLETION_STYLES.map((style) => [style, { count: 0, correct: 0 }]));
+  const samples: EvaluationResult['samples'] = [];
+  problems.forEach((problem, i) => {
+    let solved = false;
+    for (const { ids, truncated } of answers[i]!) {
+      const text = texts.whole(truncated ? ids : ids.slice(0, -1));
+      const completion = { task, problem, text, length: ids.length, truncated, max_completion_length };
+      const { parsed, rewards, reward } = scoreCompletion(completion, reward_weights);
+      const correct = rewards.accuracy === 1;
+      totals.correct += Number(correct);
+      totals.reward += reward ?? 0;
+      totals.length += ids.length;
+      totals.truncated += Number(truncated);
+      const style = styles[parsed.style]!;
+      style.count++;
+      style.correct += Number(correct);
+      solved ||= correct;
+      if (samples.length < SHOWN) samples.push({ prompt: problem.prompt, answer: problem.answer, text, correct });
+    }
+    totals.solved += Number(solved);
+  });
+  const metrics: Record<string, number> = {
+    eval_accuracy: totals.correct / count,
+    eval_reward: totals.reward / count,
+    eval_mean_length: totals.length / count,
+    eval_truncated: totals.truncated / count,
+  };
+  if (k > 1) metrics[`eval_pass@${k}`] = totals.solved / problems.length;
+  for (const [style, { count: n, correct }] of Object.entries(styles)) {
+    metrics[`eval_style/${style}`] = n / count;
+    if (n > 0) metrics[`eval_style_accuracy/${style}`] = correct / n;
+  }
+  return { metrics, samples };
+}
