@@ -8,8 +8,12 @@ let instance: GPU | undefined;
 /** @throws GpuUnavailableError with what to do when Dawn finds no adapter */
 export async function openGpu(): Promise<Gpu> {
   Object.assign(globalThis, globals);
-  // NVIDIA's Vulkan driver computes f16 well, but Dawn keeps it behind a toggle there.
-  instance ??= create(['enable-dawn-features=vulkan_enable_f16_on_nvidia']);
+  instance ??= create([
+    // NVIDIA's Vulkan driver computes f16 well, but Dawn keeps it behind a toggle there.
+    'enable-dawn-features=vulkan_enable_f16_on_nvidia',
+    // Against attackers, Dawn rounds timestamps to 65.5 µs: longer than most kernels here take.
+    'disable-dawn-features=timestamp_quantization',
+  ]);
   try {
     return await Gpu.request(instance);
   } catch (error) {
