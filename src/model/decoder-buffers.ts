@@ -100,7 +100,7 @@ function layOut(config: DecoderConfig, plan: DecoderPlan, adapter: MatmulAdapter
   while (layers.length < layerCount) layers.push(training ? layer(layers.at(-1)!.output) : layers[0]!);
 
   const linear = (inFeatures: number, outFeatures: number, bias: boolean, rowCount: number) =>
-    training ? scratchBytes({ inFeatures, outFeatures, bias, maxRows: rowCount }, adapter) : 16;
+    scratchBytes({ inFeatures, outFeatures, bias, maxRows: rowCount }, adapter);
   const linearScratch = Math.max(
     linear(hidden, qkv, config.qkv_bias, maxTokens),
     linear(q, hidden, false, maxTokens),
