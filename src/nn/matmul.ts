@@ -51,6 +51,8 @@ export const SOFTWARE_TILE: MatmulTile = { ...tile(16, 64, 8, 4, 4), direct: tru
 
 /** Workgroups that keep a large GPU busy: about two for each of the 132 processors of an H200. */
 const BUSY_GROUPS = 264;
+/** Values of C up to which a split product is best cut into the smallest tiles. */
+const SMALL_RESULT = 128 * 128;
 /** A share of the depth below this is not worth a workgroup. */
 const LEAST_CHUNK = 64;
 /** Bound on the partial products of a split, in bytes. */
@@ -64,24 +66,26 @@ const fill = (shape: MatmulShape, t: MatmulTile): number =>
   (shape.rows * shape.columns) / (groupsOf(shape, t) * t.rows * t.columns);
 
 /**
- * The tile for a product, by a rule of thumb that `benchMatmul` with `sweep` can check. `split`: whether the depth may be divided over workgroups too, in which case the tile need not
- * leave enough of them by itself.
+ * The tile for a product, by what `benchMatmul` with `sweep` measured on an H200 (docs/notes.md).
+ * @param split whether the depth may be divided over workgroups too: the tile need not leave enough of them by itself
  */
 export function matmulVariant(shape: MatmulShape, adapter: MatmulAdapter, split = false): MatmulTile {
   if (adapter.isSoftware) return SOFTWARE_TILE;
   if (shape.rows <= 16) return FLAT_TILE;
   const smallest = GPU_TILES.at(-1)!;
+  const fits = (t: MatmulTile) => groupsOf(shape, t) >= busyGroups(t) && fill(shape, t) >= 0.75;
   if (split) {
-    // With a split, a tile larger than 64×64 means more partial products to write and read.
-    const large = GPU_TILES.find((t) => groupsOf(shape, t) >= BUSY_GROUPS && fill(shape, t) >= 0.75);
-    return large ?? (fill(shape, GPU_TILES[2]!) > 0.5 ? GPU_TILES[2]! : smallest);
+    // With a split, a tile larger than 64×64 means more partial products to write and read; so does any in a small C.
+    if (shape.rows * shape.columns <= SMALL_RESULT) return smallest;
+    return GPU_TILES.find(fits) ?? (fill(shape, GPU_TILES[2]!) > 0.5 ? GPU_TILES[2]! : smallest);
   }
-  // 64×64 may have half as many, since the next smaller tile reads each operand twice as often.
-  return (
-    GPU_TILES.find(
-      (t) => groupsOf(shape, t) >= (t.rows === 64 ? BUSY_GROUPS / 2 : BUSY_GROUPS) && fill(shape, t) >= 0.75,
-    ) ?? smallest
-  );
+  return GPU_TILES.find(fits) ?? smallest;
+}
+
+/** Workgroups that make a tile worth it: large tiles need several waves, 64×64 reads so little that half a wave will do. */
+function busyGroups({ rows, columns }: MatmulTile): number {
+  if (rows * columns > 128 * 64) return 2.5 * BUSY_GROUPS;
+  return rows === 64 ? BUSY_GROUPS / 2 : BUSY_GROUPS;
 }
 
 export interface MatmulSplit {

@@ -42,7 +42,7 @@ const MOSTLY_DIRECT = { bare: 0.2, direct: 0.52, partial: 0.1, full: 0.13, check
 export const defaultMixture: Mixture = {
   max_completion_length: 112,
   tasks: [
-    { task: 'sum', weight: 0.4, difficulty: { from: 8, to: 8 }, styles: MOSTLY_DIRECT },
+    { task: 'sum', weight: 0.5, difficulty: { from: 8, to: 8 }, styles: MOSTLY_DIRECT },
     { task: 'mul', weight: 0.2, difficulty: { from: 9, to: 9 }, styles: MOSTLY_DIRECT },
     {
       task: 'countdown',
@@ -50,7 +50,7 @@ export const defaultMixture: Mixture = {
       difficulty: { from: 3, to: 3 },
       styles: { bare: 0.2, direct: 0.52, partial: 0.1, full: 0.18 },
     },
-    { task: 'parity', weight: 0.2, difficulty: { from: 4, to: 16 }, styles: { bare: 0.1, direct: 0.9 }, p_cot: 0.2 },
+    { task: 'parity', weight: 0.1, difficulty: { from: 4, to: 16 }, styles: { bare: 0.1, direct: 0.9 }, p_cot: 0.2 },
   ],
 };
 

@@ -274,10 +274,9 @@ it('records nothing for no tiles', async () => {
 });
 
 describe('the choice of a shape', () => {
-  it('takes the largest that fits, and never more than 32 KiB', () => {
-    expect(attentionShape(32, 32768)).toEqual({ tile: 32, chunk: 32 });
+  it('takes the fastest that fits, and never more than 32 KiB', () => {
     expect(attentionShape(32, 16384)).toEqual({ tile: 16, chunk: 16 });
-    expect(attentionShape(32, 32768, true)).toEqual({ tile: 16, chunk: 16 });
+    expect(attentionShape(128, 32768)).toEqual({ tile: 16, chunk: 8 });
     for (const headDim of [4, 32, 64, 100, 128]) {
       expect(attentionWorkgroupBytes(headDim, attentionShape(headDim, 2 ** 20))).toBeLessThanOrEqual(32768);
     }
