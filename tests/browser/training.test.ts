@@ -1,6 +1,12 @@
 /** A real run on the software GPU, driven through the page as a person would. */
+import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { folderSource } from '../../src/cli/files';
+import { mapSource } from '../../src/formats/file-source';
+import { loadModelFolder } from '../../src/formats/model-folder';
+import { unpackZip } from '../../src/formats/zip';
 import { launchBrowser, openPage, SIZES, type WatchedPage } from '../support/browser';
 import { mainThreadTasks } from '../support/main-thread';
 
@@ -73,11 +79,21 @@ describe('a run of three tiny steps', () => {
     expect(watched.problems).toEqual([]);
   });
 
-  test('its model can be asked, and its events exported', async () => {
+  test('its model is exported as a folder that loads', async () => {
     await page.goto(`${inject('appUrl')}#/runs`);
     const download = page.waitForEvent('download');
-    await page.getByRole('button', { name: 'Export events' }).click();
-    expect((await download).suggestedFilename()).toMatch(/\.jsonl$/);
+    await page.getByRole('button', { name: /^Export model/ }).click();
+    const exported = await download;
+    expect(exported.suggestedFilename()).toMatch(/step-3\.zip$/);
+    const files = unpackZip(new Uint8Array(readFileSync(await exported.path())));
+    const { tensors } = await loadModelFolder(mapSource('exported', files));
+    const before = await loadModelFolder(folderSource('public/models/tinythink-1m'));
+    const name = 'model.embed_tokens.weight';
+    expect(tensors.get(name)!.data.length).toBe(before.tensors.get(name)!.data.length);
+    expect(isDeepStrictEqual(tensors.get(name)!.data, before.tensors.get(name)!.data)).toBe(false);
+  });
+
+  test('its model can be asked', async () => {
     await page.getByRole('link', { name: /^Chat with/ }).click();
     await page.getByRole('textbox', { name: 'Prompt' }).fill('12+7-30=');
     await page.keyboard.press('Enter');
@@ -87,6 +103,28 @@ describe('a run of three tiny steps', () => {
       .waitFor(PATIENCE);
     expect(watched.problems).toEqual([]);
   });
+});
+
+test('a run that was broken off goes on from its last checkpoint', async () => {
+  const app = inject('appUrl');
+  const config = new URLSearchParams({ ...Object.fromEntries(TINY), max_steps: '2' });
+  const { page, problems, close } = await openPage(browser, `${app}#/train?${config}`);
+  await page.getByRole('button', { name: 'One step' }).and(page.locator(':enabled')).click(PATIENCE);
+  await page.getByText('step 1 of 1', { exact: true }).waitFor(PATIENCE);
+  // The last events are written within a second.
+  await page.waitForTimeout(1500);
+  await page.goto(`${app}#/runs`);
+  await page.reload();
+  await page.getByText('1 of 2 steps, can go on').waitFor();
+  await page.getByRole('link', { name: /^Resume/ }).click();
+  await page.getByRole('button', { name: 'Resume', exact: true }).and(page.locator(':enabled')).click(PATIENCE);
+  await page.getByText('step 2 of 2', { exact: true }).first().waitFor(PATIENCE);
+  await page.goto(`${app}#/runs`);
+  await page.getByText('2 steps').waitFor();
+  // One run that went on, not two.
+  expect(await page.getByRole('link', { name: /^Chat with/ }).count()).toBe(1);
+  expect(problems).toEqual([]);
+  await close();
 });
 
 describe('a link that asks for what can’t be', () => {
