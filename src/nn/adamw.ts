@@ -69,6 +69,8 @@ export class Adamw {
         f32(1 / (1 - settings.adam_beta1 ** step)),
         f32(1 / Math.sqrt(1 - settings.adam_beta2 ** step)),
         f32(settings.max_grad_norm),
+        f32(1 - settings.adam_beta1),
+        f32(1 - settings.adam_beta2),
       ],
       grid(Math.ceil(count / 256)),
     );
