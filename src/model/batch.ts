@@ -79,8 +79,11 @@ export function buildBatch(groups: readonly SequenceGroup[], limits: BatchLimits
       open.completions.push(completion);
       tokens += ownTokens;
       rows += ownRows;
-      if (tokens > limits.maxTokens || rows > limits.maxRows) {
+      if (tokens > limits.maxTokens) {
         throw new RangeError(`a sequence of ${tokens} tokens doesn't fit a micro-batch of ${limits.maxTokens} tokens`);
+      }
+      if (rows > limits.maxRows) {
+        throw new RangeError(`a sequence of ${rows} predicted tokens doesn't fit a micro-batch of ${limits.maxRows}`);
       }
     }
   }
