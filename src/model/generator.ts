@@ -143,7 +143,9 @@ export class Generator {
     settings: SamplingSettings,
     signal: AbortSignal,
   ): AsyncGenerator<{ id: number; logprob: number }> {
-    this.begin(params, [prompt], 1, settings, 0, this.gpu.recorder());
+    const start = this.gpu.recorder();
+    this.begin(params, [prompt], 1, settings, 0, start);
+    start.submit();
     for (let sent = 0; sent < settings.max_new_tokens && !signal.aborted;) {
       const recorder = this.gpu.recorder();
       this.recordChunk(recorder, 1, 4, settings);
