@@ -45,6 +45,9 @@ export interface SequenceTerm {
   weight: number;
 }
 
+/** Under Hugging Face's names. */
+type NamedValues = ReadonlyMap<string, { data: Float32Array }>;
+
 /** A batch on the GPU, from `Learner.load`. */
 export interface LoadedBatch {
   batch: Batch;
@@ -112,21 +115,39 @@ export class Learner {
   }
 
   /** Sets the parameters, and the reference model if there is one, from Hugging Face's tensors. */
-  setParameters(tensors: ReadonlyMap<string, { data: Float32Array }>, target: 'both' | 'policy' = 'both'): void {
-    const flat = flatten(this.layout, this.config.num_hidden_layers, tensors);
+  setParameters(tensors: NamedValues): void {
+    const flat = this.flatten(tensors);
     this.gpu.write(this.params.flat, flat);
-    if (this.reference && target === 'both') this.gpu.write(this.reference.flat, flat);
+    if (this.reference) this.gpu.write(this.reference.flat, flat);
   }
 
-  /** Sets the reference model alone. */
-  setReference(tensors: ReadonlyMap<string, { data: Float32Array }>): void {
-    if (!this.reference) throw new Error('this learner was planned without a reference model');
-    this.gpu.write(this.reference.flat, flatten(this.layout, this.config.num_hidden_layers, tensors));
+  /**
+   * Takes training up where a checkpoint left it; all is checked before anything changes.
+   * @param reference read where this learner has a reference model
+   * @throws Error naming the first tensor that is missing or has another size
+   */
+  restore({
+    parameters,
+    moments,
+    reference,
+  }: Record<'parameters' | 'reference', NamedValues> & { moments: Float32Array }): void {
+    const flat = this.flatten(parameters);
+    const frozen = this.reference && this.flatten(reference);
+    if (moments.length !== this.layout.count * 2) {
+      throw new Error(`Adam's moments have ${moments.length} values; the config implies ${this.layout.count * 2}`);
+    }
+    this.gpu.write(this.params.flat, flat);
+    this.gpu.write(this.optimizer.moments, moments);
+    if (this.reference) this.gpu.write(this.reference.flat, frozen!);
   }
 
   async parameters(source: ParameterViews = this.params): Promise<NamedTensor[]> {
     const flat = new Float32Array(await this.gpu.read(source.flat, this.layout.count * 4));
     return unflatten(this.layout, this.config.num_hidden_layers, flat);
+  }
+
+  private flatten(tensors: NamedValues): Float32Array<ArrayBuffer> {
+    return flatten(this.layout, this.config.num_hidden_layers, tensors);
   }
 
   /** Packs and uploads a batch; it stays until the next one. */

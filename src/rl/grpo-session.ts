@@ -49,7 +49,9 @@ const TRAINING_PROBLEMS = 1;
 /** Streams of the sampler: training steps count from 1, evaluations share one far away. */
 const EVALUATION_STREAM = 0x80000000;
 
+/** Names in a checkpoint: the optimizer's state, and the prefix of the reference model's tensors. */
 const MOMENTS = 'adam.moments';
+const REFERENCE = 'reference.';
 
 export class GrpoSession implements EngineSession {
   readonly lost: Promise<string>;
@@ -141,27 +143,33 @@ export class GrpoSession implements EngineSession {
     const tensors = [...(await learner.parameters()), { name: MOMENTS, shape: [moments.length], data: moments }];
     if (learner.reference) {
       for (const { name, ...tensor } of await learner.parameters(learner.reference)) {
-        tensors.push({ name: `reference.${name}`, ...tensor });
+        tensors.push({ name: REFERENCE + name, ...tensor });
       }
     }
     return writeSafetensors(tensors, 'F32', { updates: String(this.updates), tokens: String(this.tokens) });
   }
 
+  /** @throws Error when the file is damaged or from another run; nothing has changed then */
   async restore(bytes: Uint8Array): Promise<void> {
     const { tensors, metadata } = readSafetensors(bytes);
-    const moments = tensors.get(MOMENTS);
+    const parameters = new Map([...tensors].map(([name, tensor]) => [name, { data: toFloat32(tensor) }]));
+    const moments = parameters.get(MOMENTS)?.data;
     const updates = Number(metadata.updates);
     const tokens = Number(metadata.tokens);
     if (!moments || !Number.isInteger(updates) || !Number.isInteger(tokens)) {
       throw new Error('The file is not a checkpoint of a GRPO run.');
     }
-    const floats = new Map([...tensors].map(([name, tensor]) => [name, { data: toFloat32(tensor) }]));
-    this.learner.setParameters(floats, 'policy');
-    if (this.learner.reference) {
-      const reference = [...floats].filter(([name]) => name.startsWith('reference.'));
-      this.learner.setReference(new Map(reference.map(([name, tensor]) => [name.slice('reference.'.length), tensor])));
+    const frozen = [...parameters].filter(([name]) => name.startsWith(REFERENCE));
+    const reference = new Map(frozen.map(([name, tensor]) => [name.slice(REFERENCE.length), tensor]));
+    if (this.learner.reference && reference.size === 0) {
+      throw new Error('The checkpoint holds no reference model, which a run with beta needs.');
     }
-    this.gpu.write(this.learner.optimizer.moments, toFloat32(moments));
+    try {
+      this.learner.restore({ parameters, moments, reference });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`The checkpoint is not one of this model: ${reason}.`, { cause: error });
+    }
     this.generator.parametersChanged();
     this.updates = updates;
     this.tokens = tokens;
@@ -244,17 +252,17 @@ export class GrpoSession implements EngineSession {
     }
     const after = config.log_probability_change ? this.rescore(recorder, batch, config) : null;
     recorder.submit();
-    const updates = await Promise.all(
-      reads.map(async (read) => {
-        const [stats, norm] = await read;
-        return {
-          ...updateMetrics(config, parseStats(stats, samples.length), weights),
-          grad_norm: new Float32Array(norm)[0]!,
-        };
-      }),
-    );
+    const updates = reads.map(async (read) => {
+      const [stats, norm] = await read;
+      return {
+        ...updateMetrics(config, parseStats(stats, samples.length), weights),
+        grad_norm: new Float32Array(norm)[0]!,
+      };
+    });
+    // Awaited together: when the GPU is lost each of them rejects, and none may do so unheard.
+    const [measured, logprobsAfter] = await Promise.all([Promise.all(updates), after]);
     if (this.options.profile) this.profile = merge(this.profile, await recorder.timings());
-    return { metrics: meanOf(updates), logprobsAfter: after && (await after) };
+    return { metrics: meanOf(measured), logprobsAfter };
   }
 
   /** Log-probabilities of the sampled tokens under the updated policy, by sequence. */

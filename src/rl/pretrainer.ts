@@ -99,8 +99,7 @@ export class Pretrainer {
     const moments = tensors.get(MOMENTS);
     if (!Number.isInteger(step) || !moments) throw new Error('the file is not a pretraining checkpoint');
     const named = new Map([...tensors].map(([name, tensor]) => [name, { data: toFloat32(tensor) }]));
-    this.learner.setParameters(named);
-    this.learner.gpu.write(this.learner.optimizer.moments, toFloat32(moments));
+    this.learner.restore({ parameters: named, reference: named, moments: toFloat32(moments) });
     this.step = step;
   }
 
