@@ -14,7 +14,7 @@ export interface GrpoBench {
   step_ms: { median: number; min: number; max: number };
   /** Medians by phase, by the clock. */
   phases_ms: Record<string, number>;
-  /** GPU milliseconds and dispatches of one profiled step, by phase. */
+  /** GPU milliseconds by phase, means over the same steps run again with timestamps; dispatches of the last of them. */
   gpu_ms: Record<string, number>;
   dispatches: Record<string, number>;
   dispatches_total: number;
@@ -44,8 +44,15 @@ export async function benchGrpo(
     lengths += metrics['completions/mean_length']!;
   }
   const profiled = await GrpoSession.create(gpu, config, folder, { profile: 'phase' });
-  for (let step = 1; step <= 3; step++) await profiled.step(step, {});
-  const { milliseconds, dispatches } = profiled.profile!;
+  const milliseconds: Record<string, number> = {};
+  for (let step = 1; step <= warmup + steps; step++) {
+    await profiled.step(step, {});
+    if (step <= warmup) continue;
+    for (const [phase, ms] of Object.entries(profiled.profile!.milliseconds)) {
+      milliseconds[phase] = (milliseconds[phase] ?? 0) + ms / steps;
+    }
+  }
+  const { dispatches } = profiled.profile!;
   const step_ms = { median: median(totals), min: Math.min(...totals), max: Math.max(...totals) };
   const mean_length = lengths / steps;
   const sequences = config.num_prompts * config.num_generations;

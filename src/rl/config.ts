@@ -76,7 +76,7 @@ export const defaultGrpoConfig: GrpoConfig = {
   top_p: 1,
   learning_rate: 3e-4,
   warmup_steps: 10,
-  lr_scheduler_type: 'constant',
+  lr_scheduler_type: 'linear',
   max_steps: 160,
   adam_beta1: 0.9,
   adam_beta2: 0.95,

@@ -50,7 +50,7 @@ export const defaultMixture: Mixture = {
       difficulty: { from: 3, to: 3 },
       styles: { bare: 0.2, direct: 0.52, partial: 0.1, full: 0.18 },
     },
-    { task: 'parity', weight: 0.1, difficulty: { from: 4, to: 16 }, styles: { bare: 0.1, direct: 0.9 }, p_cot: 0.2 },
+    { task: 'parity', weight: 0.1, difficulty: { from: 18, to: 22 }, styles: { bare: 0.1, direct: 0.9 }, p_cot: 0.2 },
   ],
 };
 

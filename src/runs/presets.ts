@@ -41,7 +41,7 @@ export const presets: readonly Preset[] = [
   {
     name: 'collapse',
     title: 'Collapse: learning rate 1e-3',
-    patch: { learning_rate: 1e-3 },
+    patch: { learning_rate: 1e-3, lr_scheduler_type: 'constant' },
     watch:
       'Three times the usual learning rate, and within 80 steps the accuracy falls to 0. ' +
       'Look at the gradient norm and the entropy first: they go wrong before the reward does.',

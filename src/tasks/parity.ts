@@ -10,7 +10,7 @@ export const parity: Task = {
   name: 'parity',
   title: 'Bit parity',
   description: 'Say whether a row of bits has an odd number of ones (1) or an even one (0), such as parity 10110=.',
-  difficulty: { min: 2, max: 23, default: 12, describe: (level) => `${level} bits` },
+  difficulty: { min: 2, max: 23, default: 20, describe: (level) => `${level} bits` },
   styles: ['bare', 'direct', 'partial', 'full', 'check'],
 
   generate(rng, difficulty) {

@@ -33,14 +33,18 @@ describe('the built app', () => {
   });
 
   test('paints within 2 s and speaks to no other machine', async () => {
-    const { page, problems, close } = await openPage(browser, url);
+    // A browser of its own: in the shared one the GPU process may still compile what a closed page asked for.
+    const fresh = await launchBrowser();
+    const { page, problems } = await openPage(fresh, url);
     await page.locator('h1, h2').first().waitFor();
-    const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime);
+    const painted = () => performance.getEntriesByName('first-contentful-paint')[0]?.startTime;
+    // The entry comes a moment after the frame it tells of.
+    const paint = await (await page.waitForFunction(painted)).jsonValue();
     console.log(`First contentful paint: ${paint?.toFixed(0)} ms.`);
     expect(paint).toBeGreaterThan(0);
     expect(paint).toBeLessThan(2000);
     expect(problems).toEqual([]);
-    await close();
+    await fresh.close();
   });
 
   test('every page has its own address, and the way back works', async () => {

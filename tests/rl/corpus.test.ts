@@ -58,7 +58,7 @@ describe('sample', () => {
   });
 
   it('follows the weights of tasks', () => {
-    const expected = { sum: 0.4, mul: 0.2, countdown: 0.2, parity: 0.2 };
+    const expected = { sum: 0.5, mul: 0.2, countdown: 0.2, parity: 0.1 };
     expectShares(
       sharesOf(defaultMixture, 10_000, (item) => item.task),
       expected,

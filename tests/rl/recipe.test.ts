@@ -42,7 +42,7 @@ describe('parseRecipe', () => {
     ['model.vocab_size', 10, 'model.vocab_size: '],
     ['model.num_key_value_heads', 3, 'not a multiple of model.num_key_value_heads'],
     ['model.max_position_embeddings', 128, 'model.max_position_embeddings is smaller'],
-    ['warmup_steps', 5001, 'warmup_steps is larger than steps'],
+    ['warmup_steps', 8001, 'warmup_steps is larger than steps'],
     ['mixture.tasks', [], 'mixture.tasks: '],
     ['mixture.tasks.0.task', 'chess', "There is no task 'chess'"],
     ['mixture.tasks.1.difficulty.to', 12, 'Mixture entry 1 (mul): difficulty 9 to 12'],
