@@ -12,7 +12,7 @@ const floors = {
   nn: ['gpu'],
   model: ['gpu', 'formats', 'nn', 'tasks'],
   rl: ['gpu', 'formats', 'tasks', 'nn', 'model'],
-  runs: ['formats', 'tasks', 'rl'],
+  runs: ['gpu', 'formats', 'tasks', 'nn', 'model', 'rl'],
   remote: ['formats', 'tasks', 'rl', 'runs'],
   worker: ['gpu', 'formats', 'tasks', 'nn', 'model', 'rl', 'runs', 'remote'],
   ui: ['formats', 'tasks', 'rl', 'runs', 'remote', 'worker'],
@@ -40,7 +40,7 @@ const floorRules = Object.entries(floors).map(([floor, below]) => {
 });
 
 export default ts.config(
-  { ignores: ['dist/', 'coverage/', 'public/', 'node_modules/'] },
+  { ignores: ['dist/', '.gpu/', 'coverage/', 'public/', 'node_modules/'] },
   js.configs.recommended,
   ts.configs.recommended,
   svelte.configs.recommended,
