@@ -10,7 +10,6 @@ import { RunStorage, type SavedRun } from '../../runs/storage';
 import { RunWriter } from '../../runs/writer';
 import { engine, type LocalEngineTrainer } from '../../worker/client';
 import type { ProbeResult } from '../../worker/protocol';
-import { firstPaint } from '../first-paint';
 import { router } from '../router.svelte';
 import type { Which } from './duel.svelte';
 import { TrainSession, type RunSource } from './session.svelte';
@@ -121,7 +120,6 @@ class TrainRoom {
   }
 
   async #probeOnce(): Promise<ProbeResult> {
-    await firstPaint();
     this.probe ??= await engine().probe();
     return this.probe;
   }
