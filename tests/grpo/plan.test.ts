@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs';
 import { parameterShapes, parseDecoderConfig, type DecoderConfig } from '../../src/formats/hf-config';
 import { OutOfMemoryError, type Gpu } from '../../src/gpu/gpu';
 import { GrpoSession } from '../../src/rl/grpo-session';
-import { planRun } from '../../src/rl/plan';
+import { MAX_PROMPT_LENGTH, planRun } from '../../src/rl/plan';
+import { tasks } from '../../src/tasks';
+import { rng } from '../../src/tasks/rng';
+import { encode } from '../../src/tasks/vocabulary';
 import { openTestGpu } from '../support/gpu';
 import { tinyConfig, tinyFolder, tinySession } from './tiny';
 
@@ -53,6 +56,14 @@ describe('planRun', () => {
     expect(tight.bytes.total).toBeLessThanOrEqual(200 * 2 ** 20);
     expect(tight.learner.maxTokens).toBeLessThan(learner.maxTokens);
     expect(tight.learner.maxTokens).toBeGreaterThanOrEqual(learner.maxPositions);
+  });
+
+  it.each(tasks)('has room for the longest prompt of $name', (task) => {
+    const lengths = Array.from(
+      { length: 2000 },
+      (_, i) => encode(`<bos>${task.generate(rng(i), task.difficulty.max).prompt}`).length,
+    );
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(MAX_PROMPT_LENGTH);
   });
 
   it('refuses a batch that does not fit, with what it needs, before anything is taken', async () => {

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors, toFloat32, writeSafetensors } from '../../src/formats/safetensors';
 import type { Gpu } from '../../src/gpu/gpu';
-import type { GrpoSession, Rollout } from '../../src/rl/grpo-session';
+import { GrpoSession, type Rollout } from '../../src/rl/grpo-session';
 import { openTestGpu } from '../support/gpu';
-import { outcome, tinyFolder, tinySession } from './tiny';
+import { otherFolder, outcome, tinyConfig, tinyFolder, tinySession } from './tiny';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -44,10 +44,12 @@ describe.each([
     expect(repeated).toEqual(whole);
     expect(copyOf(await again.checkpoint()).equals(late)).toBe(true);
 
-    // On a device of its own, and after steps of another run.
+    // On a device of its own, in a session that has gone another way, and whose sampler has packed its weights.
     const other = await openTestGpu();
-    const restored = await tinySession(other, change);
-    await restored.step(9, {});
+    const start = await otherFolder((value) => 0.9 * value);
+    const restored = await GrpoSession.create(other, { ...tinyConfig, ...change }, start);
+    await steps(restored, 7, 8);
+    await restored.evaluate(8);
     await restored.restore(early);
     expect(copyOf(await restored.checkpoint()).equals(early)).toBe(true);
     expect(await steps(restored, 2, 3)).toEqual(whole.slice(1));
@@ -139,9 +141,25 @@ it('evaluates the same way every time, by the weights alone', async () => {
   expect((await session.evaluate(1)).samples).not.toEqual(start.samples);
   const other = await tinySession(gpu);
   await other.step(3, {});
+  await other.evaluate(3);
   await other.restore(early);
   expect(await other.evaluate(9)).toEqual(start);
 });
+
+it.each([NaN, Infinity])(
+  'reports weights of %f as a gradient that is not finite, and leaves them alone',
+  async (bad) => {
+    const broken = await otherFolder((value, name) => (name === 'model.norm.weight' ? bad : value));
+    const session = await GrpoSession.create(gpu, { ...tinyConfig, log_probability_change: true }, broken);
+    const before = await weightsOf(session);
+    const { metrics, groups } = await session.step(1, {});
+    expect(Number.isFinite(metrics.grad_norm)).toBe(false);
+    expect(
+      groups.flatMap(({ completions }) => completions).every(({ token_ids }) => token_ids.every((id) => id < 64)),
+    ).toBe(true);
+    expect(await weightsOf(session)).toEqual(before);
+  },
+);
 
 describe('a checkpoint that does not fit', () => {
   it('is refused, and changes nothing', async () => {

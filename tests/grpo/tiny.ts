@@ -31,6 +31,15 @@ export async function tinyFolder(): Promise<ModelFolder> {
   return folder;
 }
 
+/** The same folder with every weight changed. */
+export async function otherFolder(change: (value: number, name: string) => number): Promise<ModelFolder> {
+  const folder = await tinyFolder();
+  const tensors = [...folder.tensors].map(
+    ([name, { shape, data }]) => [name, { shape, data: data.map((value) => change(value, name)) }] as const,
+  );
+  return { ...folder, tensors: new Map(tensors) };
+}
+
 export const tinySession = async (gpu: Gpu, change: Partial<RunConfig> = {}, options: GrpoSessionOptions = {}) =>
   GrpoSession.create(gpu, { ...tinyConfig, ...change }, await tinyFolder(), options);
 
