@@ -27,32 +27,32 @@ export const presets: readonly Preset[] = [
     title: 'Multiplication: steps pay',
     patch: { task: 'mul', difficulty: getTask('mul').difficulty.default },
     watch:
-      'The model starts out good at this, so look for groups in which every completion is right: they have advantage 0 and teach nothing. ' +
-      'Length still grows, because the few mistakes left are mostly made by completions that skip the steps.',
+      'The model starts at 0.80 only because a fifth of its completions lack the format: accuracy reaches 0.97 as they take it on. ' +
+      'Length grows from 16 to 38 tokens all the same: answers given at once get worse in the first updates, and written steps stay right.',
   },
   {
     name: 'countdown-shrinks',
-    title: 'Countdown: reasoning shrinks',
+    title: 'Countdown: reasoning does not pay',
     patch: { task: 'countdown', difficulty: getTask('countdown').difficulty.default },
     watch:
-      'Here guessing at once was as good as searching, so the completions get shorter while accuracy hardly moves. ' +
-      'The same algorithm and rewards as for sums: reinforcement amplifies what works, and that is not always thinking.',
+      'Guessing at once is as good as searching here: of two runs measured one shrank from 18 to 12 tokens, the other stayed at 17. ' +
+      'Accuracy rises from 0.66 to about 0.8, but by learning the format: of the formatted answers 0.85 were right from the start.',
   },
   {
     name: 'collapse',
     title: 'Collapse: learning rate 1e-3',
     patch: { learning_rate: 1e-3, lr_scheduler_type: 'constant' },
     watch:
-      'Three times the usual learning rate, and within 80 steps the accuracy falls to 0. ' +
-      'Look at the gradient norm and the entropy first: they go wrong before the reward does.',
+      'Three times the usual learning rate and no decay: for a dozen steps it learns faster, then accuracy falls below 0.01 within 80 steps. ' +
+      'The gradient norm gives no warning; watch the share of groups with equal rewards go to 1, where nothing is left to learn from.',
   },
   {
     name: 'parity',
     title: 'Parity: chains or coin flips',
     patch: { task: 'parity', difficulty: getTask('parity').difficulty.default },
     watch:
-      'Without a chain of running parities an answer is a coin flip, so a group shows plainly which completions earn their reward. ' +
-      'Watch the share of full chains: what it starts from decides how fast it can grow.',
+      'Without a chain of running parities an answer is a coin flip, with one it is right, so a group shows plainly what earns its reward. ' +
+      'Watch chains go from a sixth of the completions to nearly all in 20 steps: length from 20 to 85, accuracy from 0.53 to 0.98.',
   },
   {
     name: 'dr-grpo',
