@@ -1,15 +1,23 @@
 /**
  * @file `npm run screenshots`: PNGs of every page at both sizes, light and dark, into docs/screenshots/. With the path of
- * a run's events (`npm run screenshots -- run.jsonl`) that run is imported first, so that the pages show a real one.
+ * a run's events (`npm run screenshots -- public/recordings/sums-grow.jsonl.gz`; gzipped or not) that run is imported
+ * first, so that the pages show a real one.
  */
-import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { serveApp } from '../support/app';
 import { launchBrowser, openPage, SIZES } from '../support/browser';
 
 const OUT = 'docs/screenshots';
 const PAGES = ['train', 'chat', 'runs', 'about'];
-const events = process.argv[2];
+const [, , path] = process.argv;
+/** The run to show, as a person would drop it on the page. */
+const run = path && {
+  name: basename(path, '.gz'),
+  mimeType: 'application/jsonl',
+  buffer: path.endsWith('.gz') ? gunzipSync(readFileSync(path)) : readFileSync(path),
+};
 
 mkdirSync(OUT, { recursive: true });
 const app = await serveApp();
@@ -17,16 +25,16 @@ const browser = await launchBrowser();
 try {
   for (const [size, viewport] of Object.entries(SIZES)) {
     for (const colorScheme of ['light', 'dark'] as const) {
-      const options = { viewport, colorScheme, deviceScaleFactor: 2, reducedMotion: 'reduce' } as const;
+      const options = { viewport, colorScheme, reducedMotion: 'reduce' } as const;
       const { page, problems, close } = await openPage(browser, `${app.url}#/runs`, options);
-      let run = '';
-      if (events) {
-        await page.getByLabel('Import a run').setInputFiles(resolve(events));
+      let address = '';
+      if (run) {
+        await page.getByLabel('Import a run').setInputFiles(run);
         await page.waitForURL('**/#/train?run=*');
-        run = new URL(page.url()).hash;
+        address = new URL(page.url()).hash;
       }
       for (const name of PAGES) {
-        await page.goto(`${app.url}${name === 'train' && run ? run : `#/${name}`}`);
+        await page.goto(`${app.url}${name === 'train' && address ? address : `#/${name}`}`);
         await page.locator('main h1').first().waitFor();
         await page.waitForLoadState('networkidle');
         if (name === 'chat') {
@@ -35,9 +43,9 @@ try {
           await page.getByText(/\d+ tokens\/s/).waitFor({ timeout: 120_000 });
         }
         await page.waitForTimeout(1000);
-        const path = `${OUT}/${name}-${size}-${colorScheme}.png`;
-        await page.screenshot({ path });
-        console.log(path);
+        const file = `${OUT}/${name}-${size}-${colorScheme}.png`;
+        await page.screenshot({ path: file });
+        console.log(file);
       }
       for (const problem of problems) console.error(`  ${problem}`);
       await close();

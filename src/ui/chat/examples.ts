@@ -19,6 +19,8 @@ export function examples(draw: number): Example[] {
 
 export interface Verdict {
   correct: boolean;
+  /** Without the think and answer blocks an answer counts as wrong, whatever it says. */
+  formatted: boolean;
   /** One correct answer. */
   answer: string;
 }
@@ -27,5 +29,5 @@ export interface Verdict {
 export function judge({ task, problem }: Example, completion: string): Verdict {
   const parsed = parseCompletion(completion.replace(/<eos>$/, ''), problem.steps.length);
   const correct = parsed.formatted && parsed.answer !== null && task.verify(problem, parsed.answer);
-  return { correct, answer: problem.answer };
+  return { correct, formatted: parsed.formatted, answer: problem.answer };
 }

@@ -92,7 +92,12 @@ describe('examples', () => {
       for (const example of drawn) {
         const { task, problem } = example;
         const trace = task.trace(rng(draw), problem, 'full');
-        expect(judge(example, `${trace}<eos>`)).toEqual({ correct: true, answer: problem.answer });
+        expect(judge(example, `${trace}<eos>`)).toEqual({
+          correct: true,
+          formatted: true,
+          answer: problem.answer,
+        });
+        expect(judge(example, problem.answer)).toMatchObject({ correct: false, formatted: false });
         expect(judge(example, trace.replace('</answer>', '')).correct).toBe(false);
       }
     }
