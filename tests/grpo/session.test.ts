@@ -7,10 +7,16 @@ import { openTestGpu } from '../support/gpu';
 import { otherFolder, outcome, tinyConfig, tinyFolder, tinySession } from './tiny';
 
 let gpu: Gpu;
+/** For runs that go on elsewhere. */
+let otherGpu: Gpu;
 beforeAll(async () => {
   gpu = await openTestGpu();
+  otherGpu = await openTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => {
+  gpu.destroy();
+  otherGpu.destroy();
+});
 
 const steps = async (session: GrpoSession, from: number, to: number) => {
   const outcomes = [];
@@ -44,17 +50,15 @@ describe.each([
     expect(repeated).toEqual(whole);
     expect(copyOf(await again.checkpoint()).equals(late)).toBe(true);
 
-    // On a device of its own, in a session that has gone another way, and whose sampler has packed its weights.
-    const other = await openTestGpu();
+    // On another device, in a session that has gone another way, and whose sampler has packed its weights.
     const start = await otherFolder((value) => 0.9 * value);
-    const restored = await GrpoSession.create(other, { ...tinyConfig, ...change }, start);
+    const restored = await GrpoSession.create(otherGpu, { ...tinyConfig, ...change }, start);
     await steps(restored, 7, 8);
     await restored.evaluate(8);
     await restored.restore(early);
     expect(copyOf(await restored.checkpoint()).equals(early)).toBe(true);
     expect(await steps(restored, 2, 3)).toEqual(whole.slice(1));
     expect(copyOf(await restored.checkpoint()).equals(late)).toBe(true);
-    restored.destroy();
   });
 });
 

@@ -1,6 +1,7 @@
 /** @file Sampling: log-probabilities, distribution, determinism and the filters, against the plain path through the model. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gpu } from '../../src/gpu/gpu';
+import { Decoder } from '../../src/model/decoder';
 import { Generator, type Sample, type SamplingSettings } from '../../src/model/generator';
 import { Learner } from '../../src/model/learner';
 import { openTestGpu } from '../support/gpu';
@@ -152,6 +153,14 @@ describe('llama', () => {
     for await (const { id } of generator.stream(learner.params, prompts[1]!, settings, signal)) ids.push(id);
     const [[whole]] = (await generate([prompts[1]!], 1)) as [[Sample]];
     expect(ids).toEqual(whole.ids);
+  });
+
+  it('samples the same from a decoder that keeps nothing for a backward pass', async () => {
+    const { generate, generator, learner, config } = await setUp('llama');
+    const decoderPlan = { maxTokens: 64, maxRows: 64, maxPositions: 80, training: false };
+    const decoder = await Decoder.create(gpu, config, decoderPlan);
+    const lean = await Generator.create(gpu, decoder, learner.layout, generator.plan);
+    expect(await lean.generate(learner.params, prompts, 6, settings)).toEqual(await generate(prompts, 6));
   });
 
   it('refuses what was not planned for', async () => {
