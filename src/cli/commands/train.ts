@@ -38,14 +38,18 @@ export async function train(args: string[]): Promise<void> {
 
   const events = await JsonLines.open(options.events ?? join(options.out, 'events.jsonl'), 'nothing');
   const batches = options['dump-batches'] ? await JsonLines.open(join(options.out, 'batches.jsonl'), 'nothing') : null;
-  const gpu = await openGpu();
+  // A lost device can't be used again: each session opens its own.
+  let device = '';
   const trainer = new LocalTrainer({
     loadModel: () => loadModelFolder(folderSource(options.model)),
-    createSession: (session, folder) =>
-      GrpoSession.create(gpu, session, folder, {
+    createSession: async (session, folder) => {
+      const gpu = await openGpu();
+      device = gpu.description;
+      return GrpoSession.create(gpu, session, folder, {
         onBatch: (step, lr, rollout) => batches?.write(dump(step, lr, rollout, session.num_generations)),
-      }),
-    device: () => gpu.description,
+      });
+    },
+    device: () => device,
   });
   let failure: string | null = null;
   const ended = new Promise<void>((resolve) => {
@@ -66,8 +70,13 @@ export async function train(args: string[]): Promise<void> {
   await ended;
   await events.close();
   await batches?.close();
-  if (failure === null) await writeFolder(options.out, await trainer.exportModel());
-  else throw new Error(failure);
+  // A run that failed still has the weights of its last checkpoint.
+  const model = await trainer.exportModel().catch((error: Error) => {
+    if (failure === null) throw error;
+    return null;
+  });
+  if (model) await writeFolder(options.out, model);
+  if (failure !== null) throw new Error(failure);
 }
 
 function presetNamed(name: string | undefined): RunConfig {
