@@ -73,7 +73,7 @@ export async function benchGrpo(
 export function formatGrpo(result: GrpoBench): string {
   const table = (values: Record<string, number>, digits: number) =>
     Object.entries(values).map(([name, value]) => `  ${name.padEnd(24)} ${value.toFixed(digits).padStart(10)}`);
-  const megabytes = Object.fromEntries(Object.entries(result.bytes).map(([name, bytes]) => [name, bytes / 2 ** 20]));
+  const megabytes = Object.fromEntries(Object.entries(result.bytes).map(([name, bytes]) => [name, bytes / 1e6]));
   const { median: middle, min, max } = result.step_ms;
   return [
     `${result.gpu}, ${result.shape}, mean length ${result.mean_length.toFixed(1)}`,

@@ -177,6 +177,11 @@ export class Learner {
     }
   }
 
+  /** Cross-entropy in place of the run's own loss, for `accumulate`. */
+  async supervised(): Promise<PolicyLoss> {
+    return PolicyLoss.create(this.gpu, { objective: 'cross_entropy', sequenceRatio: false, klRatio: false });
+  }
+
   /** Adds the gradients of the loss over the batch, micro-batch by micro-batch; fills `stats`. */
   accumulate(
     recorder: Recorder,
@@ -184,6 +189,7 @@ export class Learner {
     settings: PolicyLossSettings,
     onPolicy: boolean,
     temperature: number,
+    loss: PolicyLoss = this.loss,
   ): void {
     const { decoder, params, grads, rows } = this;
     for (const slot of slots) {
@@ -191,7 +197,7 @@ export class Learner {
       decoder.forwardLogProbs(recorder, params, slot, rows, temperature);
       recorder.phase('update: backward');
       const tensors = { ...rows, sequences: this.sequences, stats: this.stats };
-      this.loss.record(recorder, tensors, slot.firstSequence, slot.sequences, onPolicy, settings);
+      loss.record(recorder, tensors, slot.firstSequence, slot.sequences, onPolicy, settings);
       decoder.backward(recorder, params, grads, slot, rows.dLogp, temperature);
     }
   }

@@ -54,9 +54,15 @@ export const defaultMixture: Mixture = {
   ],
 };
 
-/** One sample. @throws RangeError if the mixture names a task, style or setting that doesn't exist (validateMixture). */
+const MAX_DRAWS = 1000;
+
+/**
+ * One sample.
+ * @throws RangeError if the mixture names a task, style or setting that doesn't exist (validateMixture), or if hardly any
+ *   of its completions is short enough
+ */
 export function sample(rng: Rng, mixture: Mixture): CorpusSample {
-  for (;;) {
+  for (let drawn = 0; drawn < MAX_DRAWS; drawn++) {
     const entry = draw(rng, mixture.tasks, ({ weight }) => weight);
     const task = getTask(entry.task);
     const problem = task.generate(rng, rng.int(entry.difficulty.from, entry.difficulty.to));
@@ -66,6 +72,9 @@ export function sample(rng: Rng, mixture: Mixture): CorpusSample {
       return { task: task.name, style, problem, prompt: problem.prompt, completion };
     }
   }
+  throw new RangeError(
+    `Of ${MAX_DRAWS} worked examples none fits ${mixture.max_completion_length} tokens. Allow longer completions or choose easier problems.`,
+  );
 }
 
 /** Token ids of a sample as the model is trained on it: `<bos>` prompt completion `<eos>`. */

@@ -15,6 +15,7 @@ import { getTask } from '../tasks';
 import { rng } from '../tasks/rng';
 import type { Problem, Task } from '../tasks/task';
 import { computeAdvantages, type Advantages } from './advantages';
+import { coldStart } from './cold-start';
 import type { LiveConfig, RunConfig } from './config';
 import { evaluate } from './evaluate';
 import type { Group } from './group';
@@ -62,6 +63,7 @@ export class GrpoSession implements EngineSession {
   /** Optimizer updates done, for Adam's bias correction. */
   private updates = 0;
   private tokens = 0;
+  private prepared: Promise<void> | null = null;
 
   private constructor(
     readonly gpu: Gpu,
@@ -97,6 +99,7 @@ export class GrpoSession implements EngineSession {
   }
 
   async step(step: number, live: LiveConfig): Promise<StepResult> {
+    await this.prepare();
     const config = { ...this.config, ...live };
     const timings: Record<string, number> = {};
     const clock = stopwatch(timings);
@@ -123,7 +126,8 @@ export class GrpoSession implements EngineSession {
   }
 
   /** @param samples completions of each problem; more than one gives pass@k too */
-  evaluate(_step = 0, samples = 1): Promise<EvaluationResult> {
+  async evaluate(_step = 0, samples = 1): Promise<EvaluationResult> {
+    await this.prepare();
     const { config, generator, learner, folder, task } = this;
     const settings = { ...this.samplingSettings(config, EVALUATION_STREAM), top_k: 0, top_p: 1 };
     const generate = (prompts: number[][]) => generator.generate(learner.params, prompts, samples, settings);
@@ -138,6 +142,7 @@ export class GrpoSession implements EngineSession {
   }
 
   async checkpoint(): Promise<Uint8Array> {
+    await this.prepare();
     const { learner } = this;
     const moments = new Float32Array(await learner.gpu.read(learner.optimizer.moments, learner.layout.count * 8));
     const tensors = [...(await learner.parameters()), { name: MOMENTS, shape: [moments.length], data: moments }];
@@ -171,17 +176,25 @@ export class GrpoSession implements EngineSession {
       throw new Error(`The checkpoint is not one of this model: ${reason}.`, { cause: error });
     }
     this.generator.parametersChanged();
+    this.prepared = Promise.resolve();
     this.updates = updates;
     this.tokens = tokens;
     await this.gpu.device.queue.onSubmittedWorkDone();
   }
 
-  exportTensors() {
+  async exportTensors() {
+    await this.prepare();
     return this.learner.parameters();
   }
 
   destroy(): void {
     this.gpu.destroy();
+  }
+
+  /** The cold start, once, unless a checkpoint has been restored instead. */
+  private prepare(): Promise<void> {
+    this.prepared ??= coldStart(this.learner, this.folder, this.config).then(() => this.generator.parametersChanged());
+    return this.prepared;
   }
 
   private samplingSettings(config: RunConfig, stream: number) {

@@ -14,7 +14,7 @@ export const MAX_PROMPT_LENGTH = 32;
 const MICRO_BATCH_TOKENS = 8192;
 
 /** What a run may take, so that it fits beside a browser on a laptop's GPU. */
-const MEMORY_BUDGET = 512 * 2 ** 20;
+const MEMORY_BUDGET = 512e6;
 
 export interface RunPlan {
   learner: LearnerPlan;
@@ -84,4 +84,4 @@ function slotBytes(maxTokens: number, vocab: number, batchRows: number): number 
   return slots * 4 * (13 * maxTokens + vocab);
 }
 
-const megabytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MB`;
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;

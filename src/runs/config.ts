@@ -10,6 +10,8 @@ export const defaultRunConfig: RunConfig = {
   model: 'tinythink-1m',
   task: 'sum',
   difficulty: getTask('sum').difficulty.default,
+  cold_start_steps: 0,
+  cold_start_p_cot: 0.2,
   eval_steps: 10,
   eval_problems: 128,
   save_steps: 40,

@@ -71,9 +71,12 @@ const group = v.object({
   std: measurement,
   completions: v.pipe(v.array(completion), v.maxLength(MAX_GROUPS)),
 });
-const runConfig = v.custom<RunConfig>(
-  (value) => checkConfig(value as RunConfig).length === 0,
-  'the config could not run',
+/** Settings that came after the first recordings, with what those did. */
+const LATER_SETTINGS = { cold_start_steps: 0, cold_start_p_cot: 0.2 } satisfies Partial<RunConfig>;
+const runConfig = v.pipe(
+  v.unknown(),
+  v.transform((value) => (typeof value === 'object' ? { ...LATER_SETTINGS, ...value } : value)),
+  v.custom<RunConfig>((value) => checkConfig(value as RunConfig).length === 0, 'the config could not run'),
 );
 const change = v.object({
   learning_rate: v.exactOptional(v.number()),

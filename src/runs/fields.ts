@@ -91,6 +91,27 @@ export const fields: Readonly<Record<FieldKey, Field>> = {
   model: named('problem', ['Model', 'model', 'The model that training starts from.']),
   task: named('problem', ['Task', 'task', 'The kind of problem to solve.']),
   difficulty: count('problem', ['Difficulty', 'difficulty', 'How hard the problems are.'], [0, 1000], [1, 24]),
+  cold_start_steps: count(
+    'problem',
+    [
+      'Cold start',
+      'cold start',
+      'Supervised updates on worked examples before the first step; 0 starts from the model as it is.',
+    ],
+    [0, 10_000],
+    [0, 100],
+  ),
+  cold_start_p_cot: real(
+    'problem',
+    [
+      'Long chains, p_cot',
+      'p_cot',
+      'Share of the cold start’s examples that think in full: how often the model reasons before any reward.',
+    ],
+    [0, 1],
+    [0, 1],
+    { step: 0.05 },
+  ),
 
   num_prompts: count(
     'sampling',

@@ -14,6 +14,8 @@ export const fixtureConfig: RunConfig = {
   model: 'tinythink-1m',
   task: 'sum',
   difficulty: 8,
+  cold_start_steps: 0,
+  cold_start_p_cot: 0.2,
   eval_steps: 10,
   eval_problems: 256,
   save_steps: 40,
