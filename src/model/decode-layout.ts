@@ -1,7 +1,6 @@
 /** @file Where shaders/decode.wesl finds everything: its constants, the packed weights, the sizes of its buffers. */
 import type { DecoderConfig } from '../formats/hf-config';
 import type { GpuTraits, Tensor } from '../gpu/gpu';
-import type { GeneratorPlan } from './generator';
 import type { ParameterLayout, ParameterViews } from './parameters';
 
 export const NO_TOKEN = 0xffffffff;
@@ -11,6 +10,16 @@ export const NO_TOKEN = 0xffffffff;
  */
 const THREADS = { hardware: 256, software: 64 };
 const MAX_EOS = 2;
+
+export interface GeneratorPlan {
+  /** Rows (completions) that are sampled side by side; more are sampled in turns. */
+  maxRows: number;
+  /** Tokens of all prompts of one turn. */
+  maxPromptTokens: number;
+  /** Longest prompt and longest completion, in tokens. */
+  maxPromptLength: number;
+  maxNewTokens: number;
+}
 
 interface Matrix {
   weight: Tensor;

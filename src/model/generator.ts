@@ -9,19 +9,9 @@ import { slice } from '../gpu/tensor';
 import { ropeTable } from '../nn/rope';
 import { buildBatch } from './batch';
 import { BatchSlots } from './batch-slot';
-import { DecodeLayout, NO_TOKEN } from './decode-layout';
+import { DecodeLayout, NO_TOKEN, type GeneratorPlan } from './decode-layout';
 import type { Decoder } from './decoder';
 import type { ParameterLayout, ParameterViews } from './parameters';
-
-export interface GeneratorPlan {
-  /** Rows (completions) that are sampled side by side; more are sampled in turns. */
-  maxRows: number;
-  /** Tokens of all prompts of one turn. */
-  maxPromptTokens: number;
-  /** Longest prompt and longest completion, in tokens. */
-  maxPromptLength: number;
-  maxNewTokens: number;
-}
 
 export interface SamplingSettings {
   /** 0 = the most likely token. */

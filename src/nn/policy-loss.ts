@@ -24,6 +24,16 @@ export interface PolicyLossSettings {
   sapo_temperature_neg: number;
 }
 
+/** For the cross_entropy objective, which has no ratio to clip and no reference. */
+export const CROSS_ENTROPY: PolicyLossSettings = {
+  epsilon: 0,
+  epsilon_high: 0,
+  delta: null,
+  beta: 0,
+  sapo_temperature_pos: 1,
+  sapo_temperature_neg: 1,
+};
+
 /** Words of a sequence's entry: first row, end row, advantage and weight as f32. */
 export const SEQUENCE_WORDS = 4;
 /** What the kernel reports of each sequence, in this order. */

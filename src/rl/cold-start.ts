@@ -5,6 +5,7 @@
  */
 import type { ModelFolder } from '../formats/model-folder';
 import type { Learner } from '../model/learner';
+import { CROSS_ENTROPY } from '../nn/policy-loss';
 import { rng } from '../tasks/rng';
 import type { RunConfig } from './config';
 import { sample, type Mixture } from './corpus';
@@ -13,14 +14,6 @@ import { sample, type Mixture } from './corpus';
 const TRACES = 3;
 /** High enough to move the shares of the answer styles in some tens of updates, and falling to 0 over them. */
 const LEARNING_RATE = 5e-4;
-const NO_POLICY = {
-  epsilon: 0,
-  epsilon_high: 0,
-  delta: null,
-  beta: 0,
-  sapo_temperature_pos: 1,
-  sapo_temperature_neg: 1,
-};
 
 /** What the rest answers like, when it doesn't think in full. */
 const WITHOUT_CHAIN = { bare: 0.1, direct: 0.9 };
@@ -48,7 +41,7 @@ export async function coldStart(learner: Learner, { tokenizer }: ModelFolder, co
     const tokens = groups.reduce((sum, { completions }) => sum + completions[0]!.length, 0);
     const batch = learner.load(groups, () => ({ advantage: 0, weight: 1 / tokens }));
     const recorder = learner.gpu.recorder();
-    learner.accumulate(recorder, batch, NO_POLICY, true, 1, await learner.supervised());
+    learner.accumulate(recorder, batch, CROSS_ENTROPY, true, 1, await learner.supervised());
     learner.update(recorder, step, {
       ...config,
       learning_rate: LEARNING_RATE * (1 - (step - 1) / steps),

@@ -2,7 +2,8 @@
 import type { DecoderConfig } from '../formats/hf-config';
 import { OutOfMemoryError, type GpuTraits } from '../gpu/gpu';
 import { decoderBytes } from '../model/decoder-buffers';
-import { Generator, type GeneratorPlan } from '../model/generator';
+import type { GeneratorPlan } from '../model/decode-layout';
+import { Generator } from '../model/generator';
 import type { LearnerPlan } from '../model/learner';
 import { parameterLayout } from '../model/parameters';
 import type { RunConfig } from './config';

@@ -4,6 +4,7 @@ import { readSafetensors, toFloat32, writeSafetensors } from '../formats/safeten
 import type { Gpu } from '../gpu/gpu';
 import { initialParameters } from '../model/initialise';
 import { Learner } from '../model/learner';
+import { CROSS_ENTROPY } from '../nn/policy-loss';
 import { rng } from '../tasks/rng';
 import { encodeSample, sample } from './corpus';
 import { longestSequence, type Recipe } from './recipe';
@@ -22,14 +23,6 @@ export interface PretrainProgress {
 const WEIGHTS = 1;
 const SAMPLES = 2;
 const MOMENTS = 'adam.moments';
-const NO_POLICY = {
-  epsilon: 0,
-  epsilon_high: 0,
-  delta: null,
-  beta: 0,
-  sapo_temperature_pos: 1,
-  sapo_temperature_neg: 1,
-};
 
 export class Pretrainer {
   private step = 0;
@@ -69,7 +62,7 @@ export class Pretrainer {
     const groups = completions.map((ids) => ({ prompt: [], completions: [ids] }));
     const batch = learner.load(groups, () => ({ advantage: 0, weight: 1 / tokens }));
     const recorder = learner.gpu.recorder();
-    learner.accumulate(recorder, batch, NO_POLICY, true, 1);
+    learner.accumulate(recorder, batch, CROSS_ENTROPY, true, 1);
     const learning_rate = pretrainLearningRate(recipe, this.step);
     learner.update(recorder, this.step, { ...recipe, learning_rate });
     const stats = recorder.read(learner.stats, recipe.batch_size * 32);
