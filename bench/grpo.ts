@@ -6,6 +6,7 @@ import type { Gpu } from '../src/gpu/gpu';
 import type { ModelFolder } from '../src/formats/model-folder';
 import type { RunConfig } from '../src/rl/config';
 import { GrpoSession } from '../src/rl/grpo-session';
+import { median } from './statistics';
 
 export interface GrpoBench {
   gpu: string;
@@ -87,10 +88,4 @@ export function formatGrpo(result: GrpoBench): string {
     'memory, MB:',
     ...table(megabytes, 1),
   ].join('\n');
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

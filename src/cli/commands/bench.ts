@@ -1,10 +1,12 @@
-/** @file `bench grpo | matmul | attention [--json]`: speed on this machine's GPU, and TRL's on the same machine. */
+/** @file `bench grpo | train | decode | matmul | attention [--json]`: speed on this machine's GPU, and TRL's on the same machine. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { benchAttention, formatAttention } from '../../../bench/attention';
+import { benchDecode, formatDecode } from '../../../bench/decode';
 import { benchGrpo, formatGrpo } from '../../../bench/grpo';
 import { benchMatmul, formatMatmul } from '../../../bench/matmul';
+import { benchTrain, formatTrain } from '../../../bench/train';
 import { loadModelFolder } from '../../formats/model-folder';
 import { configForTask, defaultRunConfig } from '../../runs/config';
 import { folderSource } from '../files';
@@ -30,7 +32,7 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
     console.log(options.json ? JSON.stringify(rows) : format(rows));
   if (kind === 'matmul') print(await benchMatmul(gpu, { sweep: options.sweep, rows: options.rows }), formatMatmul);
   else if (kind === 'attention') print(await benchAttention(gpu, { sweep: options.sweep }), formatAttention);
-  else if (kind === 'grpo') {
+  else if (kind === 'grpo' || kind === 'train' || kind === 'decode') {
     const config = {
       ...configForTask(defaultRunConfig, options.task),
       num_prompts: options.prompts,
@@ -38,13 +40,16 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
       max_completion_length: options['max-new'],
       log_probability_change: false,
     };
-    const result = await benchGrpo(gpu, config, await loadModelFolder(folderSource(options.model)), {
+    const folder = await loadModelFolder(folderSource(options.model));
+    if (kind === 'train') return print(await benchTrain(gpu, config, folder, options.steps), formatTrain);
+    if (kind === 'decode') return print(await benchDecode(gpu, config, folder, options.steps), formatDecode);
+    const result = await benchGrpo(gpu, config, folder, {
       steps: options.steps,
     });
     gpu.destroy();
     const peer = options.python === 'none' ? null : await trlStep(options.python, options);
     print({ ...result, trl: peer }, (all) => [formatGrpo(all), formatPeer(all.step_ms.median, peer)].join('\n'));
-  } else throw new UsageError('bench what? grpo, matmul or attention');
+  } else throw new UsageError('bench what? grpo, train, decode, matmul or attention');
 }
 
 interface Peer {
