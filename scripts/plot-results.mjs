@@ -31,7 +31,11 @@ const LONG = [0, 20, 40, 60, 80];
 
 const figures = [
   { name: 'sums', runs: ['sums-seed3', 'sums-seed4', 'sums-seed5'], panels: [ACCURACY, length(LONG)] },
-  { name: 'countdown', runs: ['countdown-seed3', 'countdown-seed4'], panels: [ACCURACY, length([0, 10, 20, 30])] },
+  {
+    name: 'countdown',
+    runs: ['countdown-seed3', 'countdown-seed4', 'countdown-seed5'],
+    panels: [ACCURACY, length([0, 10, 20, 30])],
+  },
   { name: 'multiplication', runs: ['multiplication-seed3'], panels: [ACCURACY, length([0, 20, 40, 60])] },
   { name: 'parity', runs: ['parity-seed3'], panels: [ACCURACY, length([0, 25, 50, 75, 100])] },
   { name: 'collapse', runs: ['collapse-seed3', 'collapse-seed4'], panels: [ACCURACY, length([0, 25, 50, 75, 100])] },
