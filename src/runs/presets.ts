@@ -35,7 +35,7 @@ export const presets: readonly Preset[] = [
     title: 'Countdown: reasoning does not pay',
     patch: { task: 'countdown', difficulty: getTask('countdown').difficulty.default },
     watch:
-      'Guessing at once is as good as searching here: of two runs measured one shrank from 18 to 12 tokens, the other stayed at 17. ' +
+      'Guessing at once is as good as searching here: three measured runs went from 18 tokens to 12, 15 and 17. ' +
       'Accuracy rises from 0.66 to about 0.8, but by learning the format: of the formatted answers 0.85 were right from the start.',
   },
   {
