@@ -156,15 +156,16 @@ export function decodeWorkgroupBytes(config: DecoderConfig, context: number, row
 }
 
 /**
- * Rows that share a workgroup: more reuse each weight more often, fewer spread over more of the GPU. Two measured best on
- * an H200 at 256 rows (docs/notes.md).
+ * Rows that share a workgroup: more reuse each weight more often, fewer spread over more of the GPU. One measured best on
+ * an H200 at 256 rows (docs/notes.md), whose many processors favour it; other GPUs were not measured. An emulated one has
+ * nothing to spread over, so two rows share there.
  */
 function chooseRows(gpu: GpuTraits, config: DecoderConfig, context: number, maxRows: number): number {
   const limit = gpu.device.limits.maxComputeWorkgroupStorageSize;
   const threads = threadsOf(gpu);
   const bytes = (rows: number) => decodeWorkgroupBytes(config, context, rows, threads);
   const fits = (rows: number) => bytes(rows) <= limit && rows * config.num_attention_heads <= threads;
-  const wanted = maxRows >= 2 ? [2, 1] : [1];
+  const wanted = gpu.isSoftware && maxRows >= 2 ? [2, 1] : [1];
   const rows = wanted.find(fits);
   if (rows === undefined) {
     throw new RangeError(
