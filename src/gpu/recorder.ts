@@ -35,9 +35,9 @@ export class Recorder {
   private encoder: GPUCommandEncoder;
   private pass: GPUComputePassEncoder | null = null;
   private slots = 0;
-  private readonly words = new ArrayBuffer(Recorder.ARENA_SLOTS * BINDING_ALIGNMENT);
-  private readonly u32 = new Uint32Array(this.words);
-  private readonly floats = new Float32Array(this.words);
+  /** Grown as needed: most recordings are short, and a megabyte each would keep the garbage collector busy. */
+  private u32 = new Uint32Array(64 * SLOT_WORDS);
+  private floats = new Float32Array(this.u32.buffer);
   private reads: PendingRead[] = [];
   private phaseName = 'other';
   private passNames: string[] = [];
@@ -92,7 +92,7 @@ export class Recorder {
     this.endPass();
     const { device } = this.gpu;
     const resolveTimes = this.resolveQueries();
-    if (this.slots > 0) device.queue.writeBuffer(this.gpu.uniforms, 0, this.words, 0, this.slots * BINDING_ALIGNMENT);
+    if (this.slots > 0) device.queue.writeBuffer(this.gpu.uniforms, 0, this.u32, 0, this.slots * SLOT_WORDS);
     device.queue.submit([this.encoder.finish()]);
     for (const read of this.reads) void this.finishRead(read);
     if (resolveTimes) this.timing.push(resolveTimes());
@@ -119,6 +119,7 @@ export class Recorder {
     const group = this.gpu.bindGroup(kernel, bindings);
     if (kernel.hasParams) {
       const word = this.slots * SLOT_WORDS;
+      if (word === this.u32.length) this.grow();
       for (let i = 0; i < params.length; i++) {
         const value = params[i]!;
         if (typeof value === 'number') this.u32[word + i] = value;
@@ -131,6 +132,13 @@ export class Recorder {
     }
     this.dispatches++;
     return pass;
+  }
+
+  private grow(): void {
+    const larger = new Uint32Array(2 * this.u32.length);
+    larger.set(this.u32);
+    this.u32 = larger;
+    this.floats = new Float32Array(larger.buffer);
   }
 
   private beginPass(key: string): GPUComputePassEncoder {
