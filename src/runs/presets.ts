@@ -52,7 +52,7 @@ export const presets: readonly Preset[] = [
     patch: { task: 'parity', difficulty: getTask('parity').difficulty.default },
     watch:
       'Without a chain of running parities an answer is a coin flip, with one it is right, so a group shows plainly what earns its reward. ' +
-      'Watch chains go from a sixth of the completions to nearly all in 20 steps: length from 20 to 85, accuracy from 0.53 to 0.98.',
+      'Watch chains go from a sixth of the completions to nearly all in 20 steps, and set the cold start’s p_cot to begin from another share.',
   },
   {
     name: 'dr-grpo',
