@@ -5,10 +5,11 @@
 import type { ModelFolder } from '../src/formats/model-folder';
 import type { Gpu } from '../src/gpu/gpu';
 import type { RunConfig } from '../src/rl/config';
-import { GrpoSession, encodePrompt } from '../src/rl/grpo-session';
+import { GrpoSession } from '../src/rl/grpo-session';
+import { encodePrompt } from '../src/rl/prompt';
 import { getTask } from '../src/tasks';
 import { rng } from '../src/tasks/rng';
-import { clocked, median } from './statistics';
+import { clocked, spread } from './statistics';
 
 export interface DecodeBench {
   gpu: string;
@@ -33,7 +34,7 @@ export async function benchDecode(
   const task = getTask(config.task);
   const random = rng(config.seed);
   const prompts = Array.from({ length: config.num_prompts }, () =>
-    encodePrompt(folder, task.generate(random, config.difficulty).prompt),
+    encodePrompt(folder.tokenizer, task.generate(random, config.difficulty).prompt),
   );
   const { max_completion_length: max_new_tokens, num_generations } = config;
   let stream = 0;
@@ -46,16 +47,14 @@ export async function benchDecode(
     repeats,
   );
   const rows = config.num_prompts * num_generations;
-  const median_ms = median(times);
+  const times_ms = spread(times);
   return {
     gpu: gpu.description,
     rows,
     new_tokens: max_new_tokens,
-    median_ms,
-    min_ms: Math.min(...times),
-    max_ms: Math.max(...times),
-    tokens_per_second: (1000 * rows * max_new_tokens) / median_ms,
-    ms_per_token: median_ms / max_new_tokens,
+    ...times_ms,
+    tokens_per_second: (1000 * rows * max_new_tokens) / times_ms.median_ms,
+    ms_per_token: times_ms.median_ms / max_new_tokens,
   };
 }
 

@@ -6,6 +6,12 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+export const spread = (times: readonly number[]) => ({
+  median_ms: median(times),
+  min_ms: Math.min(...times),
+  max_ms: Math.max(...times),
+});
+
 /** Milliseconds of each of `repeats` calls, after `warmup` that are not counted. */
 export async function clocked(work: () => Promise<unknown>, warmup: number, repeats: number): Promise<number[]> {
   const times: number[] = [];

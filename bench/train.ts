@@ -3,10 +3,11 @@ import type { ModelFolder } from '../src/formats/model-folder';
 import { parameterCount } from '../src/formats/hf-config';
 import type { Gpu } from '../src/gpu/gpu';
 import type { RunConfig } from '../src/rl/config';
-import { GrpoSession, encodePrompt } from '../src/rl/grpo-session';
+import { GrpoSession } from '../src/rl/grpo-session';
+import { encodePrompt } from '../src/rl/prompt';
 import { getTask } from '../src/tasks';
 import { rng } from '../src/tasks/rng';
-import { clocked, median } from './statistics';
+import { clocked, spread } from './statistics';
 
 export interface TrainBench {
   gpu: string;
@@ -34,7 +35,7 @@ export async function benchTrain(
   const random = rng(config.seed);
   const { num_generations, num_prompts, max_completion_length: length } = config;
   const groups = Array.from({ length: num_prompts }, () => ({
-    prompt: encodePrompt(folder, task.generate(random, config.difficulty).prompt),
+    prompt: encodePrompt(folder.tokenizer, task.generate(random, config.difficulty).prompt),
     completions: Array.from({ length: num_generations }, () =>
       Array.from({ length }, () => random.int(0, folder.config.vocab_size - 1)),
     ),
@@ -59,18 +60,16 @@ export async function benchTrain(
     3,
     repeats,
   );
-  const median_ms = median(times);
+  const times_ms = spread(times);
   return {
     gpu: gpu.description,
     sequences,
     completion_length: length,
     tokens,
     micro_batches: microBatches,
-    median_ms,
-    min_ms: Math.min(...times),
-    max_ms: Math.max(...times),
-    tokens_per_second: (1000 * tokens) / median_ms,
-    teraflops: (6 * parameterCount(folder.config) * tokens) / (median_ms * 1e9),
+    ...times_ms,
+    tokens_per_second: (1000 * tokens) / times_ms.median_ms,
+    teraflops: (6 * parameterCount(folder.config) * tokens) / (times_ms.median_ms * 1e9),
   };
 }
 

@@ -122,7 +122,13 @@ export class Gpu {
   /** Runs `allocate`, and turns the GPU's out-of-memory and validation errors into exceptions. */
   async allocating<T>(allocate: () => T): Promise<T> {
     this.device.pushErrorScope('out-of-memory');
-    const result = allocate();
+    let result: T;
+    try {
+      result = allocate();
+    } catch (error) {
+      void this.device.popErrorScope();
+      throw error;
+    }
     const error = await this.device.popErrorScope();
     if (error) throw new OutOfMemoryError(`The GPU ran out of memory: ${error.message}`);
     return result;

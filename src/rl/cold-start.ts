@@ -9,6 +9,7 @@ import { CROSS_ENTROPY } from '../nn/policy-loss';
 import { rng } from '../tasks/rng';
 import type { RunConfig } from './config';
 import { sample, type Mixture } from './corpus';
+import { encodePrompt } from './prompt';
 
 /** Key of the traces' random stream. */
 const TRACES = 3;
@@ -27,14 +28,13 @@ export async function coldStart(learner: Learner, { tokenizer }: ModelFolder, co
   const size = config.num_prompts * config.num_generations;
   const entry = { task, weight: 1, difficulty: { from: difficulty, to: difficulty }, styles: WITHOUT_CHAIN, p_cot };
   const mixture: Mixture = { max_completion_length: config.max_completion_length, tasks: [entry] };
-  const start = tokenizer.bosId === null ? [] : [tokenizer.bosId];
   const end = tokenizer.eosId === null ? [] : [tokenizer.eosId];
   for (let step = 1; step <= steps; step++) {
     const random = rng(config.seed, TRACES, step);
     const groups = Array.from({ length: size }, () => {
       const { prompt, completion } = sample(random, mixture);
       return {
-        prompt: [...start, ...tokenizer.encode(prompt)],
+        prompt: encodePrompt(tokenizer, prompt),
         completions: [[...tokenizer.encode(completion), ...end]],
       };
     });

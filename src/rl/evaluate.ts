@@ -5,6 +5,7 @@ import { rng } from '../tasks/rng';
 import type { Task } from '../tasks/task';
 import { COMPLETION_STYLES } from './completion';
 import type { RunConfig } from './config';
+import { encodePrompt } from './prompt';
 import { scoreCompletion } from './rewards';
 import type { EvaluationResult } from './session';
 import type { TokenTexts } from './token-texts';
@@ -34,8 +35,7 @@ export async function evaluate(parts: EvaluationParts): Promise<EvaluationResult
   const problems = Array.from({ length: parts.problems }, (_, i) =>
     task.generate(rng(HELD_OUT_PROBLEMS, i), difficulty),
   );
-  const bos = tokenizer.bosId === null ? [] : [tokenizer.bosId];
-  const answers = await parts.generate(problems.map(({ prompt }) => [...bos, ...tokenizer.encode(prompt)]));
+  const answers = await parts.generate(problems.map(({ prompt }) => encodePrompt(tokenizer, prompt)));
   const k = answers[0]?.length ?? 1;
   const count = problems.length * k;
   const totals = { correct: 0, solved: 0, reward: 0, length: 0, truncated: 0 };

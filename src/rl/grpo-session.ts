@@ -22,6 +22,7 @@ import type { Group } from './group';
 import { sequenceWeights } from './losses';
 import { batchMetrics } from './metrics';
 import { planRun, type RunPlan } from './plan';
+import { encodePrompt } from './prompt';
 import { scoreCompletion, type CompletionScore } from './rewards';
 import { learningRate } from './schedule';
 import type { EngineSession, EvaluationResult, StepResult } from './session';
@@ -207,7 +208,7 @@ export class GrpoSession implements EngineSession {
     const { folder, task, generator, learner } = this;
     const random = rng(config.seed, TRAINING_PROBLEMS, step);
     const problems = Array.from({ length: config.num_prompts }, () => task.generate(random, config.difficulty));
-    const prompts = problems.map(({ prompt }) => encodePrompt(folder, prompt));
+    const prompts = problems.map(({ prompt }) => encodePrompt(folder.tokenizer, prompt));
     const recorder = this.gpu.recorder(this.options);
     const settings = this.samplingSettings(config, step);
     const groups = await generator.generate(learner.params, prompts, config.num_generations, settings, { recorder });
@@ -331,12 +332,6 @@ export class GrpoSession implements EngineSession {
       }),
     }));
   }
-}
-
-/** Token ids of `<bos>` and a task's prompt. */
-export function encodePrompt({ tokenizer }: Pick<ModelFolder, 'tokenizer'>, prompt: string): number[] {
-  const ids = tokenizer.encode(prompt);
-  return tokenizer.bosId === null ? ids : [tokenizer.bosId, ...ids];
 }
 
 /** Enough digits to see any change by, and a fifth of the size of a recording with all of them. */

@@ -7,9 +7,7 @@ import { Generator } from '../model/generator';
 import type { LearnerPlan } from '../model/learner';
 import { parameterLayout } from '../model/parameters';
 import type { RunConfig } from './config';
-
-/** Tokens of `<bos>` and the longest prompt of any task. */
-export const MAX_PROMPT_LENGTH = 32;
+import { MAX_PROMPT_LENGTH } from './prompt';
 
 /** Micro-batches larger than this gain little and cost memory: 43 kB a token for the embedded model. */
 const MICRO_BATCH_TOKENS = 8192;

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { VOCABULARY_SIZE } from '../tasks/vocabulary';
 import type { Mixture } from './corpus';
 import { validateMixture } from './corpus';
+import { MAX_PROMPT_LENGTH } from './prompt';
 
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
@@ -83,12 +84,9 @@ const schema = v.pipe(
 
 export type Recipe = v.InferOutput<typeof schema>;
 
-/** Tokens of `<bos>` and the longest prompt that any task writes. */
-const LONGEST_PROMPT = 32;
-
 /** Positions that the longest sample of a mixture can take. */
 export function longestSequence(mixture: Pick<Mixture, 'max_completion_length'>): number {
-  return LONGEST_PROMPT + mixture.max_completion_length;
+  return MAX_PROMPT_LENGTH + mixture.max_completion_length;
 }
 
 /**

@@ -26,10 +26,10 @@ export async function pretrain(args: string[]): Promise<void> {
   });
   const recipe = parseRecipe(JSON.parse(await readFile(options.recipe, 'utf8')));
   const base = await loadModelText(folderSource(options.base ?? join('public/models', recipe.name)));
-  const config = parseDecoderConfig({
-    ...JSON.parse(new TextDecoder().decode(base.files.get('config.json'))),
-    ...recipe.model,
-  });
+  // The recipe's sizes win over the base folder's, in what is trained and in what is written.
+  const json = { ...JSON.parse(new TextDecoder().decode(base.files.get('config.json'))), ...recipe.model };
+  const config = parseDecoderConfig(json);
+  base.files.set('config.json', new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`));
   const gpu = await openGpu();
   const trainer = await Pretrainer.create(gpu, config, recipe, options['micro-batch']);
   const checkpoint = join(options.out, CHECKPOINT);

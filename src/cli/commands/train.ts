@@ -140,8 +140,10 @@ function split(args: readonly string[], own: readonly string[]): { mine: string[
       fields.reward_weights = { ...weights, [reward]: Number(text) };
     } else if (field === 'delta') fields[field] = text === 'none' ? null : Number(text);
     else if (typeof defaults[field] === 'number') fields[field] = Number(text);
-    else if (typeof defaults[field] === 'boolean') fields[field] = text === 'true';
-    else fields[field] = text;
+    else if (typeof defaults[field] === 'boolean') {
+      if (text !== 'true' && text !== 'false') throw new UsageError(`${key} takes true or false, not ${text}`);
+      fields[field] = text === 'true';
+    } else fields[field] = text;
   }
   return { mine, fields };
 }
