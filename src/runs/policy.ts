@@ -9,15 +9,50 @@ export interface GenerateRequest {
   messages: Message[];
   max_tokens: number;
   temperature: number;
+  /** 0: all. */
   top_k: number;
+  /** 1: all. */
   top_p: number;
+  /** Tokens less likely than this share of the likeliest one's probability are never drawn; 0: all. */
+  min_p?: number;
+  /** Transformers' rule: logits of tokens seen in the context are divided by it, or multiplied when negative; 1: off. */
+  repetition_penalty?: number;
   seed: number;
+  /** The beginning of the answer, to go on from: the model's own text of an answer that was stopped. */
+  prefix?: string;
+  /** How many of the likeliest tokens to report beside each one that is drawn; 0: none. */
+  top_logprobs?: number;
+}
+
+export interface Alternative {
+  id?: number;
+  text: string;
+  logprob: number;
 }
 
 export interface PolicyToken {
   text: string;
   id?: number;
   logprob?: number;
+  /** The likeliest tokens in its place, the likeliest first. */
+  top?: Alternative[];
+  /** On the first token, and again when it has changed for another reason than one more token. */
+  context?: ContextUse;
+  /** Something that the reader should know, as a sentence: the context is full and its beginning is being dropped. */
+  notice?: string;
+  /** On the last token, whose text may be empty. */
+  finish?: 'stop' | 'length';
+}
+
+/** Counted in tokens. */
+export interface ContextUse {
+  prompt: number;
+  /** Of the prompt: taken from what was computed for the request before. */
+  cached: number;
+  /** How many the model keeps in view. */
+  length: number;
+  /** Milliseconds that the rest of the prompt took to compute. */
+  prefill_ms: number;
 }
 
 export interface Policy {

@@ -1,7 +1,7 @@
 /** @file The sampling settings of the chat: their fields, bounds and explanations, and what a form's text means. */
 import type { GenerateRequest } from '../../runs/policy';
 
-export type SamplingSettings = Omit<GenerateRequest, 'messages'>;
+export type SamplingSettings = Omit<GenerateRequest, 'messages' | 'prefix' | 'top_logprobs'>;
 
 export interface SettingField {
   name: keyof SamplingSettings;
