@@ -1,4 +1,6 @@
 /** @file What the page and the engine's worker say to each other: the worker's side of it as one interface, for Comlink. */
+import type { ModelAddress } from '../formats/model-address';
+import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/stored-model';
 import type { LiveConfig, RunConfig } from '../rl/config';
 import type { RunEvent } from '../runs/events';
 import type { GenerateRequest, PolicyToken } from '../runs/policy';
@@ -31,6 +33,26 @@ export const probedLimits = [
   'maxComputeInvocationsPerWorkgroup',
 ] as const;
 export type ProbedLimit = (typeof probedLimits)[number];
+
+/** The page's side of models that are downloaded and stored. Every error's message is for the user. */
+export interface ModelLibrary {
+  /** Looks at a model without downloading its weights. @throws when it isn't there or can't be computed here */
+  inspectModel(address: ModelAddress, signal?: AbortSignal): Promise<ModelSummary>;
+  storedModels(): Promise<StoredModel[]>;
+  /**
+   * Downloads a model into the store, or copies files there; goes on where an earlier download of it broke off.
+   * @throws DOMException AbortError when cancelled: what is stored by then stays, and the next download goes on from it
+   */
+  downloadModel(
+    address: ModelAddress,
+    onProgress?: (progress: DownloadProgress) => void,
+    signal?: AbortSignal,
+  ): Promise<StoredModel>;
+  /** Cancels a download that was started anywhere on this page; nothing when there is none. */
+  cancelDownload(id: string): Promise<void>;
+  removeModel(id: string): Promise<void>;
+  storageUse(): Promise<StorageUse>;
+}
 
 /** A model to talk to: by name, or the one that a trainer has just now. */
 export type PolicyModel = { name: string } | { trainer: number };
