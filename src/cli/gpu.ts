@@ -9,8 +9,9 @@ let instance: GPU | undefined;
 export async function openGpu(): Promise<Gpu> {
   Object.assign(globalThis, globals);
   instance ??= create([
-    // NVIDIA's Vulkan driver computes f16 well, but Dawn keeps it behind a toggle there.
-    'enable-dawn-features=vulkan_enable_f16_on_nvidia',
+    // NVIDIA's Vulkan driver computes f16 well, but Dawn keeps it behind a toggle there; matrix units it offers only among
+    // its experimental features.
+    'enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis',
     // Against attackers, Dawn rounds timestamps to 65.5 µs: longer than most kernels here take.
     'disable-dawn-features=timestamp_quantization',
   ]);

@@ -12,6 +12,27 @@ export interface GpuFeatures {
   f16: boolean;
   subgroups: boolean;
   timestamps: boolean;
+  /** Matrix units that multiply 16×16×16 of f16 into f32, for subgroups of 32; still experimental in Dawn. */
+  subgroupMatrix: boolean;
+}
+
+/** Experimental, and so in no type definition yet. */
+const SUBGROUP_MATRIX = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
+interface SubgroupMatrixConfig {
+  componentType: string;
+  resultComponentType: string;
+  M: number;
+  N: number;
+  K: number;
+}
+
+function hasSubgroupMatrix({ info }: GPUAdapter): boolean {
+  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> };
+  const offered = [...subgroupMatrixConfigs].some(
+    ({ componentType, resultComponentType, M, N, K }) =>
+      componentType === 'f16' && resultComponentType === 'f32' && M === 16 && N === 16 && K === 16,
+  );
+  return offered && info.subgroupMinSize === 32 && info.subgroupMaxSize === 32;
 }
 
 /** What sizes are chosen by. */
@@ -69,11 +90,13 @@ export class Gpu {
       f16: offers('shader-f16', 'f16'),
       subgroups: offers('subgroups', 'subgroups'),
       timestamps: offers('timestamp-query', 'timestamps'),
+      subgroupMatrix: offers(SUBGROUP_MATRIX, 'subgroupMatrix') && hasSubgroupMatrix(adapter),
     };
     const requiredFeatures: GPUFeatureName[] = [];
     if (features.f16) requiredFeatures.push('shader-f16');
     if (features.subgroups) requiredFeatures.push('subgroups');
     if (features.timestamps) requiredFeatures.push('timestamp-query');
+    if (features.subgroupMatrix) requiredFeatures.push(SUBGROUP_MATRIX);
     const limits = adapter.limits;
     const device = await adapter.requestDevice({
       requiredFeatures,

@@ -61,8 +61,12 @@ export async function linkShader(name: string, options: KernelOptions): Promise<
     keepComments: false,
     sourceMap: false,
   });
-  return linked.dest;
+  return linked.dest.replace(STAND_INS, '');
 }
+
+/** Declarations of shaders/lib/subgroup_matrix.wesl, which satisfy WESL's linker and must not reach WebGPU. */
+const STAND_INS =
+  /^\s*(struct subgroup_matrix_\w+ \{[^}]*\}|fn subgroupMatrix\w+\(\) \{\s*\}|const (row|col)_major = \du;)\s*$/gm;
 
 /** The bindings that a linked shader declares in group 0. */
 function reflectBindings(code: string): { binding: number; type: GPUBufferBindingType }[] {
