@@ -1,5 +1,6 @@
-/** @file Builds and serves the app; also vitest's configuration (projects: unit, gpu, gpu-swiftshader, browser). */
+/** @file Builds and serves the app, its service worker included; also vitest's configuration (projects: unit, gpu, gpu-swiftshader, browser). */
 import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { VitePWA } from 'vite-plugin-pwa';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
 /** Tests in Node on Dawn, on the best adapter found or the one that `env` names (tests/support/adapter.ts). */
@@ -17,9 +18,56 @@ const gpuProject = (name: string, folders: string, env: Record<string, string> =
   },
 });
 
+/**
+ * The app keeps itself for use without a network: a service worker that answers for the files of one build and for
+ * nothing else. Registered by src/ui/offline, which also decides when an update may take over.
+ */
+const offline = VitePWA({
+  registerType: 'prompt',
+  injectRegister: false,
+  manifest: {
+    name: 'tinythink',
+    short_name: 'tinythink',
+    description: 'Watch a tiny language model learn to think, in your browser, on your own GPU.',
+    // Relative, so that it is right under any base path. No id: it would be relative to the origin alone, which a page
+    // of GitHub's shares with others; the start address is its default.
+    start_url: './',
+    scope: './',
+    display: 'standalone',
+    background_color: '#f7f6f3',
+    theme_color: '#ffffff',
+    categories: ['education', 'science'],
+    icons: [
+      { src: 'icons/icon.svg', sizes: 'any', type: 'image/svg+xml' },
+      { src: 'icons/icon-192.png', sizes: '192x192', type: 'image/png' },
+      { src: 'icons/icon-512.png', sizes: '512x512', type: 'image/png' },
+      { src: 'icons/maskable-512.png', sizes: '512x512', type: 'image/png', purpose: 'maskable' },
+    ],
+  },
+  includeManifestIcons: false,
+  workbox: {
+    // Chunks that are loaded late too; of fonts only the format that every browser with WebGPU reads.
+    globPatterns: [
+      '**/*.{html,js,css,woff2,wasm,svg,png,md}',
+      'models/**/*.{json,jinja,txt,safetensors}',
+      'recordings/*.{json,gz}',
+    ],
+    // Workbox leaves larger files out; the build fails if one is.
+    maximumFileSizeToCacheInBytes: 16 * 2 ** 20,
+    // Pages live behind the hash, so the start page's own address is the only one: no other path is answered for.
+    navigateFallback: null,
+    // From the first visit on; an update still waits until it is told.
+    clientsClaim: true,
+    skipWaiting: false,
+    cleanupOutdatedCaches: true,
+    inlineWorkboxRuntime: true,
+    sourcemap: false,
+  },
+});
+
 export default defineConfig({
   base: './',
-  plugins: [svelte()],
+  plugins: [svelte(), offline],
   worker: { format: 'es' },
   build: { target: 'es2023', sourcemap: true },
   test: {

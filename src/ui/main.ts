@@ -1,6 +1,7 @@
 /** @file Mounts the app. */
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { keepAppOffline } from './offline/app-update.svelte';
 import './theme.css';
 import { theme } from './theme.svelte';
 
@@ -9,3 +10,4 @@ theme.apply();
 const target = document.getElementById('app');
 if (!target) throw new Error('index.html has no #app');
 mount(App, { target });
+void keepAppOffline();

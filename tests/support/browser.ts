@@ -31,7 +31,8 @@ export async function openPage(
   url: string,
   options: BrowserContextOptions = { viewport: SIZES.desktop },
 ): Promise<WatchedPage> {
-  const context = await browser.newContext(options);
+  // A service worker would answer before the test's own routes; tests/browser/offline.test.ts has it.
+  const context = await browser.newContext({ serviceWorkers: 'block', ...options });
   const page = await context.newPage();
   const problems: string[] = [];
   page.on('pageerror', (error) => problems.push(`uncaught: ${error.message}`));

@@ -10,6 +10,7 @@ import { RunStorage, type SavedRun } from '../../runs/storage';
 import { RunWriter } from '../../runs/writer';
 import { engine, type LocalEngineTrainer } from '../../worker/client';
 import type { ProbeResult } from '../../worker/protocol';
+import { activity } from '../offline/activity.svelte';
 import { router } from '../router.svelte';
 import type { Which } from './duel.svelte';
 import { TrainSession, type RunSource } from './session.svelte';
@@ -44,6 +45,11 @@ class TrainRoom {
 
   constructor() {
     addEventListener('pagehide', () => void this.#writer.flush());
+    // A saved run or a recording that plays loses nothing by a reload.
+    const working = () => this.session.source?.kind === 'live' && /^(running|working)$/.test(this.session.status);
+    $effect.root(() => {
+      $effect(() => (working() ? activity.begin('the training run') : undefined));
+    });
   }
 
   /** Puts the run on the page that the address names, unless it is there already. */
