@@ -26,3 +26,38 @@ export type ModelAddress =
 export class ModelAddressError extends Error {
   override name = 'ModelAddressError';
 }
+
+/**
+ * What a person types or pastes: `owner/name`, `owner/name@revision`, `owner/name/file.gguf`, an address of the Hub's
+ * pages, or any other address.
+ * @throws ModelAddressError
+ */
+export function parseModelAddress(text: string): ModelAddress {
+  const trimmed = text.trim();
+  if (trimmed.startsWith('store:')) return { kind: 'stored', id: trimmed.slice('store:'.length) };
+  if (!/^https?:\/\//i.test(trimmed)) {
+    const match = /^([^/\s@]+\/[^/\s@]+)(?:@([^\s/]+))?(?:\/(\S+\.gguf))?$/i.exec(trimmed);
+    if (!match) {
+      throw new ModelAddressError(
+        `'${trimmed}' is neither the name of a model, such as Qwen/Qwen2.5-0.5B-Instruct, nor an address.`,
+      );
+    }
+    return hubAddress(match[1]!, match[2], match[3]);
+  }
+  let url: URL;
+  try {
+    url = new URL(trimmed);
+  } catch {
+    throw new ModelAddressError(`'${trimmed}' is not an address.`);
+  }
+  if (url.origin !== HUB_ENDPOINT && url.host !== 'hf.co') return { kind: 'url', url: trimmed };
+  const [owner, name, page, revision, ...path] = url.pathname.split('/').filter(Boolean).map(decodeURIComponent);
+  if (!owner || !name) throw new ModelAddressError(`'${trimmed}' is not the page of a model.`);
+  const isFile = page === 'blob' || page === 'resolve';
+  return hubAddress(`${owner}/${name}`, isFile || page === 'tree' ? revision : undefined, isFile ? path.join('/') : '');
+}
+
+/** Of a file that isn't a .gguf, its repository is meant. */
+function hubAddress(repo: string, revision?: string, file?: string): ModelAddress {
+  return { kind: 'hub', repo, ...(revision && { revision }), ...(file && /\.gguf$/i.test(file) && { file }) };
+}

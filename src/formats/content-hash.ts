@@ -1,0 +1,28 @@
+/** @file Hashes of files, fed piece by piece: sha256, and git's id of a file, which the Hub gives for small ones. */
+import { createSHA1, createSHA256 } from 'hash-wasm';
+
+export interface ContentHash {
+  kind: 'sha256' | 'git-blob';
+  /** Lower case. */
+  hex: string;
+}
+
+export interface ContentHasher {
+  update(bytes: Uint8Array): void;
+  /** Lower-case hex; nothing can be added afterwards. */
+  digest(): string;
+}
+
+/** @param bytes the file's size, which is part of git's id */
+export async function contentHasher(kind: ContentHash['kind'], bytes: number): Promise<ContentHasher> {
+  const hasher = await (kind === 'sha256' ? createSHA256() : createSHA1());
+  hasher.init();
+  if (kind === 'git-blob') hasher.update(`blob ${bytes}\0`);
+  return { update: (piece) => void hasher.update(piece), digest: () => hasher.digest() };
+}
+
+/** sha256 of a short text, for names. */
+export async function textHash(text: string): Promise<string> {
+  const hasher = await createSHA256();
+  return hasher.init().update(text).digest();
+}
