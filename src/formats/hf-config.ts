@@ -10,7 +10,20 @@ export class UnsupportedModelError extends Error {
   override name = 'UnsupportedModelError';
 }
 
-export type ModelType = 'llama' | 'qwen2' | 'qwen3';
+export type ModelType = 'llama' | 'mistral' | 'qwen2' | 'qwen3';
+
+/** How the rotary frequencies are changed for contexts longer than the model was first trained on. */
+export type RopeScaling =
+  /** Llama 3.1: long wavelengths are slowed by `factor`, short ones kept, those between blended. */
+  | {
+      rope_type: 'llama3';
+      factor: number;
+      low_freq_factor: number;
+      high_freq_factor: number;
+      original_max_position_embeddings: number;
+    }
+  /** The same as GGUF files have it: each frequency's own divisor, head_dim / 2 of them. */
+  | { rope_type: 'factors'; factors: number[] };
 
 export interface DecoderConfig {
   model_type: ModelType;
@@ -25,6 +38,7 @@ export interface DecoderConfig {
   head_dim: number;
   rms_norm_eps: number;
   rope_theta: number;
+  rope_scaling: RopeScaling | null;
   max_position_embeddings: number;
   tie_word_embeddings: boolean;
   /** A bias on the query, key and value projections (Qwen2). */
@@ -42,6 +56,7 @@ type Json = Record<string, unknown>;
 /** What each Transformers config class assumes for a key that config.json leaves out. */
 const families = {
   llama: { architecture: 'LlamaForCausalLM', qkv_bias: false, qk_norm: false, context: 2048, tied: false },
+  mistral: { architecture: 'MistralForCausalLM', qkv_bias: false, qk_norm: false, context: 131072, tied: false },
   qwen2: { architecture: 'Qwen2ForCausalLM', qkv_bias: true, qk_norm: false, context: 32768, tied: false },
   qwen3: { architecture: 'Qwen3ForCausalLM', qkv_bias: false, qk_norm: true, context: 32768, tied: false },
 } as const;
@@ -77,6 +92,8 @@ export function parseDecoderConfig(json: unknown, generation?: unknown): Decoder
   const head_dim = integer(json, 'head_dim', 2, 1024, assumedHeadDim);
   if (head_dim % 2 !== 0) refuse(`head_dim ${head_dim} is odd; rotary embeddings need pairs`);
   const vocab_size = integer(json, 'vocab_size', 1, 1 << 20);
+  const max_position_embeddings = integer(json, 'max_position_embeddings', 1, 1 << 24, family.context);
+  refuseSlidingWindow(json, model_type as ModelType, max_position_embeddings);
   const endings = isObject(generation) && generation.eos_token_id != null ? generation : json;
 
   return {
@@ -90,8 +107,8 @@ export function parseDecoderConfig(json: unknown, generation?: unknown): Decoder
     num_key_value_heads,
     head_dim,
     rms_norm_eps: positive(json, 'rms_norm_eps', 1, 1e-6),
-    rope_theta: ropeTheta(json),
-    max_position_embeddings: integer(json, 'max_position_embeddings', 1, 1 << 24, family.context),
+    ...ropeOf(json),
+    max_position_embeddings,
     tie_word_embeddings: flag(json, 'tie_word_embeddings', family.tied),
     qkv_bias: family.qkv_bias,
     qk_norm: family.qk_norm,
@@ -152,29 +169,68 @@ function refuseUncomputed(json: Json, model_type: ModelType): void {
   if (flag(json, 'mlp_bias', false)) refuse('mlp_bias true is not supported');
   // In Llama and Qwen3 this also puts a bias on o_proj; Qwen2 has its biases whatever this says.
   if (model_type !== 'qwen2' && flag(json, 'attention_bias', false)) refuse('attention_bias true is not supported');
-  const layerTypes = json.layer_types;
-  const sliding = Array.isArray(layerTypes)
-    ? layerTypes.some((type) => type !== 'full_attention')
-    : flag(json, 'use_sliding_window', false);
-  if (sliding) refuse('sliding window attention (use_sliding_window, layer_types) is not supported');
   if (json.quantization_config != null) refuse('quantization_config: quantised checkpoints are not supported');
   if ((json.pretraining_tp ?? 1) !== 1) refuse(`pretraining_tp ${show(json.pretraining_tp)} is not supported`);
 }
 
-/** The rotary base from `rope_parameters` (5) or `rope_theta` with `rope_scaling` (4); only unscaled RoPE passes. */
-function ropeTheta(json: Json): number {
+/**
+ * Qwen's window counts only where `use_sliding_window` or `layer_types` says so; Mistral's where there is one, null in all
+ * since v0.2. A window as long as the context changes nothing.
+ */
+function refuseSlidingWindow(json: Json, model_type: ModelType, context: number): void {
+  const { layer_types: layerTypes, sliding_window: window } = json;
+  const listed = Array.isArray(layerTypes);
+  const slides = listed
+    ? layerTypes.some((type) => type !== 'full_attention')
+    : model_type === 'mistral' || flag(json, 'use_sliding_window', false);
+  if (!slides) return;
+  if (model_type !== 'mistral' || listed) {
+    refuse('sliding window attention (use_sliding_window, layer_types) is not supported');
+  }
+  // Mistral's config class assumes 4096 where the key is missing.
+  const length = window === undefined ? 4096 : window;
+  if (length === null || (typeof length === 'number' && length >= context)) return;
+  refuse(
+    `sliding_window ${show(length)} is not supported; supported: null, or at least max_position_embeddings ${context}`,
+  );
+}
+
+type Rope = Pick<DecoderConfig, 'rope_theta' | 'rope_scaling'>;
+
+/** From `rope_parameters` (5), or `rope_theta` with `rope_scaling` (4). */
+function ropeOf(json: Json): Rope {
+  if ((json.partial_rotary_factor ?? 1) !== 1) refuse('partial_rotary_factor is not supported');
   for (const key of ['rope_parameters', 'rope_scaling']) {
     const rope = json[key];
     if (rope == null) continue;
     if (!isObject(rope)) refuse(`${key} ${show(rope)} is not an object`);
     const type = rope.rope_type ?? rope.type ?? 'default';
-    if (type !== 'default') refuse(`${key} with rope_type ${show(type)} is not supported; supported: default`);
+    if (type !== 'default' && type !== 'llama3') {
+      refuse(`${key} with rope_type ${show(type)} is not supported; supported: default, llama3`);
+    }
     if (Object.values(rope).some(isObject)) refuse(`${key} by layer type is not supported`);
     if ((rope.partial_rotary_factor ?? 1) !== 1) refuse(`${key} with partial_rotary_factor is not supported`);
-    if (rope.rope_theta != null) return positive(rope, 'rope_theta', 1e12);
+    return {
+      rope_theta: positive(rope.rope_theta == null ? json : rope, 'rope_theta', 1e12, 10000),
+      rope_scaling: type === 'llama3' ? llama3Scaling(rope) : null,
+    };
   }
-  if ((json.partial_rotary_factor ?? 1) !== 1) refuse('partial_rotary_factor is not supported');
-  return positive(json, 'rope_theta', 1e12, 10000);
+  return { rope_theta: positive(json, 'rope_theta', 1e12, 10000), rope_scaling: null };
+}
+
+function llama3Scaling(rope: Json): RopeScaling {
+  const low_freq_factor = positive(rope, 'low_freq_factor', 1e6);
+  const high_freq_factor = positive(rope, 'high_freq_factor', 1e6);
+  if (!(low_freq_factor < high_freq_factor)) {
+    refuse(`low_freq_factor ${low_freq_factor} must be below high_freq_factor ${high_freq_factor}`);
+  }
+  return {
+    rope_type: 'llama3',
+    factor: positive(rope, 'factor', 1e6),
+    low_freq_factor,
+    high_freq_factor,
+    original_max_position_embeddings: integer(rope, 'original_max_position_embeddings', 1, 1 << 24),
+  };
 }
 
 function integer(json: Json, key: string, min: number, max: number, fallback?: number): number {

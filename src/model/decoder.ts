@@ -10,7 +10,7 @@ import { Gather } from '../nn/gather';
 import { Linear } from '../nn/linear';
 import { LogProb } from '../nn/log-prob';
 import { RmsNorm } from '../nn/rms-norm';
-import { Rope, ropeTable } from '../nn/rope';
+import { Rope, ropeFrequencies, ropeTable } from '../nn/rope';
 import { Swiglu } from '../nn/swiglu';
 import type { BatchSlot } from './batch-slot';
 import { planBuffers, type DecoderBuffers, type LayerBuffers, type DecoderPlan } from './decoder-buffers';
@@ -31,7 +31,7 @@ export class Decoder {
   static async create(gpu: Gpu, config: DecoderConfig, plan: DecoderPlan): Promise<Decoder> {
     const nn = createLayers(gpu, config, plan.maxTokens, plan.maxRows);
     const buffers = await planBuffers(gpu, config, plan);
-    const table = ropeTable(plan.maxPositions, config.head_dim, config.rope_theta);
+    const table = ropeTable(plan.maxPositions, ropeFrequencies(config));
     const tableBuffer = gpu.alloc('rope table', table.byteLength);
     gpu.write(tableBuffer, table);
     const layers = await nn(buffers.linearScratch);

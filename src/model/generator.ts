@@ -6,7 +6,7 @@ import { f32, grid, type Recorder } from '../gpu/recorder';
 import type { Gpu, GpuTraits, Tensor } from '../gpu/gpu';
 import type { Kernel } from '../gpu/kernel';
 import { slice } from '../gpu/tensor';
-import { ropeTable } from '../nn/rope';
+import { ropeFrequencies, ropeTable } from '../nn/rope';
 import { buildBatch } from './batch';
 import { BatchSlots } from './batch-slot';
 import { DecodeLayout, NO_TOKEN, type GeneratorPlan } from './decode-layout';
@@ -83,7 +83,7 @@ export class Generator {
     });
     const { maxTokens } = decoder.plan;
     const slots = new BatchSlots(gpu, { maxTokens, maxRows: maxTokens, vocab: config.vocab_size });
-    const table = ropeTable(layout.contextLength, config.head_dim, config.rope_theta);
+    const table = ropeTable(layout.contextLength, ropeFrequencies(config));
     gpu.write(buffers.packed, table, layout.ropeOffset * 16);
     return new Generator(gpu, plan, decoder, layout, { pack, compact, decode }, slots, buffers);
   }

@@ -9,17 +9,68 @@ export interface RopeOptions {
   kvHeads: number;
 }
 
-/** cos and sin of position × theta^(-2i / headDim) as [positions, headDim / 2, 2], computed in float64. */
-export function ropeTable(positions: number, headDim: number, theta: number): Float32Array<ArrayBuffer> {
-  const half = headDim / 2;
-  const table = new Float32Array(positions * headDim);
-  for (let i = 0; i < half; i++) {
-    // Transformers rounds the frequencies to f32 before it multiplies them by the position.
-    const frequency = Math.fround(theta ** ((-2 * i) / headDim));
-    for (let position = 0; position < positions; position++) {
-      const angle = position * frequency;
-      table[(position * half + i) * 2] = Math.cos(angle);
-      table[(position * half + i) * 2 + 1] = Math.sin(angle);
+/** A model's rotary embedding, in config.json's names. */
+export interface RopeFrequencyOptions {
+  head_dim: number;
+  rope_theta: number;
+  rope_scaling:
+    | null
+    | {
+        rope_type: 'llama3';
+        factor: number;
+        low_freq_factor: number;
+        high_freq_factor: number;
+        original_max_position_embeddings: number;
+      }
+    | { rope_type: 'factors'; factors: readonly number[] };
+}
+
+/**
+ * Radians a position for each pair of a head, [head_dim / 2]: 1 / theta^(2i / head_dim), scaled where the model says so.
+ * Each step is rounded to f32, as Transformers computes it (modeling_rope_utils.py).
+ */
+export function ropeFrequencies(config: RopeFrequencyOptions): Float32Array<ArrayBuffer> {
+  const { head_dim, rope_theta, rope_scaling: scaling } = config;
+  const frequencies = new Float32Array(head_dim / 2);
+  for (let i = 0; i < frequencies.length; i++) {
+    const frequency = round(1 / round(rope_theta ** round((2 * i) / head_dim)));
+    if (!scaling) frequencies[i] = frequency;
+    else if (scaling.rope_type === 'factors') frequencies[i] = frequency / scaling.factors[i]!;
+    else frequencies[i] = llama3Frequency(frequency, scaling);
+  }
+  return frequencies;
+}
+
+const round = Math.fround;
+
+function llama3Frequency(
+  frequency: number,
+  scaling: Extract<RopeFrequencyOptions['rope_scaling'], { rope_type: 'llama3' }>,
+): number {
+  const { factor, low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: context } = scaling;
+  // PyTorch divides a number by a tensor by multiplying it by the tensor's reciprocals.
+  const wavelength = round(round(1 / frequency) * round(2 * Math.PI));
+  if (wavelength < context / high) return frequency;
+  if (wavelength > context / low) return frequency / factor;
+  const smooth = round(round(round(round(1 / wavelength) * context) - low) / (high - low));
+  return round(round(round(round(1 - smooth) * frequency) / factor) + round(smooth * frequency));
+}
+
+/**
+ * cos and sin of position × frequency as [positions, head_dim / 2, 2]. The angle is rounded to f32, as in Transformers:
+ * at position 4096 that is up to 2e-4 radians, more than its cosine's own rounding by far.
+ * @param positions how many, from 0 on, or which
+ */
+export function ropeTable(positions: number | Uint32Array, frequencies: Float32Array): Float32Array<ArrayBuffer> {
+  const half = frequencies.length;
+  const count = typeof positions === 'number' ? positions : positions.length;
+  const table = new Float32Array(count * half * 2);
+  for (let row = 0; row < count; row++) {
+    const position = typeof positions === 'number' ? row : positions[row]!;
+    for (let i = 0; i < half; i++) {
+      const angle = round(position * frequencies[i]!);
+      table[(row * half + i) * 2] = Math.cos(angle);
+      table[(row * half + i) * 2 + 1] = Math.sin(angle);
     }
   }
   return table;

@@ -70,12 +70,47 @@ const qwen3 = {
   vocab_size: 151936,
 };
 
+const llama3 = {
+  rope_type: 'llama3',
+  factor: 32,
+  low_freq_factor: 1,
+  high_freq_factor: 4,
+  original_max_position_embeddings: 8192,
+};
+const mistral = {
+  model_type: 'mistral',
+  architectures: ['MistralForCausalLM'],
+  max_position_embeddings: 32768,
+  sliding_window: null,
+};
+
 describe('parseDecoderConfig', () => {
   it('reads rope_theta where Transformers 4 and 5 put it', () => {
     expect(parseDecoderConfig({ ...tiny, rope_theta: 5e5, rope_scaling: null }).rope_theta).toBe(5e5);
     const five = { ...tiny, rope_parameters: { rope_type: 'default', rope_theta: 7e5 }, dtype: 'float16' };
     expect(parseDecoderConfig(five).rope_theta).toBe(7e5);
     expect(parseDecoderConfig(tiny).rope_theta).toBe(10000);
+  });
+
+  it("reads Llama 3's scaling in both forms", () => {
+    const four = parseDecoderConfig({ ...tiny, rope_theta: 5e5, rope_scaling: llama3 });
+    expect([four.rope_theta, four.rope_scaling]).toEqual([5e5, llama3]);
+    expect(parseDecoderConfig({ ...tiny, rope_parameters: { ...llama3, rope_theta: 5e5 } })).toEqual(four);
+    expect(parseDecoderConfig({ ...tiny, rope_theta: 5e5 }).rope_scaling).toBeNull();
+  });
+
+  it('takes Mistral where no window slides', () => {
+    for (const sliding_window of [null, 32768, 65536]) {
+      const config = parseDecoderConfig({ ...tiny, ...mistral, sliding_window });
+      expect([config.model_type, config.architecture]).toEqual(['mistral', 'MistralForCausalLM']);
+    }
+    expect(parseDecoderConfig({ ...tiny, ...mistral, layer_types: ['full_attention'] }).model_type).toBe('mistral');
+  });
+
+  it('takes a window that is switched off, as Qwen2.5 has it', () => {
+    const config = { ...qwen2, sliding_window: 32768, use_sliding_window: false, max_window_layers: 21 };
+    expect(parseDecoderConfig(config).model_type).toBe('qwen2');
+    expect(parseDecoderConfig({ ...config, layer_types: Array(24).fill('full_attention') }).model_type).toBe('qwen2');
   });
 
   it('knows what tells the families apart', () => {
@@ -96,17 +131,30 @@ describe('parseDecoderConfig', () => {
   });
 
   it.each([
-    [{ model_type: 'gpt2' }, /model_type "gpt2".*supported: llama, qwen2, qwen3/],
+    [{ model_type: 'gpt2' }, /model_type "gpt2".*supported: llama, mistral, qwen2, qwen3/],
     [{ model_type: '__proto__' }, /model_type/],
     [{ architectures: ['LlamaForSequenceClassification'] }, /architectures/],
     [{ rope_scaling: { type: 'linear', factor: 2 } }, /rope_scaling.*linear/],
-    [{ rope_parameters: { rope_type: 'llama3', rope_theta: 5e5 } }, /rope_parameters.*llama3/],
+    [{ rope_scaling: { rope_type: 'yarn', factor: 4 } }, /rope_scaling.*"yarn".*supported: default, llama3/],
+    [{ rope_scaling: { type: 'dynamic', factor: 2 } }, /"dynamic"/],
+    [{ rope_scaling: { rope_type: 'longrope' } }, /"longrope"/],
+    [{ rope_parameters: { rope_type: 'llama3', rope_theta: 5e5 } }, /low_freq_factor must be a positive number/],
+    [{ rope_scaling: { ...llama3, factor: '32' } }, /factor must be a positive number/],
+    [{ rope_scaling: { ...llama3, low_freq_factor: 4 } }, /low_freq_factor 4 must be below high_freq_factor 4/],
+    [{ rope_scaling: { ...llama3, original_max_position_embeddings: null } }, /original_max_position_embeddings/],
     [{ rope_parameters: { full_attention: { rope_theta: 1e4 } } }, /by layer type/],
     [{ hidden_act: 'gelu' }, /hidden_act "gelu"/],
     [{ mlp_bias: true }, /mlp_bias/],
     [{ attention_bias: true }, /attention_bias/],
     [{ use_sliding_window: true }, /sliding window/],
     [{ layer_types: ['full_attention', 'sliding_attention'] }, /sliding window/],
+    [
+      { ...mistral, sliding_window: 4096 },
+      /sliding_window 4096 is not supported.*at least max_position_embeddings 32768/,
+    ],
+    [{ ...mistral, sliding_window: undefined }, /sliding_window 4096/],
+    [{ ...mistral, layer_types: ['sliding_attention'] }, /sliding window/],
+    [{ ...mistral, sliding_window: '4096' }, /sliding_window "4096"/],
     [{ quantization_config: { bits: 4 } }, /quantization_config/],
     [{ hidden_size: 128.5 }, /hidden_size must be an integer.*128\.5/],
     [{ hidden_size: 1e12 }, /hidden_size must be an integer from 1 to 65536/],

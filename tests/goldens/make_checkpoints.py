@@ -29,6 +29,7 @@ from transformers import (
     Qwen3Config,
     Qwen3ForCausalLM,
 )
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 import families
 from make_models import to_float64
@@ -429,8 +430,22 @@ def ggufs() -> None:
     write_gguf("qwen3-f16", Qwen3ForCausalLM(config), made, "qwen2", [T.F16], 61)
 
 
+def rope_frequencies() -> None:
+    """Transformers' inverse frequencies of well-known models, f32: rope_frequencies.json."""
+    llama31 = dict(rope_type="llama3", low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=8192)
+    cases = [(64, {"rope_type": "default", "rope_theta": 1000000.0}), (128, {"rope_type": "default", "rope_theta": 10000.0})]
+    cases += [(64, {**llama31, "rope_theta": 500000.0, "factor": 32.0}), (128, {**llama31, "rope_theta": 500000.0, "factor": 8.0})]
+    made = []
+    for head_dim, rope in [*cases, (16, LLAMA3_ROPE)]:
+        config = LlamaConfig(hidden_size=head_dim, num_attention_heads=1, rope_parameters=dict(rope), num_hidden_layers=1)
+        frequencies = LlamaRotaryEmbedding(config).inv_freq
+        made.append({"head_dim": head_dim, "rope_parameters": rope, "frequencies": frequencies.tolist()})
+    (HERE / "rope_frequencies.json").write_text(json.dumps(made) + "\n")
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     HERE.mkdir(exist_ok=True)
     folders()
     ggufs()
+    rope_frequencies()

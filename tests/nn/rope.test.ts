@@ -1,6 +1,6 @@
 /** @file Rotary embedding on packed QKV lines, and back, against float64. */
 import { expect, it } from 'vitest';
-import { Rope, ropeTable } from '../../src/nn/rope';
+import { Rope, ropeFrequencies, ropeTable } from '../../src/nn/rope';
 import { layerTest } from './harness';
 import { relativeError, rotate } from './reference';
 
@@ -17,7 +17,7 @@ it.each([
   const rope = await Rope.create(test.gpu, { headDim, heads, kvHeads });
   const qkv = test.floats(rows * stride);
   const positions = Uint32Array.from({ length: rows }, () => test.random.int(0, most - 1));
-  const table = ropeTable(most, headDim, theta);
+  const table = ropeTable(most, ropeFrequencies({ head_dim: headDim, rope_theta: theta, rope_scaling: null }));
   const turned = (sign: number) =>
     Float64Array.from({ length: rows * stride }, (_, i) => {
       if (i % stride >= rotated) return qkv[i]!;
