@@ -6,7 +6,7 @@ import type { FileSource } from '../formats/file-source';
 const code = (error: unknown) => (error as NodeJS.ErrnoException | undefined)?.code;
 
 /** `path` inside `folder`. @throws when it would lead out of it: shard names come from the folder's own index file. */
-function inside(folder: string, path: string): string {
+export function inside(folder: string, path: string): string {
   const normal = normalize(path);
   if (isAbsolute(normal) || normal === '..' || normal.startsWith(`..${sep}`)) {
     throw new Error(`'${path}' leads out of the folder ${folder}`);

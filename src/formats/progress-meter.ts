@@ -35,23 +35,20 @@ export class ProgressMeter {
 
   /** A file that is stored already. */
   skip(file: PinnedFile): void {
-    this.begin(file, file.bytes);
-  }
-
-  /** The next file; after a failed check, the same one again. @param stored bytes of it that are there */
-  begin({ path, bytes }: PinnedFile, stored: number): void {
-    if (this.#file !== path) this.#before += this.#size;
-    this.#file = path;
-    this.#size = bytes;
-    this.#here = stored;
-    this.#phase = 'downloading';
+    this.#enter(file);
+    this.#here = file.bytes;
     this.#tell(true);
   }
 
-  /** Bytes of the stored part read again. */
+  /** The next file, or after a failed check the same one again. @param stored bytes of it that will be checked first */
+  begin(file: PinnedFile, stored: number): void {
+    this.#enter(file);
+    if (stored > 0) this.#phase = 'checking';
+    this.#tell(true);
+  }
+
+  /** Bytes of the stored part that were read again. */
   check(bytes: number): void {
-    if (this.#phase !== 'checking') this.#here = 0;
-    this.#phase = 'checking';
     this.#here += bytes;
     this.#tell();
   }
@@ -66,6 +63,14 @@ export class ProgressMeter {
     this.#here += bytes;
     this.#came += bytes;
     this.#tell(this.#here === this.#size);
+  }
+
+  #enter({ path, bytes }: PinnedFile): void {
+    if (this.#file !== path) this.#before += this.#size;
+    this.#file = path;
+    this.#size = bytes;
+    this.#here = 0;
+    this.#phase = 'downloading';
   }
 
   #tell(atOnce = false): void {
