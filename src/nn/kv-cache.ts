@@ -12,7 +12,6 @@ export type CacheKind = 'f32' | 'f16' | 'q8';
 export const cacheKinds: readonly CacheKind[] = ['f32', 'f16', 'q8'];
 
 export interface CacheShape {
-  kind: CacheKind;
   slots: number;
   kvHeads: number;
   /** A multiple of 8. */
@@ -25,7 +24,7 @@ export interface CacheShape {
 export const NO_POSITION = 0xffffffff;
 
 /** Bytes of one of a layer's two tensors. */
-export function cacheBytes({ kind, slots, kvHeads, headDim, capacity }: CacheShape): number {
+export function cacheBytes(kind: CacheKind, { slots, kvHeads, headDim, capacity }: CacheShape): number {
   const vector = { f32: 4 * headDim, f16: 2 * headDim, q8: headDim + 4 }[kind];
   return slots * kvHeads * capacity * vector;
 }

@@ -1,12 +1,13 @@
 /** @file Attention over a key–value cache in float64, from its definition, and the cache's bytes read on the CPU. */
 import { float16ToFloat32 } from '../../src/formats/half';
-import type { CacheShape } from '../../src/nn/kv-cache';
+import type { CacheKind, CacheShape } from '../../src/nn/kv-cache';
 import { rmsNorm } from './reference';
 
 type Numbers = ArrayLike<number>;
 
 /** A cache tensor's contents as f32 [slots][kvHeads][capacity][headDim]. */
-export function readCache(words: Uint32Array, { kind, slots, kvHeads, headDim, capacity }: CacheShape): Float64Array {
+export function readCache(kind: CacheKind, words: Uint32Array, shape: CacheShape): Float64Array {
+  const { slots, kvHeads, headDim, capacity } = shape;
   const out = new Float64Array(slots * kvHeads * capacity * headDim);
   const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
   const headWords = { f32: headDim, f16: headDim / 2, q8: headDim / 4 + 1 }[kind] * capacity;

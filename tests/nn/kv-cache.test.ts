@@ -1,6 +1,6 @@
 /** @file What the QKV write kernel leaves in qkv and in the cache, against float64. */
 import { describe, expect, it } from 'vitest';
-import { cacheBytes, cacheKinds, NO_POSITION, QkvWrite, type CacheShape } from '../../src/nn/kv-cache';
+import { cacheBytes, cacheKinds, NO_POSITION, QkvWrite, type CacheKind, type CacheShape } from '../../src/nn/kv-cache';
 import { cacheError, readCache, turnedHead } from './cache-reference';
 import { layerTest } from './harness';
 import { relativeError } from './reference';
@@ -9,7 +9,8 @@ const test = layerTest('kv-cache.test.ts');
 const EPSILON = 1e-6;
 
 /** A tensor of the cache, full of a value that no write leaves. */
-const emptyCache = (shape: CacheShape) => new Uint32Array(cacheBytes(shape) / 4).fill(0x7b7b7b7b);
+const emptyCache = (kind: CacheKind, shape: CacheShape) =>
+  new Uint32Array(cacheBytes(kind, shape) / 4).fill(0x7b7b7b7b);
 
 const cases = [
   { name: 'a piece of a prompt', heads: 6, kvHeads: 2, headDim: 64, slots: 2, capacity: 16, firstSlot: 1, stride: 0 },
@@ -30,7 +31,7 @@ describe.each(cacheKinds)('a cache in %s', (kind) => {
   it.each(cases)('takes keys and values at their positions: $name', async (c) => {
     const { heads, kvHeads, headDim, slots, capacity, firstSlot, stride } = c;
     const qkNorm = c.name === 'wide heads' ? undefined : { epsilon: EPSILON };
-    const shape = { kind, slots, kvHeads, headDim, capacity };
+    const shape = { slots, kvHeads, headDim, capacity };
     const tokens = 5;
     const firstRow = 3;
     const width = (heads + 2 * kvHeads) * headDim;
@@ -46,7 +47,7 @@ describe.each(cacheKinds)('a cache in %s', (kind) => {
     qkv.fill(0, 2 * width + (heads + kvHeads) * headDim, 2 * width + (heads + kvHeads + 1) * headDim);
     const qNorm = test.floats(headDim, 2);
     const kNorm = test.floats(headDim, 2);
-    const data = { qkv, positions, rope, keys: emptyCache(shape), values: emptyCache(shape), qNorm, kNorm };
+    const data = { qkv, positions, rope, keys: emptyCache(kind, shape), values: emptyCache(kind, shape), qNorm, kNorm };
     const out = await test.run(data, (recorder, t) =>
       write.record(recorder, qkNorm ? t : { ...t, qNorm: undefined, kNorm: undefined }, {
         tokens,
@@ -58,10 +59,10 @@ describe.each(cacheKinds)('a cache in %s', (kind) => {
     );
 
     const words = (x: Float32Array) => new Uint32Array(x.buffer, x.byteOffset, x.length);
-    const expected = { keys: readCache(data.keys, shape), values: readCache(data.values, shape) };
+    const expected = { keys: readCache(kind, data.keys, shape), values: readCache(kind, data.values, shape) };
     const queries = Float64Array.from(qkv);
     let worst = 0;
-    const stored = { keys: readCache(words(out.keys), shape), values: readCache(words(out.values), shape) };
+    const stored = { keys: readCache(kind, words(out.keys), shape), values: readCache(kind, words(out.values), shape) };
     for (let t = 0; t < tokens; t++) {
       const angles = rope.subarray((firstRow + t) * headDim, (firstRow + t + 1) * headDim);
       for (let head = 0; head < heads + 2 * kvHeads; head++) {
