@@ -6,14 +6,10 @@
 import type { FileSource } from './file-source';
 import { parameterShapes, parseDecoderConfig } from './hf-config';
 import type { DecoderConfig } from './hf-config';
-import { readSafetensors, toFloat32, writeSafetensors } from './safetensors';
+import { checkShape, matchTensors, ModelFolderError } from './match-tensors';
+import { readSafetensors, shardNames, toFloat32, writeSafetensors } from './safetensors';
 import type { FloatTensor, StoredTensor } from './safetensors';
 import { TextTokenizer } from './tokenizer';
-
-/** A folder that is incomplete, corrupt or contradicts itself; the message names the file or tensor. */
-export class ModelFolderError extends Error {
-  override name = 'ModelFolderError';
-}
 
 export interface ModelTensor {
   shape: number[];
@@ -36,8 +32,6 @@ const INDEX = 'model.safetensors.index.json';
 const REQUIRED = ['config.json', 'tokenizer.json', 'tokenizer_config.json'] as const;
 /** Copied along when present. */
 const OPTIONAL = ['generation_config.json', 'special_tokens_map.json', 'chat_template.jinja'] as const;
-/** Written by some exporters beside the parameters; they hold nothing that the config doesn't say. */
-const IGNORED = /\.rotary_emb\.inv_freq$|\.masked_bias$/;
 
 /**
  * Loads and validates a folder.
@@ -46,7 +40,7 @@ const IGNORED = /\.rotary_emb\.inv_freq$|\.masked_bias$/;
 export async function loadModelFolder(source: FileSource): Promise<ModelFolder> {
   const { config, tokenizer, files } = await loadModelText(source);
   const stored = await readWeights(source);
-  return { name: source.name, config, tokenizer, tensors: matchTensors(config, stored), files };
+  return { name: source.name, config, tokenizer, tensors: loadTensors(config, stored), files };
 }
 
 /** Everything but the weights: enough to plan memory before the large download. */
@@ -113,7 +107,7 @@ async function readWeights(source: FileSource): Promise<Map<string, StoredTensor
   if (whole) return inFile(WEIGHTS, () => readSafetensors(whole).tensors);
   const index = await source.read(INDEX);
   if (!index) throw new ModelFolderError(`${source.name} has no ${WEIGHTS}`);
-  const shards = shardNames(parseJson(INDEX, index));
+  const shards = inFile(INDEX, () => shardNames(parseJson(INDEX, index)));
   const tensors = new Map<string, StoredTensor>();
   for (const shard of shards) {
     const bytes = await source.read(shard);
@@ -126,38 +120,15 @@ async function readWeights(source: FileSource): Promise<Map<string, StoredTensor
   return tensors;
 }
 
-function shardNames(index: unknown): string[] {
-  const map = (index as { weight_map?: unknown } | null)?.weight_map;
-  if (typeof map !== 'object' || map === null) throw new ModelFolderError(`${INDEX} has no weight_map`);
-  const names = [...new Set(Object.values(map))];
-  const wrong = names.find((name) => typeof name !== 'string' || !/^[\w.-]+\.safetensors$/.test(name));
-  if (wrong !== undefined)
-    throw new ModelFolderError(`${INDEX} names ${JSON.stringify(wrong)}, not a safetensors file`);
-  return (names as string[]).sort();
-}
-
-function matchTensors(config: DecoderConfig, stored: Map<string, StoredTensor>): ModelFolder['tensors'] {
+function loadTensors(config: DecoderConfig, stored: Map<string, StoredTensor>): ModelFolder['tensors'] {
   const tensors: ModelFolder['tensors'] = new Map();
-  for (const { name, shape } of parameterShapes(config)) {
-    const tensor = stored.get(name);
-    if (!tensor) throw new ModelFolderError(`the weights have no tensor ${name}, which config.json implies`);
-    checkShape(name, tensor.shape, shape);
+  for (const [name, tensor] of matchTensors(config, stored)) {
     if (tensor.dtype === 'I32' || tensor.dtype === 'I64') {
       throw new ModelFolderError(`tensor ${name} holds integers (${tensor.dtype}), not floats`);
     }
-    tensors.set(name, { shape, data: toFloat32(tensor) });
+    tensors.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
   }
-  // PyTorch's own writer leaves a tied head out; other exporters write it although it is the embedding.
-  const tied = config.tie_word_embeddings ? 'lm_head.weight' : null;
-  const extra = [...stored.keys()].find((name) => !tensors.has(name) && name !== tied && !IGNORED.test(name));
-  if (extra !== undefined)
-    throw new ModelFolderError(`the weights have a tensor ${extra} that config.json doesn't imply`);
   return tensors;
-}
-
-function checkShape(name: string, actual: readonly number[], expected: readonly number[]): void {
-  if (actual.length === expected.length && actual.every((size, i) => size === expected[i])) return;
-  throw new ModelFolderError(`tensor ${name} has shape [${actual.join(', ')}], expected [${expected.join(', ')}]`);
 }
 
 function inFile<T>(path: string, read: () => T): T {

@@ -41,34 +41,79 @@ export interface FloatTensor {
  * @throws SafetensorsError saying what is wrong; for a file cut short, the bytes expected and the bytes there.
  */
 export function readSafetensors(file: Uint8Array): SafetensorsFile {
-  const { header, dataStart } = readHeader(file);
-  const metadata = readMetadata(header.__metadata__);
-  const dataBytes = file.byteLength - dataStart;
-  const found: { entry: StoredTensor; begin: number; end: number }[] = [];
-  for (const [name, value] of Object.entries(header)) {
-    if (name === '__metadata__') continue;
-    const { dtype, shape, begin, end } = readEntry(name, value);
-    found.push({ entry: { name, dtype, shape, bytes: file.subarray(0, 0) }, begin, end });
-  }
-  found.sort((a, b) => a.begin - b.begin || a.end - b.end);
-  let position = 0;
-  for (const { entry, begin, end } of found) {
-    if (begin < position) fail(`tensor ${quote(entry.name)} overlaps the one before it`);
-    if (begin > position) fail(`there is a hole of ${begin - position} bytes before tensor ${quote(entry.name)}`);
-    position = end;
-  }
-  if (position > dataBytes) {
-    fail(`the file is cut short: ${dataStart + position} bytes expected, ${file.byteLength} there`);
-  }
-  if (position < dataBytes) {
-    fail(`the file has bytes after its last tensor: ${dataStart + position} expected, ${file.byteLength} there`);
-  }
+  const dataStart = HEADER_START + headerLength(file.subarray(0, HEADER_START), file.byteLength);
+  const { places, metadata } = readHeader(file.subarray(HEADER_START, dataStart), file.byteLength);
   const tensors = new Map<string, StoredTensor>();
-  for (const { entry, begin, end } of found) {
-    entry.bytes = file.subarray(dataStart + begin, dataStart + end);
-    tensors.set(entry.name, entry);
+  for (const { name, dtype, shape, begin, end } of places) {
+    tensors.set(name, { name, dtype, shape, bytes: file.subarray(begin, end) });
   }
   return { tensors, metadata };
+}
+
+/** Where a tensor lies, in bytes from the start of the file. */
+export interface TensorPlace {
+  name: string;
+  dtype: Dtype;
+  shape: number[];
+  begin: number;
+  end: number;
+}
+
+/** The header follows its own length. */
+export const HEADER_START = 8;
+
+/**
+ * The header's length, from the first eight bytes of a file of so many bytes.
+ * @throws SafetensorsError
+ */
+export function headerLength(start: Uint8Array, fileBytes: number): number {
+  if (start.byteLength < HEADER_START) fail(`the file is cut short: at least 8 bytes expected, ${fileBytes} there`);
+  const length = new DataView(start.buffer, start.byteOffset, HEADER_START).getBigUint64(0, true);
+  if (length > MAX_HEADER_BYTES) fail(`this is not a safetensors file: it claims a header of ${length} bytes`);
+  const dataStart = HEADER_START + Number(length);
+  if (dataStart > fileBytes) {
+    fail(`the file is cut short in its header: ${dataStart} bytes expected, ${fileBytes} there`);
+  }
+  return Number(length);
+}
+
+/**
+ * The tensors' places in the order of their bytes, checked against each other and against the file's size.
+ * @param header the header's bytes, its length not among them
+ * @throws SafetensorsError
+ */
+export function readHeader(
+  header: Uint8Array,
+  fileBytes: number,
+): { places: TensorPlace[]; metadata: Record<string, string> } {
+  const json = parseHeader(header);
+  const dataStart = HEADER_START + header.byteLength;
+  const places: TensorPlace[] = [];
+  for (const [name, value] of Object.entries(json)) {
+    if (name !== '__metadata__') places.push(readEntry(name, value, dataStart));
+  }
+  places.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let position = dataStart;
+  for (const { name, begin, end } of places) {
+    if (begin < position) fail(`tensor ${quote(name)} overlaps the one before it`);
+    if (begin > position) fail(`there is a hole of ${begin - position} bytes before tensor ${quote(name)}`);
+    position = end;
+  }
+  if (position > fileBytes) fail(`the file is cut short: ${position} bytes expected, ${fileBytes} there`);
+  if (position < fileBytes) {
+    fail(`the file has bytes after its last tensor: ${position} expected, ${fileBytes} there`);
+  }
+  return { places, metadata: readMetadata(json.__metadata__) };
+}
+
+/** The files that an index of shards names. @throws SafetensorsError */
+export function shardNames(index: unknown): string[] {
+  const map = isObject(index) ? index.weight_map : undefined;
+  if (!isObject(map)) fail('there is no weight_map');
+  const names = [...new Set(Object.values(map))];
+  const wrong = names.find((name) => typeof name !== 'string' || !/^[\w.-]+\.safetensors$/.test(name));
+  if (wrong !== undefined) fail(`${quote(String(wrong))} is not a safetensors file`);
+  return (names as string[]).sort();
 }
 
 /** The values as f32: F16 and BF16 exactly, I32 and I64 rounded where f32 can't hold them. Always a copy. */
@@ -156,22 +201,15 @@ export function writeSafetensors(
   return file;
 }
 
-function readHeader(file: Uint8Array): { header: Record<string, unknown>; dataStart: number } {
-  if (file.byteLength < 8) fail(`the file is cut short: at least 8 bytes expected, ${file.byteLength} there`);
-  const length = new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true);
-  if (length > MAX_HEADER_BYTES) fail(`this is not a safetensors file: it claims a header of ${length} bytes`);
-  const dataStart = 8 + Number(length);
-  if (dataStart > file.byteLength) {
-    fail(`the file is cut short in its header: ${dataStart} bytes expected, ${file.byteLength} there`);
-  }
+function parseHeader(bytes: Uint8Array): Record<string, unknown> {
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(file.subarray(8, dataStart)));
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
     fail(`the header is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
   if (!isObject(header)) fail('the header is not a JSON object');
-  return { header, dataStart };
+  return header;
 }
 
 function readMetadata(value: unknown): Record<string, string> {
@@ -183,7 +221,7 @@ function readMetadata(value: unknown): Record<string, string> {
   return value as Record<string, string>;
 }
 
-function readEntry(name: string, value: unknown): { dtype: Dtype; shape: number[]; begin: number; end: number } {
+function readEntry(name: string, value: unknown, dataStart: number): TensorPlace {
   if (!isObject(value)) fail(`tensor ${quote(name)} is not described by an object`);
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== 'string' || !Object.hasOwn(bytesPerValue, dtype)) {
@@ -200,7 +238,7 @@ function readEntry(name: string, value: unknown): { dtype: Dtype; shape: number[
   if (!Number.isSafeInteger(bytes) || end - begin !== bytes) {
     fail(`tensor ${quote(name)} of shape [${shape}] and ${dtype} needs ${bytes} bytes, but has ${end - begin}`);
   }
-  return { dtype: dtype as Dtype, shape, begin, end };
+  return { name, dtype: dtype as Dtype, shape, begin: dataStart + begin, end: dataStart + end };
 }
 
 const product = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);

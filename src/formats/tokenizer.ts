@@ -14,6 +14,18 @@ export class TokenizerError extends Error {
   override name = 'TokenizerError';
 }
 
+export interface ChatTemplateOptions {
+  /** Ends with what begins an answer. */
+  add_generation_prompt?: boolean;
+  /** Leaves the last message open, to go on from its text. */
+  continue_final_message?: boolean;
+  /** What a model's own template asks for besides: Qwen3's `enable_thinking`, Llama's `date_string`. */
+  variables?: Readonly<Record<string, unknown>>;
+}
+
+/** Marks the end of a message that is to be continued, as in Transformers (chat_template_utils.py). */
+const CONTINUE_TAG = 'CONTINUE_FINAL_MESSAGE_TAG ';
+
 type Json = Record<string, unknown>;
 
 export class TextTokenizer {
@@ -39,7 +51,8 @@ export class TextTokenizer {
     try {
       // Transformers cleans up spaces only where the config says so; the library's own default is to do it.
       const withDefaults = { ...config, clean_up_tokenization_spaces: config.clean_up_tokenization_spaces ?? false };
-      this.#tokenizer = new Tokenizer({ added_tokens: [], ...tokenizer }, withDefaults);
+      const pre_tokenizer = exactDigits(tokenizer.pre_tokenizer ?? null);
+      this.#tokenizer = new Tokenizer({ added_tokens: [], ...tokenizer, pre_tokenizer }, withDefaults);
       let largest = -1;
       for (const id of this.#tokenizer.get_vocab().values()) largest = Math.max(largest, id);
       this.vocabularySize = largest + 1;
@@ -86,28 +99,58 @@ export class TextTokenizer {
   }
 
   /**
-   * Renders messages with the model's template. The text holds the special tokens already: encode it without adding any.
+   * Renders messages with the model's template, as Transformers does. The text holds the special tokens already, BOS too
+   * where the model wants one: encode it without adding any.
    * @throws TokenizerError when there is no template or it rejects the messages
    */
-  applyChatTemplate(messages: readonly ChatMessage[], options: { add_generation_prompt?: boolean } = {}): string {
+  applyChatTemplate(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
     if (this.#chatTemplate === null) throw new TokenizerError('this model has no chat template');
+    const { add_generation_prompt = false, continue_final_message = false, variables = {} } = options;
+    const shown = messages.map(({ role, content }) => ({ role, content }));
+    const last = shown.at(-1);
+    if (continue_final_message) {
+      if (add_generation_prompt || !last)
+        throw new TokenizerError('there must be a last message to continue, and no new one');
+      last.content += CONTINUE_TAG;
+    }
+    let rendered: string;
     try {
       this.#compiled ??= new Template(this.#chatTemplate);
-      return this.#compiled.render({
+      rendered = this.#compiled.render({
         ...this.#specialTokens,
-        messages: messages.map(({ role, content }) => ({ role, content })),
-        add_generation_prompt: options.add_generation_prompt ?? false,
+        tools: null,
+        documents: null,
+        ...variables,
+        messages: shown,
+        add_generation_prompt,
       });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new TokenizerError(`the chat template fails: ${reason}`);
     }
+    return continue_final_message ? cutAtTag(rendered, messages.at(-1)!.content) : rendered;
+  }
+
+  /** Token ids of a conversation: the template's text, encoded. */
+  encodeChat(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): number[] {
+    return this.encode(this.applyChatTemplate(messages, options));
   }
 
   #idOf(key: string): number | null {
     const text = this.#specialTokens[key];
     return text === undefined ? null : this.tokenId(text);
   }
+}
+
+/** The rendered text up to the end of the message that is to be continued. */
+function cutAtTag(rendered: string, content: string): string {
+  const at = rendered.lastIndexOf(CONTINUE_TAG.trim());
+  if (at < 0 || !rendered.includes(content.trim())) {
+    throw new TokenizerError('the chat template leaves out a part of the message that is to be continued');
+  }
+  // Without the tag's own space the template trims messages, and the end of this one has to be trimmed as well.
+  const text = rendered.slice(0, at);
+  return rendered.startsWith(CONTINUE_TAG, at) ? text : text.trimEnd();
 }
 
 /** Special tokens are written as a string or as an AddedToken object. */
@@ -122,6 +165,17 @@ function templateOf(value: unknown): string | null {
   if (!Array.isArray(value)) return null;
   const named = value.find((item): item is Json => isObject(item) && item.name === 'default');
   return typeof named?.template === 'string' ? named.template : null;
+}
+
+/** Digits as Rust's tokenizers take them, of every script; the library splits at 0 to 9 only. */
+function exactDigits(pre: unknown): unknown {
+  if (!isObject(pre)) return pre;
+  if (pre.type === 'Sequence' && Array.isArray(pre.pretokenizers)) {
+    return { ...pre, pretokenizers: pre.pretokenizers.map(exactDigits) };
+  }
+  if (pre.type !== 'Digits') return pre;
+  const Regex = pre.individual_digits === true ? '\\p{N}' : '\\p{N}+';
+  return { type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false };
 }
 
 function isObject(value: unknown): value is Json {
