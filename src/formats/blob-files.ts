@@ -1,4 +1,5 @@
 /** @file Files that the user chose or dropped, read in place: a model of any size without a second copy of it. */
+import type { ChosenFiles } from './model-address';
 import type { RangedFile } from './model-files';
 
 const PIECE = 4 << 20;
@@ -26,10 +27,14 @@ export function blobFile(name: string, blob: Blob): RangedFile {
   };
 }
 
+/** Where each file lies, the chosen folder's own name first; just the name of a file that was chosen by itself. */
+export const chosenPaths = ({ files, paths }: ChosenFiles): string[] =>
+  paths ?? files.map((file) => file.webkitRelativePath || file.name);
+
 /** What the user chose or dropped by path, without the folder's own name; with that name, or null where it isn't known. */
-export function chosenFiles(files: readonly File[]): { folder: string | null; paths: Map<string, File> } {
-  const inFolder = (file: File) => file.webkitRelativePath || file.name;
-  const paths = files.map((file) => [inFolder(file).replace(/^[^/]*\//, ''), file] as const);
-  const folder = files.map(inFolder).find((path) => path.includes('/'));
+export function chosenFiles(chosen: ChosenFiles): { folder: string | null; paths: Map<string, File> } {
+  const all = chosenPaths(chosen);
+  const paths = all.map((path, i) => [path.replace(/^[^/]*\//, ''), chosen.files[i]!] as const);
+  const folder = all.find((path) => path.includes('/'));
   return { folder: folder?.split('/')[0] ?? null, paths: new Map(paths) };
 }

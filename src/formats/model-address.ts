@@ -4,6 +4,16 @@
 export const DEFAULT_REVISION = 'main';
 export const HUB_ENDPOINT = 'https://huggingface.co';
 
+/** One .gguf, or the files of a folder. */
+export interface ChosenFiles {
+  files: File[];
+  /**
+   * Their paths with the folder's own name, in the same order, where the files don't know: those of a dropped folder,
+   * and all that were sent to a worker. Left out, each file's `webkitRelativePath` or name.
+   */
+  paths?: string[];
+}
+
 export type ModelAddress =
   | {
       kind: 'hub';
@@ -18,8 +28,7 @@ export type ModelAddress =
     }
   /** A .gguf, or the folder that a config.json lies in. */
   | { kind: 'url'; url: string }
-  /** One .gguf, or the files of a folder (their `webkitRelativePath` counts). */
-  | { kind: 'files'; files: File[] }
+  | ({ kind: 'files' } & ChosenFiles)
   | { kind: 'stored'; id: string };
 
 /** An address that can't be one; the message says what would be. */

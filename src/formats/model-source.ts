@@ -3,6 +3,7 @@ import { blobFile, chosenFiles } from './blob-files';
 import { textHash } from './content-hash';
 import type { ContentHash } from './content-hash';
 import { ModelAddressError } from './model-address';
+import type { ChosenFiles } from './model-address';
 import type { ModelFiles, RangedFile } from './model-files';
 import { DownloadError, fetchSmall, findUrlFile, urlFile } from './ranged-url';
 import type { FoundFile, HttpOptions } from './ranged-url';
@@ -53,7 +54,7 @@ export async function modelId(name: string, origin: unknown): Promise<string> {
  * Files that the user chose: a single .gguf, or those of a folder that a model is read from.
  * @throws ModelAddressError when there is no model among them
  */
-export async function openChosenFiles(files: readonly File[]): Promise<ModelSource> {
+export async function openChosenFiles(files: ChosenFiles): Promise<ModelSource> {
   const { folder, paths } = chosenFiles(files);
   const ggufs = [...paths].filter(([path]) => /\.gguf$/i.test(path));
   const single = !paths.has('config.json') && ggufs.length > 0;

@@ -4,11 +4,16 @@
  */
 import { proxy, releaseProxy, wrap } from 'comlink';
 import type { Remote } from 'comlink';
+import { chosenPaths } from '../formats/blob-files';
+import type { ChosenFiles, ModelAddress } from '../formats/model-address';
+import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/stored-model';
 import type { LiveConfig, RunConfig } from '../rl/config';
 import type { RunEvent } from '../runs/events';
+import type { LoadProgress } from '../runs/load-options';
 import type { GenerateRequest, Policy, PolicyToken } from '../runs/policy';
+import { requestPersistence } from '../runs/storage-error';
 import type { Resume, Trainer } from '../runs/trainer';
-import type { EngineApi, PolicyModel, ProbeResult } from './protocol';
+import type { EngineApi, FilesModel, ModelLibrary, NamedModel, PolicyModel, ProbeResult } from './protocol';
 
 /** The worker is gone; the next use starts another. */
 export class EngineDiedError extends Error {
@@ -40,10 +45,11 @@ interface Life {
 const startWorker = (): WorkerLike =>
   new Worker(new URL('./engine.worker.ts', import.meta.url), { type: 'module', name: 'tinythink engine' });
 
-export class EngineClient {
+export class EngineClient implements ModelLibrary {
   readonly #spawn: () => WorkerLike;
   readonly #base: () => string;
   #life: Life | null = null;
+  #nextTask = 1;
 
   constructor(spawn = startWorker, base = () => document.baseURI) {
     this.#spawn = spawn;
@@ -85,9 +91,55 @@ export class EngineClient {
     };
   }
 
-  /** Opens a model to talk to: one below models/, `run:<id>@<step>` or `file:<name>`. */
-  openPolicy(name: string): Promise<ClosablePolicy> {
-    return this.#openPolicy(this.#living(), { name }, name);
+  /**
+   * Opens a model to talk to.
+   * @param model a name alone, or with how to load it (see `PolicyModel`); or files
+   * @param onProgress told how much of a downloaded model's or a file's weights is on the GPU
+   * @throws Error with a message for the user; DOMException AbortError
+   */
+  openPolicy(
+    model: string | NamedModel | FilesModel,
+    onProgress?: (progress: LoadProgress) => void,
+    signal?: AbortSignal,
+  ): Promise<ClosablePolicy> {
+    const wanted = typeof model === 'string' ? { name: model } : 'files' in model ? withPaths(model) : model;
+    const name = 'name' in wanted ? wanted.name : (wanted.files[0]?.name ?? 'no files');
+    return this.#openPolicy(this.#living(), wanted, name, onProgress, signal);
+  }
+
+  inspectModel(address: ModelAddress, signal?: AbortSignal): Promise<ModelSummary> {
+    const inspect = (api: Remote<EngineApi>, task: number) =>
+      api.inspectModel(task, sendable(address)) as Promise<ModelSummary>;
+    return this.#task(this.#living(), signal, inspect);
+  }
+
+  storedModels(): Promise<StoredModel[]> {
+    return this.#call(this.#living(), (api) => api.storedModels() as Promise<StoredModel[]>);
+  }
+
+  async downloadModel(
+    address: ModelAddress,
+    onProgress: (progress: DownloadProgress) => void = () => {},
+    signal?: AbortSignal,
+  ): Promise<StoredModel> {
+    // Only a page may ask, not a worker. The download goes on without waiting for what people answer.
+    void requestPersistence();
+    const download = (api: Remote<EngineApi>, task: number) =>
+      api.downloadModel(task, sendable(address), proxy(onProgress)) as Promise<StoredModel>;
+    return this.#task(this.#living(), signal, download);
+  }
+
+  async cancelDownload(id: string): Promise<void> {
+    // Without a worker there is no download.
+    if (this.#life) await this.#call(this.#life, (api) => api.cancelDownload(id));
+  }
+
+  removeModel(id: string): Promise<void> {
+    return this.#call(this.#living(), (api) => api.removeModel(id));
+  }
+
+  storageUse(): Promise<StorageUse> {
+    return this.#call(this.#living(), (api) => api.storageUse() as Promise<StorageUse>);
   }
 
   /** Ends the worker and all that is on it; the next use starts another. */
@@ -95,8 +147,15 @@ export class EngineClient {
     this.#life?.die('it was closed');
   }
 
-  async #openPolicy(life: Life, model: PolicyModel, name: string): Promise<ClosablePolicy> {
-    const id = await this.#call(life, (api) => api.openPolicy(model));
+  async #openPolicy(
+    life: Life,
+    model: PolicyModel,
+    name: string,
+    onProgress?: (progress: LoadProgress) => void,
+    signal?: AbortSignal,
+  ): Promise<ClosablePolicy> {
+    const told = onProgress && proxy(onProgress);
+    const id = await this.#task(life, signal, (api, task) => api.openPolicy(task, model, told));
     return {
       name,
       generate: (request, signal) =>
@@ -113,6 +172,27 @@ export class EngineClient {
   async #call<T>(life: Life, work: (api: Remote<EngineApi>) => Promise<T>): Promise<T> {
     if (life !== this.#life) return life.death;
     return Promise.race([work(life.api), life.death]);
+  }
+
+  /** A call that the signal can cancel. */
+  async #task<T>(
+    life: Life,
+    signal: AbortSignal | undefined,
+    work: (api: Remote<EngineApi>, task: number) => Promise<T>,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const task = this.#nextTask++;
+    const stop = () => void this.#call(life, (api) => api.cancelTask(task)).catch(() => {});
+    signal?.addEventListener('abort', stop);
+    try {
+      return await this.#call(life, (api) => work(api, task));
+    } catch (error) {
+      // What the worker threw for it is a plain error by now.
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
   }
 
   #living(): Life {
@@ -150,6 +230,10 @@ export class EngineClient {
     return life;
   }
 }
+
+/** Not every browser sends a file's place in its folder along. */
+const withPaths = <T extends ChosenFiles>(chosen: T): T => ({ ...chosen, paths: chosenPaths(chosen) });
+const sendable = (address: ModelAddress) => (address.kind === 'files' ? withPaths(address) : address);
 
 /** Tells a run's viewer when the worker dies under it: a run must not just fall silent. */
 function watchRun(onEvent: (event: RunEvent) => void, death: Promise<never>): (event: RunEvent) => void {

@@ -5,17 +5,23 @@
 import { transfer } from 'comlink';
 import { urlSource } from '../formats/file-source';
 import type { DecoderConfig } from '../formats/hf-config';
+import type { ModelAddress } from '../formats/model-address';
+import type { OpenedModel } from '../formats/model-files';
 import { loadModelText } from '../formats/model-folder';
 import type { ModelFolder } from '../formats/model-folder';
+import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/stored-model';
 import type { LiveConfig, RunConfig } from '../rl/config';
 import type { SessionFactory } from '../rl/session';
 import { LocalTrainer } from '../runs/local-trainer';
 import { findModel, loadNamedModel } from '../runs/models';
 import type { ModelPlaces } from '../runs/models';
 import type { RunEvent } from '../runs/events';
+import type { LoadOptions, LoadProgress } from '../runs/load-options';
 import type { GenerateRequest, Policy, PolicyToken } from '../runs/policy';
 import { RunStorage } from '../runs/storage';
 import type { Resume } from '../runs/trainer';
+import { WorkerModels } from './models';
+import type { OpenModel } from './models';
 import { describeProbe, probe } from './probe';
 import type { EngineApi, PolicyModel, ProbeResult } from './protocol';
 
@@ -25,6 +31,14 @@ export interface EngineParts {
   createSession: SessionFactory;
   /** A policy on a device of its own. */
   createPolicy(folder: ModelFolder): Promise<Policy & { close(): void }>;
+  openModel: OpenModel;
+  /** A policy on a device of its own, its weights streamed there. @throws AbortError when the signal says so */
+  createLargePolicy?(
+    opened: OpenedModel,
+    options: LoadOptions,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Policy & { close(): void }>;
   /** Bytes by what they are for. */
   planMemory(config: RunConfig, model: DecoderConfig): Promise<Record<string, number>>;
 }
@@ -40,13 +54,16 @@ export class EngineHost implements EngineApi {
   readonly #trainers = new Map<number, LocalTrainer>();
   readonly #pipes = new Map<number, Pipe>();
   readonly #policies = new Map<number, OpenPolicy>();
+  readonly #models: WorkerModels;
+  readonly #tasks = new Map<number, AbortController>();
   #base = '';
   #probed: Promise<ProbeResult> | null = null;
   #nextId = 1;
 
-  constructor(parts: EngineParts, storage = new RunStorage()) {
+  constructor(parts: EngineParts, storage = new RunStorage(), models = new WorkerModels(parts.openModel)) {
     this.#parts = parts;
     this.#storage = storage;
+    this.#models = models;
   }
 
   setBase(base: string): void {
@@ -125,12 +142,12 @@ export class EngineHost implements EngineApi {
     return weights ? transfer(files, [weights.buffer]) : files;
   }
 
-  async openPolicy(model: PolicyModel): Promise<number> {
-    const folder =
-      'trainer' in model
-        ? await this.#trainer(model.trainer).currentModel()
-        : await loadNamedModel(model.name, this.#places());
-    const policy = await this.#parts.createPolicy(folder);
+  async openPolicy(
+    task: number,
+    model: PolicyModel,
+    onProgress: (progress: LoadProgress) => void = () => {},
+  ): Promise<number> {
+    const policy = await this.#task(task, (signal) => this.#createPolicy(model, onProgress, signal));
     const id = this.#nextId++;
     this.#policies.set(id, { policy, abort: null });
     return id;
@@ -160,6 +177,70 @@ export class EngineHost implements EngineApi {
     this.abort(id);
     this.#policies.get(id)?.policy.close();
     this.#policies.delete(id);
+  }
+
+  inspectModel(task: number, address: ModelAddress): Promise<ModelSummary> {
+    return this.#task(task, (signal) => this.#models.inspect(address, signal));
+  }
+
+  storedModels(): Promise<StoredModel[]> {
+    return this.#models.list();
+  }
+
+  async downloadModel(
+    task: number,
+    address: ModelAddress,
+    onProgress: (progress: DownloadProgress) => void,
+  ): Promise<StoredModel> {
+    const pipe = new Pipe(onProgress as (progress: DownloadProgress) => unknown);
+    const send = (progress: DownloadProgress) => pipe.send(progress);
+    const model = await this.#task(task, (signal) => this.#models.download(address, send, signal));
+    await pipe.drained();
+    return model;
+  }
+
+  cancelDownload(id: string): void {
+    this.#models.cancel(id);
+  }
+
+  removeModel(id: string): Promise<void> {
+    return this.#models.remove(id);
+  }
+
+  storageUse(): Promise<StorageUse> {
+    return this.#models.use();
+  }
+
+  cancelTask(task: number): void {
+    this.#tasks.get(task)?.abort();
+  }
+
+  async #task<T>(task: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const abort = new AbortController();
+    this.#tasks.set(task, abort);
+    try {
+      return await work(abort.signal);
+    } finally {
+      this.#tasks.delete(task);
+    }
+  }
+
+  async #createPolicy(
+    model: PolicyModel,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Policy & { close(): void }> {
+    if ('trainer' in model) return this.#parts.createPolicy(await this.#trainer(model.trainer).currentModel());
+    if ('name' in model && !WorkerModels.isStored(model.name)) {
+      return this.#parts.createPolicy(await loadNamedModel(model.name, this.#places()));
+    }
+    if (!this.#parts.createLargePolicy) throw new Error('This build computes only models below models/ and of runs.');
+    const opened = await this.#models.open(model, signal);
+    const pipe = new Pipe(onProgress as (progress: LoadProgress) => unknown);
+    const send = (progress: LoadProgress) => pipe.send(progress);
+    const policy = await this.#parts.createLargePolicy(opened, model.options ?? {}, send, signal);
+    await pipe.drained();
+    return policy;
   }
 
   #places(): ModelPlaces {

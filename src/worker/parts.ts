@@ -1,4 +1,5 @@
 /** @file The engine that the worker hosts: everything here runs on a GPU device of its own. */
+import { openModel } from '../formats/open-model';
 import { Gpu } from '../gpu/gpu';
 import { GrpoSession } from '../rl/grpo-session';
 import { planRun } from '../rl/plan';
@@ -9,6 +10,7 @@ export const engineParts: EngineParts = {
   gpu: navigator.gpu,
   createSession: (config, folder) => withGpu((gpu) => GrpoSession.create(gpu, config, folder)),
   createPolicy: (folder) => withGpu((gpu) => LocalPolicy.create(gpu, folder)),
+  openModel,
   planMemory: async (config, model) => {
     const gpu = await Gpu.request(navigator.gpu);
     try {

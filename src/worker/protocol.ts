@@ -1,8 +1,9 @@
 /** @file What the page and the engine's worker say to each other: the worker's side of it as one interface, for Comlink. */
-import type { ModelAddress } from '../formats/model-address';
+import type { ChosenFiles, ModelAddress } from '../formats/model-address';
 import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/stored-model';
 import type { LiveConfig, RunConfig } from '../rl/config';
 import type { RunEvent } from '../runs/events';
+import type { LoadOptions, LoadProgress } from '../runs/load-options';
 import type { GenerateRequest, PolicyToken } from '../runs/policy';
 import type { Resume } from '../runs/trainer';
 
@@ -54,12 +55,24 @@ export interface ModelLibrary {
   storageUse(): Promise<StorageUse>;
 }
 
-/** A model to talk to: by name, or the one that a trainer has just now. */
-export type PolicyModel = { name: string } | { trainer: number };
+/**
+ * A model to talk to: by name (one below models/, `run:<id>@<step>`, `file:<name>`, or `store:<id>` of a downloaded
+ * one), in files of the user's that are read where they are, or the one that a trainer has just now. The options are
+ * for downloaded models and files.
+ */
+export type PolicyModel = NamedModel | FilesModel | { trainer: number };
+export interface NamedModel {
+  name: string;
+  options?: LoadOptions;
+}
+export interface FilesModel extends ChosenFiles {
+  options?: LoadOptions;
+}
 
 /**
  * What the worker does. Trainers and policies are numbered and live in the worker until they are released. A call with
- * a callback resolves only when the callback has seen everything that the call brought about.
+ * a callback resolves only when the callback has seen everything that the call brought about. Calls that take long are
+ * given a number by the caller, by which they can be cancelled.
  */
 export interface EngineApi {
   /** Where the page is, so that models/ is found beside it. To be called first. */
@@ -77,9 +90,22 @@ export interface EngineApi {
   update(trainer: number, change: LiveConfig): Promise<void>;
   exportModel(trainer: number): Promise<Map<string, Uint8Array>>;
 
-  openPolicy(model: PolicyModel): Promise<number>;
+  openPolicy(task: number, model: PolicyModel, onProgress?: (progress: LoadProgress) => void): Promise<number>;
   /** Resolves at the end of the answer, or soon after `abort`. */
   generate(policy: number, request: GenerateRequest, onToken: (token: PolicyToken) => void): Promise<void>;
   abort(policy: number): void;
   closePolicy(policy: number): void;
+
+  inspectModel(task: number, address: ModelAddress): Promise<ModelSummary>;
+  storedModels(): Promise<StoredModel[]>;
+  downloadModel(
+    task: number,
+    address: ModelAddress,
+    onProgress: (progress: DownloadProgress) => void,
+  ): Promise<StoredModel>;
+  cancelDownload(id: string): void;
+  removeModel(id: string): Promise<void>;
+  storageUse(): Promise<StorageUse>;
+  /** Makes the call that was given this number fail with an AbortError, if it is still going on. */
+  cancelTask(task: number): void;
 }

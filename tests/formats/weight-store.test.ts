@@ -340,7 +340,7 @@ describe('from elsewhere', () => {
   it('files that the user chose, kept by copying', async () => {
     const weights = repos['acme/small'][WEIGHTS]!.read(0, BYTES) as Uint8Array<ArrayBuffer>;
     const files = [new File(['{}'], 'config.json'), new File([weights], WEIGHTS), new File(['x'], 'notes.txt')];
-    const source = await openChosenFiles(files);
+    const source = await openChosenFiles({ files });
     const store = new WeightStore(new MemoryDirectory());
     const model = await store.download(source, facts);
     expect(model).toMatchObject({ complete: true, origin: { kind: 'file' }, bytes: BYTES + 2 });

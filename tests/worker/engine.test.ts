@@ -71,6 +71,8 @@ async function setup(plan: EnginePlan = {}, parts: Partial<EngineParts> = {}) {
             },
             close: () => void state.closed++,
           }),
+        openModel: () => Promise.reject(new Error('no model is opened here')),
+        createLargePolicy: () => Promise.reject(new Error('no large model is loaded here')),
         planMemory: (config, model) => Promise.resolve({ weights: 4 * model.vocab_size, batch: config.num_prompts }),
         ...parts,
       },

@@ -1,0 +1,193 @@
+/**
+ * @file The worker's side of models that are downloaded and stored: finds them at their addresses, checks that they can
+ * be computed before their weights come, and keeps them in the store.
+ */
+import { parameterCount } from '../formats/hf-config';
+import { openHubModel } from '../formats/hub';
+import type { ChosenFiles, ModelAddress } from '../formats/model-address';
+import type { ModelFiles, OpenedModel } from '../formats/model-files';
+import { openChosenFiles, openUrlModel, sourceFiles } from '../formats/model-source';
+import type { ModelSource } from '../formats/model-source';
+import { openOpfs } from '../formats/opfs';
+import type { HttpOptions } from '../formats/ranged-url';
+import type { StoreDirectory } from '../formats/store-directory';
+import type { DownloadProgress, ModelFacts, ModelSummary, StorageUse, StoredModel } from '../formats/stored-model';
+import { lockAmongTabs, WeightStore } from '../formats/weight-store';
+import type { StoredRecord } from '../formats/weight-store';
+
+/** Reads a model's small files and the headers of its weights. @throws Error with a message for the user */
+export type OpenModel = (files: ModelFiles, signal?: AbortSignal) => Promise<OpenedModel>;
+
+type Computed = Pick<ModelFacts, 'architecture' | 'parameters' | 'quantisation'>;
+
+const STORED = 'store:';
+
+export class WorkerModels {
+  readonly #openModel: OpenModel;
+  readonly #openDirectory: () => Promise<StoreDirectory>;
+  readonly #http: HttpOptions;
+  #store: Promise<WeightStore> | null = null;
+  /** Of models that were looked at: what a download of them need not look at again. */
+  readonly #looked = new Map<string, Computed>();
+  readonly #downloads = new Map<string, AbortController>();
+
+  constructor(openModel: OpenModel, openDirectory: () => Promise<StoreDirectory> = openOpfs, http: HttpOptions = {}) {
+    this.#openModel = openModel;
+    this.#openDirectory = openDirectory;
+    this.#http = http;
+  }
+
+  async inspect(address: ModelAddress, signal?: AbortSignal): Promise<ModelSummary> {
+    const source = await this.#find(address, this.#http, signal);
+    const opened = await this.#openModel(sourceFiles(source), signal);
+    const computed = describe(opened);
+    this.#looked.set(source.id, computed);
+    const stored = await this.#storedOrNothing(source.id);
+    const { id, name, origin, licence, choices, notices } = source;
+    return {
+      ...{ id, name, origin, licence, choices, notices },
+      ...computed,
+      config: opened.config,
+      files: source.files.map(({ path, bytes }) => ({ path, bytes })),
+      bytes: source.files.reduce((sum, { bytes }) => sum + bytes, 0),
+      storedBytes: stored?.storedBytes ?? 0,
+      complete: stored?.complete ?? false,
+    };
+  }
+
+  async list(): Promise<StoredModel[]> {
+    return (await this.#opened()).list();
+  }
+
+  async download(
+    address: ModelAddress,
+    onProgress: (progress: DownloadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<StoredModel> {
+    let last: DownloadProgress | null = null;
+    const onNotice = (notice: string) => last && onProgress({ ...last, notice });
+    const store = await this.#opened();
+    const record = address.kind === 'stored' ? await this.#record(address.id) : null;
+    const source = await this.#find(address, { ...this.#http, onNotice }, signal);
+    const computed =
+      record ?? this.#looked.get(source.id) ?? describe(await this.#openModel(sourceFiles(source), signal));
+    const abort = new AbortController();
+    const stop = () => abort.abort(signal.reason);
+    signal.throwIfAborted();
+    signal.addEventListener('abort', stop);
+    // When it is being downloaded already, the store says so, and that download can still be cancelled.
+    const own = !this.#downloads.has(source.id);
+    if (own) this.#downloads.set(source.id, abort);
+    try {
+      return await store.download(source, computed, {
+        onProgress: (progress) => onProgress((last = progress)),
+        signal: abort.signal,
+      });
+    } finally {
+      signal.removeEventListener('abort', stop);
+      if (own) this.#downloads.delete(source.id);
+    }
+  }
+
+  cancel(id: string): void {
+    this.#downloads.get(id)?.abort();
+  }
+
+  async remove(id: string): Promise<void> {
+    await (await this.#opened()).remove(id);
+  }
+
+  /** Of the whole site: runs and conversations too. */
+  async use(): Promise<StorageUse> {
+    const { usage = null, quota = null } = await estimate();
+    const persisted = await globalThis.navigator?.storage?.persisted?.().catch(() => false);
+    return { usage, quota, persisted: persisted ?? false };
+  }
+
+  /** Whether a policy's name means a stored model. */
+  static isStored(name: string): boolean {
+    return name.startsWith(STORED);
+  }
+
+  /** Opens a stored model by its name, or files of the user's where they are. @throws Error with a message for the user */
+  async open(model: { name: string } | ChosenFiles, signal?: AbortSignal): Promise<OpenedModel> {
+    const files =
+      'files' in model
+        ? sourceFiles(await openChosenFiles(model))
+        : await (await this.#opened()).files(model.name.slice(STORED.length));
+    return this.#openModel(files, signal);
+  }
+
+  async #find(address: ModelAddress, http: HttpOptions, signal?: AbortSignal): Promise<ModelSource> {
+    switch (address.kind) {
+      case 'hub':
+        return openHubModel(address, http, signal);
+      case 'url':
+        return openUrlModel(address.url, http, signal);
+      case 'files':
+        return openChosenFiles(address);
+      case 'stored':
+        return this.#again(await this.#record(address.id), http, signal);
+    }
+  }
+
+  /** Where a stored model came from: the same files, if they are still there. */
+  async #again({ id, name, origin }: StoredRecord, http: HttpOptions, signal?: AbortSignal): Promise<ModelSource> {
+    if (origin.kind === 'hub') return openHubModel(origin, http, signal);
+    if (origin.kind === 'url') return openUrlModel(origin.url, http, signal);
+    const stored = await this.#storedOrNothing(id);
+    if (!stored?.complete) {
+      throw new Error(`${name} was copied from files of yours, and not to the end. Choose the files again to go on.`);
+    }
+    const store = await this.#opened();
+    const { files } = (await store.record(id))!;
+    const read = await store.files(id);
+    const readers = new Map(
+      await Promise.all(files.map(async ({ path }) => [path, (await read.open(path))!] as const)),
+    );
+    const open: ModelSource['open'] = ({ path }) => readers.get(path)!;
+    return { id, name, origin, licence: stored.licence, files, choices: [], notices: [], open };
+  }
+
+  async #record(id: string): Promise<StoredRecord> {
+    const record = await (await this.#opened()).record(id);
+    if (!record) throw new Error('This model is no longer stored. Download it again.');
+    return record;
+  }
+
+  /** A browser that stores nothing can still look at models. */
+  async #storedOrNothing(id: string): Promise<StoredModel | null> {
+    try {
+      return await (await this.#opened()).get(id);
+    } catch {
+      return null;
+    }
+  }
+
+  async #opened(): Promise<WeightStore> {
+    this.#store ??= this.#openDirectory().then(async (directory) => {
+      const store = new WeightStore(directory, { estimate, ...(lockAmongTabs && { exclusive: lockAmongTabs }) });
+      await store.sweep();
+      return store;
+    });
+    // What failed once, as in a private window, may work when asked again.
+    this.#store.catch(() => (this.#store = null));
+    return this.#store;
+  }
+}
+
+function describe({ config, tensors }: OpenedModel): Computed {
+  const byType = new Map<string, number>();
+  for (const { type, bytes } of tensors.values()) byType.set(type, (byType.get(type) ?? 0) + bytes);
+  const [most] = [...byType].sort(([, a], [, b]) => b - a);
+  return {
+    architecture: config.architecture,
+    parameters: parameterCount(config),
+    quantisation: most?.[0] ?? 'none',
+  };
+}
+
+/** Nothing is known where there is no storage manager, as on pages without https. */
+async function estimate(): Promise<{ usage?: number; quota?: number }> {
+  return (await globalThis.navigator?.storage?.estimate?.().catch(() => ({}))) ?? {};
+}
