@@ -28,21 +28,22 @@ export function layerTest(name: string) {
   async function once<K extends string>(
     data: Record<K, Data>,
     record: (recorder: Recorder, t: Record<K, Tensor>) => void,
+    on: Gpu,
   ) {
     const names = Object.keys(data) as K[];
     const tensors = {} as Record<K, Tensor>;
     for (const key of names) {
       const words = new Uint32Array(data[key].length + GUARD_WORDS).fill(POISON);
       words.set(new Uint32Array(data[key].buffer, data[key].byteOffset, data[key].length));
-      tensors[key] = gpu.alloc(key, words.byteLength);
-      gpu.write(tensors[key], words);
+      tensors[key] = on.alloc(key, words.byteLength);
+      on.write(tensors[key], words);
     }
-    const recorder = gpu.recorder();
+    const recorder = on.recorder();
     record(recorder, tensors);
     const reads = names.map((key) => recorder.read(tensors[key], (data[key].length + GUARD_WORDS) * 4));
     recorder.submit();
     const contents = await Promise.all(reads);
-    gpu.free(...Object.values<Tensor>(tensors));
+    on.free(...Object.values<Tensor>(tensors));
     return names.map((key, i) => [key, new Uint32Array(contents[i]!)] as const);
   }
 
@@ -56,10 +57,15 @@ export function layerTest(name: string) {
     /**
      * Records work over fresh buffers with this contents and returns what they hold afterwards, as f32. Checks that a
      * second run gives the same bits, and that nothing was written behind a buffer's end.
+     * @param on another device than the test's own
      */
-    async run<K extends string>(data: Record<K, Data>, record: (recorder: Recorder, t: Record<K, Tensor>) => void) {
-      const words = await once(data, record);
-      expect(await once(data, record)).toEqual(words);
+    async run<K extends string>(
+      data: Record<K, Data>,
+      record: (recorder: Recorder, t: Record<K, Tensor>) => void,
+      on: Gpu = gpu,
+    ) {
+      const words = await once(data, record, on);
+      expect(await once(data, record, on)).toEqual(words);
       const results = {} as Record<K, Float32Array>;
       for (const [key, content] of words) {
         const { length } = data[key];

@@ -1,0 +1,158 @@
+/**
+ * @file How fast is the product of one token with the matrices of a model? Each product is repeated in one submission,
+ * each repeat on another copy of the matrix, so that weights come from memory and not from a cache; repeats depend on
+ * each other as a decoder's do.
+ */
+import type { Gpu, Tensor } from '../src/gpu/gpu';
+import { Gemv, gemvVariant, type GemvShape, type GemvVariant } from '../src/nn/gemv';
+import { packedRowBytes, type PackedMatrix, type WeightKind } from '../src/nn/packed';
+
+export interface GemvRow {
+  product: string;
+  kind: WeightKind;
+  tokens: number;
+  inFeatures: number;
+  rows: number;
+  lanes: number;
+  results: number;
+  chosen: boolean;
+  microseconds: number;
+  gigabytesPerSecond: number;
+}
+
+export interface BenchGemvOptions {
+  kinds?: readonly WeightKind[];
+  tokens?: readonly number[];
+  /** Measure other ways to share out a product besides the chosen one. */
+  sweep?: boolean;
+  repeats?: number;
+}
+
+const HIDDEN = 1536;
+const INTERMEDIATE = 8960;
+const epsilon = 1e-6;
+/** What a dispatch costs by itself; the layer of DeepSeek-R1-Distill-Qwen-1.5B, and its head. */
+const PRODUCTS: (Omit<GemvShape, 'kind'> & { product: string })[] = [
+  { product: 'nothing', inFeatures: 256, outFeatures: 4 },
+  { product: 'qkv', inFeatures: HIDDEN, outFeatures: 2048, norm: { epsilon }, bias: true },
+  { product: 'out', inFeatures: HIDDEN, outFeatures: HIDDEN, accumulate: true },
+  { product: 'gate, up', inFeatures: HIDDEN, outFeatures: INTERMEDIATE, norm: { epsilon }, activation: 'swiglu' },
+  { product: 'down', inFeatures: INTERMEDIATE, outFeatures: HIDDEN, accumulate: true },
+  { product: 'head', inFeatures: HIDDEN, outFeatures: 151936, norm: { epsilon } },
+];
+/** More than a cache holds. */
+const COLD_BYTES = 192 * 2 ** 20;
+
+/** @throws Error when the GPU has no timestamps. */
+export async function benchGemv(
+  gpu: Gpu,
+  { kinds = ['q4_0', 'q4_k', 'q8_0', 'f16'], tokens = [1], sweep = false, repeats = 100 }: BenchGemvOptions = {},
+): Promise<GemvRow[]> {
+  if (!gpu.features.timestamps) throw new Error('bench gemv needs a GPU with timestamp-query');
+  const rows: GemvRow[] = [];
+  for (const kind of kinds) {
+    for (const { product, ...shape } of PRODUCTS) {
+      const matrices = coldCopies(gpu, kind, shape.inFeatures, shape.outFeatures * (shape.activation ? 2 : 1));
+      const buffers = {
+        x: gpu.alloc('x', 8 * 4 * shape.inFeatures),
+        y: gpu.alloc('y', 8 * 4 * shape.outFeatures),
+        norm: gpu.alloc('norm', 4 * shape.inFeatures),
+        bias: gpu.alloc('bias', 4 * 2 * shape.outFeatures),
+      };
+      for (const count of tokens) {
+        const best = gemvVariant({ ...shape, kind }, count, gpu);
+        for (const variant of [
+          best,
+          ...(sweep && product !== 'nothing' ? others(best, shape.activation !== undefined) : []),
+        ]) {
+          const gemv = await Gemv.create(gpu, { ...shape, kind, tokens: [count], variant });
+          const microseconds = await time(
+            gpu,
+            gemv,
+            buffers,
+            matrices,
+            count,
+            product === 'head' ? repeats / 4 : repeats,
+          );
+          const bytes = matrices[0]!.rows * packedRowBytes(kind, shape.inFeatures);
+          rows.push({
+            product,
+            kind,
+            tokens: count,
+            inFeatures: shape.inFeatures,
+            rows: matrices[0]!.rows,
+            ...variant,
+            chosen: variant === best,
+            microseconds,
+            gigabytesPerSecond: bytes / microseconds / 1e3,
+          });
+        }
+      }
+      gpu.free(...Object.values<Tensor>(buffers), ...matrices.map((matrix) => matrix.parts[0]!.tensor));
+    }
+  }
+  return rows;
+}
+
+/** Other ways to share out a product. */
+function others(best: GemvVariant, paired: boolean): GemvVariant[] {
+  const variants: GemvVariant[] = [];
+  for (const lanes of [32, 64, 96, 128]) {
+    for (const results of paired ? [1, 2, 4] : [2, 4, 8]) variants.push({ lanes, results });
+  }
+  return variants.filter(({ lanes, results }) => lanes !== best.lanes || results !== best.results);
+}
+
+/** Copies of a matrix, together too large for any cache; zeros take as long as anything. */
+function coldCopies(gpu: Gpu, kind: WeightKind, columns: number, rows: number): PackedMatrix[] {
+  const bytes = rows * packedRowBytes(kind, columns);
+  const copies = Math.min(64, Math.max(2, Math.ceil(COLD_BYTES / bytes)));
+  return Array.from({ length: copies }, () => ({
+    kind,
+    rows,
+    columns,
+    parts: [{ tensor: gpu.alloc('weights', bytes), firstRow: 0, rows }],
+  }));
+}
+
+async function time(
+  gpu: Gpu,
+  gemv: Gemv,
+  buffers: Record<'x' | 'y' | 'norm' | 'bias', Tensor>,
+  matrices: PackedMatrix[],
+  tokens: number,
+  repeats: number,
+): Promise<number> {
+  const recorder = gpu.recorder({ profile: 'phase' });
+  const rounds = 4;
+  for (let round = 0; round < rounds; round++) {
+    recorder.phase(`${round}`);
+    for (let i = 0; i < repeats; i++) {
+      gemv.record(recorder, { ...buffers, weight: matrices[i % matrices.length]! }, tokens);
+    }
+  }
+  recorder.submit();
+  const { milliseconds } = await recorder.timings();
+  const best = Math.min(...Object.values(milliseconds));
+  return (1000 * best) / Math.floor(repeats);
+}
+
+/** The rows as a table for the terminal. */
+export function formatGemv(rows: readonly GemvRow[]): string {
+  const line = (cells: readonly string[]) =>
+    cells.map((cell, i) => cell.padStart([6, 9, 7, 14, 16, 8, 7][i]!)).join(' ');
+  return [
+    line(['kind', 'product', 'tokens', 'in→rows', 'lanes × results', 'µs', 'GB/s']),
+    ...rows.map((r) =>
+      line([
+        r.kind,
+        r.product,
+        `${r.tokens}`,
+        `${r.inFeatures}→${r.rows}`,
+        `${r.lanes} × ${r.results}${r.chosen ? '' : ' ·'}`,
+        r.microseconds.toFixed(2),
+        r.gigabytesPerSecond.toFixed(0),
+      ]),
+    ),
+  ].join('\n');
+}

@@ -1,0 +1,109 @@
+/** @file Products of a few tokens with packed matrices, on every path, against float64. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Gpu } from '../../src/gpu/gpu';
+import { Gemv, type GemvOptions, type GemvVariant } from '../../src/nn/gemv';
+import { weightFormats, weightKinds } from '../../src/nn/packed';
+import { openTestGpu } from '../support/gpu';
+import { layerTest, poison } from './harness';
+import { dequantise, randomBlocks, tensorsOf, uploadMatrix } from './quant-reference';
+import { relativeError, rmsNorm } from './reference';
+
+const test = layerTest('gemv.test.ts');
+/** The same adapter as one without subgroups. */
+let plain!: Gpu;
+beforeAll(async () => {
+  plain = await openTestGpu({ without: ['subgroups', 'f16'] });
+});
+afterAll(() => plain.destroy());
+
+type Case = Omit<GemvOptions, 'tokens'> & { tokens: number; parts?: number[]; firstToken?: number };
+
+function reference(
+  c: Case,
+  { x, weight, norm, bias, y }: Record<'x' | 'weight' | 'norm' | 'bias' | 'y', Float32Array>,
+): Float64Array {
+  const { inFeatures, outFeatures, tokens } = c;
+  const lines = c.norm ? rmsNorm(x, norm, c.norm.epsilon).y : x;
+  const first = (c.firstToken ?? 0) * inFeatures;
+  const product = (t: number, row: number) => {
+    let sum = c.bias ? bias[row]! : 0;
+    for (let k = 0; k < inFeatures; k++) sum += lines[first + t * inFeatures + k]! * weight[row * inFeatures + k]!;
+    return sum;
+  };
+  return Float64Array.from({ length: tokens * outFeatures }, (_, i) => {
+    const t = Math.floor(i / outFeatures);
+    const row = i % outFeatures;
+    const sum = product(t, row);
+    if (c.activation) return (sum / (1 + Math.exp(-sum))) * product(t, outFeatures + row);
+    return sum + (c.accumulate ? y[i]! : 0);
+  });
+}
+
+async function check(gpu: Gpu, c: Case): Promise<void> {
+  const { kind, inFeatures, outFeatures, tokens } = c;
+  const rows = outFeatures * (c.activation ? 2 : 1);
+  const file = randomBlocks(test.random, kind, rows, inFeatures);
+  const lines = tokens + (c.firstToken ?? 0);
+  const data = {
+    x: test.floats(lines * inFeatures),
+    norm: test.floats(inFeatures),
+    bias: test.floats(rows),
+    y: c.accumulate ? test.floats(tokens * outFeatures) : poison(tokens * outFeatures),
+  };
+  const gemv = await Gemv.create(gpu, { ...c, tokens: [tokens] });
+  const weight = uploadMatrix(gpu, kind, file, inFeatures, c.parts);
+  const out = await test.run(
+    data,
+    (recorder, { x, y, norm, bias }) => gemv.record(recorder, { x, y, norm, bias, weight }, tokens, c.firstToken),
+    gpu,
+  );
+  gpu.free(...tensorsOf(weight));
+  expect(relativeError(out.y, reference(c, { ...data, weight: dequantise(kind, file) }))).toBeLessThan(1e-5);
+}
+
+/** Few lanes, for workgroups of many parts; and as on emulated GPUs. */
+const shared: GemvVariant = { lanes: 32, results: 4 };
+const alone: GemvVariant = { lanes: 1, results: 2 };
+
+describe.each(weightKinds)('%s', (kind) => {
+  const inFeatures = 3 * Math.max(8, weightFormats[kind].block);
+
+  it('multiplies one token', () => check(test.gpu, { kind, inFeatures, outFeatures: 37, tokens: 1 }));
+
+  it.each([shared, alone])('multiplies a few tokens after their norm: %o', (variant) =>
+    check(test.gpu, { kind, inFeatures, outFeatures: 6, tokens: 3, variant, norm: { epsilon: 1e-5 }, bias: true }),
+  );
+});
+
+const dense: Case = { kind: 'f32', inFeatures: 20, outFeatures: 11, tokens: 1 };
+const blocks: Case = { kind: 'q4_0', inFeatures: 64, outFeatures: 11, tokens: 2 };
+const k: Case = { kind: 'q4_k', inFeatures: 256, outFeatures: 9, tokens: 1 };
+const cases: Case[] = [
+  { ...dense, kind: 'f16' },
+  { ...dense, kind: 'bf16', tokens: 2, norm: { epsilon: 1e-6 } },
+  { ...dense, tokens: 8 },
+  { ...blocks, tokens: 8, norm: { epsilon: 1e-5 } },
+  { ...dense, firstToken: 3 },
+  { ...dense, accumulate: true, bias: true },
+  { ...blocks, accumulate: true, parts: [5, 2, 4], bias: true },
+  { ...k, activation: 'swiglu', norm: { epsilon: 1e-5 } },
+  { ...blocks, activation: 'swiglu', bias: true },
+];
+
+describe.each(cases)('%o', (c) => {
+  it.each([undefined, { lanes: 32, results: 2 }, { lanes: 64, results: 3 }, { lanes: 1, results: 1 }])(
+    'shared out as %o',
+    (variant) => check(test.gpu, { ...c, variant }),
+  );
+
+  it.skipIf(c.tokens > 2)('without subgroups', () => check(plain, { ...c, variant: { lanes: 32, results: 2 } }));
+});
+
+it('refuses what it was not made for', async () => {
+  const gemv = await Gemv.create(test.gpu, { ...blocks, activation: 'swiglu', tokens: [1] });
+  const weight = uploadMatrix(test.gpu, 'q4_0', randomBlocks(test.random, 'q4_0', 22, 64), 64, [11, 11]);
+  const x = test.gpu.alloc('x', 256);
+  expect(() => gemv.record(test.gpu.recorder(), { x, y: x, weight }, 2)).toThrow('2 tokens');
+  expect(() => gemv.record(test.gpu.recorder(), { x, y: x, weight }, 1)).toThrow('one buffer');
+  await expect(Gemv.create(test.gpu, { ...blocks, tokens: [9] })).rejects.toThrow('9');
+});
