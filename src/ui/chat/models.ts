@@ -1,28 +1,91 @@
-/** @file Whom the chat can ask: the embedded model, the last checkpoint of each saved run, imported models. */
+/** @file Whom the chat can ask, wherever they are: the embedded model, checkpoints of runs, imported and stored models. */
 import { defaultRunConfig } from '../../runs/config';
+import type { LoadOptions } from '../../runs/load-options';
 import type { RunStorage } from '../../runs/storage';
+import type { SamplingHints } from './settings';
 
-export interface ChatModel {
-  /** As a run's config names it: `tinythink-1m`, `run:<id>@<step>`, `file:<name>`. */
+export interface ChatModel extends SamplingHints {
+  /** As the engine names it: `tinythink-1m`, `run:<id>@<step>`, `file:<name>`, `store:<id>`; `own:<n>` for files of now. */
   id: string;
-  label: string;
+  /** The heading it is listed under. */
+  group: 'Toy models' | 'Large models' | 'Your files';
+  /** Knows the toy tasks and nothing else: it is offered examples, is judged, and writes no markdown. */
+  toy: boolean;
+  /** Given by the reader for as long as the page is open. */
+  files?: File[];
+  /** How the reader wants it loaded. */
+  load?: LoadOptions;
 }
 
 export const DEFAULT_MODEL = defaultRunConfig.model;
 
+/** A large model in the browser's storage, as far as the chat cares. */
+export interface StoredEntry {
+  id: string;
+  name: string;
+  complete: boolean;
+  sampling?: SamplingHints['sampling'];
+}
+
 type Storage = Pick<RunStorage, 'list' | 'checkpointSteps' | 'modelNames'>;
 
+const toy = (id: string, label: string): ChatModel => ({ id, label, group: 'Toy models', toy: true });
+
 /** Never rejects: when nothing can be read from storage, the embedded model is still there. */
-export async function chatModels(storage: Storage): Promise<ChatModel[]> {
-  const models: ChatModel[] = [{ id: DEFAULT_MODEL, label: `${DEFAULT_MODEL}, as pretrained` }];
+export async function chatModels(
+  storage: Storage,
+  stored: () => Promise<StoredEntry[]> = () => Promise.resolve([]),
+): Promise<ChatModel[]> {
+  const models = [toy(DEFAULT_MODEL, `${DEFAULT_MODEL}, as pretrained`)];
   try {
     for (const run of await storage.list()) {
       const step = (await storage.checkpointSteps(run.id)).at(-1);
-      if (step !== undefined) models.push({ id: `run:${run.id}@${step}`, label: `${run.name}, after step ${step}` });
+      if (step !== undefined) models.push(toy(`run:${run.id}@${step}`, `${run.name}, after step ${step}`));
     }
-    for (const name of await storage.modelNames()) models.push({ id: `file:${name}`, label: `${name}, imported` });
+    for (const name of await storage.modelNames()) models.push(toy(`file:${name}`, `${name}, imported`));
   } catch {
     // Some private windows refuse storage; then there are no saved runs either.
   }
+  try {
+    for (const { id, name, complete, sampling } of await stored()) {
+      if (!complete) continue;
+      const model: ChatModel = { id: `store:${id}`, label: name, group: 'Large models', toy: false };
+      models.push(sampling ? { ...model, sampling } : model);
+    }
+  } catch {
+    // No engine or no store: the others are there.
+  }
   return models;
+}
+
+/** A model by its id alone, as an address or an old conversation names it. */
+export function namedModel(id: string): ChatModel {
+  const isLarge = /^(?:store|own):/.test(id);
+  return { id, label: id, group: isLarge ? 'Large models' : 'Toy models', toy: !isLarge };
+}
+
+let given = 0;
+
+/**
+ * A model out of files that a person picked or dropped: one .gguf, or the files of a Hugging Face folder.
+ * @throws Error saying what is missing
+ */
+export function modelOfFiles(files: File[]): ChatModel {
+  const gguf = files.filter(({ name }) => /\.gguf$/i.test(name));
+  const group = 'Your files' as const;
+  const id = () => `own:${++given}`;
+  if (gguf.length === 1) return { id: id(), label: gguf[0]!.name, group, toy: false, files: gguf };
+  if (gguf.length > 1) throw new Error('These are several .gguf files. Choose one of them.');
+  const names = new Set(files.map(({ name }) => name));
+  if (!names.has('config.json')) {
+    throw new Error(
+      'That is no model: choose a .gguf file, or a folder with config.json, tokenizer.json and *.safetensors.',
+    );
+  }
+  if (![...names].some((name) => name.endsWith('.safetensors'))) {
+    throw new Error('The folder has no .safetensors file, so the weights are missing.');
+  }
+  // Empty unless a whole folder was picked.
+  const [folder] = (files[0]?.webkitRelativePath ?? '').split('/');
+  return { id: id(), label: folder || 'A folder of yours', group, toy: false, files };
 }

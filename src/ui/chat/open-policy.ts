@@ -1,5 +1,21 @@
 /** @file Opens a model to talk to, on the engine's worker. A module of its own, so that the page loads without it. */
 import { engine, type ClosablePolicy } from '../../worker/client';
+import type { ChatModel, StoredEntry } from './models';
+import type { OpenProgress } from './open-models.svelte';
 
-/** @throws Error with a message for the user: no GPU, no such model, not enough memory */
-export const openPolicy = (model: string): Promise<ClosablePolicy> => engine().openPolicy(model);
+/** @throws Error with a message for the user: no GPU, no such model, not enough memory; DOMException AbortError */
+export function openPolicy(
+  model: ChatModel,
+  onProgress: (progress: OpenProgress) => void,
+  signal: AbortSignal,
+): Promise<ClosablePolicy> {
+  const options = model.load ? { options: model.load } : {};
+  return engine().openPolicy(
+    model.files ? { files: model.files, ...options } : { name: model.id, ...options },
+    ({ bytes, total }) => onProgress({ phase: 'Loading', done: bytes, total }),
+    signal,
+  );
+}
+
+/** Large models in the browser's storage. @throws when the engine can't say */
+export const storedModels = (): Promise<StoredEntry[]> => engine().storedModels();
