@@ -250,7 +250,8 @@ function configOf(
     eos_token_id: endings(metadata, embedding.shape[0]!),
     pad_token_id: metadata.get('tokenizer.ggml.padding_token_id'),
   };
-  const missing = Object.entries(json).find(([key, value]) => value === undefined && !key.endsWith('_token_id'));
+  const optional = /^head_dim$|_token_id$/;
+  const missing = Object.entries(json).find(([key, value]) => value === undefined && !optional.test(key));
   if (missing) throw new GgufError(`the metadata doesn't give ${missing[0]} (${architecture}.*)`);
   return parseDecoderConfig(json);
 }
