@@ -1,35 +1,76 @@
-/** @file `generate --model DIR --prompt TEXT` and `logits --model DIR --ids 1,2,3 --out FILE`. */
-import { loadModelFolder } from '../../formats/model-folder';
+/** @file `generate --model DIR|FILE.gguf --prompt TEXT` and `logits --model DIR|FILE.gguf --ids 1,2,3 --out FILE`. */
+import { openModel } from '../../formats/open-model';
 import { writeSafetensors } from '../../formats/safetensors';
-import { Decoder } from '../../model/decoder';
-import { buildBatch } from '../../model/batch';
-import { BatchSlots } from '../../model/batch-slot';
-import { allocateParameters, flatten, parameterLayout } from '../../model/parameters';
-import { LocalPolicy } from '../../runs/local-policy';
-import { folderSource, writeWhole } from '../files';
+import { InferenceModel } from '../../model/inference-model';
+import { inferencePlan, type InferenceOptions } from '../../model/inference-plan';
+import { quantizations, type Quantization } from '../../model/weight-plan';
+import { cacheKinds, type CacheKind } from '../../nn/kv-cache';
+import { LargePolicy } from '../../runs/large-policy';
+import { writeWhole } from '../files';
 import { openGpu } from '../gpu';
+import { modelFiles } from '../model-files';
 import { parseOptions, UsageError } from '../options';
+
+/** How a model is held; the same for every command that opens one. */
+export const inferenceFlags = {
+  quant: { type: 'string', default: 'stored' },
+  cache: { type: 'string', default: 'f16' },
+  context: { type: 'number' },
+} as const;
+
+/** @throws UsageError naming what can be chosen */
+export function inferenceOptions(options: {
+  quant: string;
+  cache: string;
+  context: number | undefined;
+}): InferenceOptions {
+  const short: Record<string, Quantization> = { q8: 'q8_0', q4: 'q4_0' };
+  const quant = short[options.quant] ?? options.quant;
+  if (!(quantizations as readonly string[]).includes(quant)) {
+    throw new UsageError(`--quant takes ${quantizations.join(', ')}, not ${options.quant}`);
+  }
+  if (!(cacheKinds as readonly string[]).includes(options.cache)) {
+    throw new UsageError(`--cache takes ${cacheKinds.join(', ')}, not ${options.cache}`);
+  }
+  return {
+    quant: quant as Quantization,
+    cache: options.cache as CacheKind,
+    ...(options.context !== undefined && { context: options.context }),
+  };
+}
 
 export async function generate(args: string[]): Promise<void> {
   const options = parseOptions(args, {
     model: { type: 'string', required: true },
     prompt: { type: 'string', required: true },
-    temperature: { type: 'number', default: 1 },
-    'top-k': { type: 'number', default: 0 },
-    'top-p': { type: 'number', default: 1 },
-    'max-new': { type: 'number', default: 160 },
+    system: { type: 'string' },
+    temperature: { type: 'number' },
+    'top-k': { type: 'number' },
+    'top-p': { type: 'number' },
+    'min-p': { type: 'number' },
+    'repetition-penalty': { type: 'number' },
+    'max-new': { type: 'number', default: 512 },
     seed: { type: 'number', default: 0 },
+    ...inferenceFlags,
   });
-  const policy = await LocalPolicy.create(await openGpu(), await loadModelFolder(folderSource(options.model)));
+  const opened = await openModel(await modelFiles(options.model));
+  const policy = await LargePolicy.create(await openGpu(), opened, inferenceOptions(options));
+  const { sampling } = opened;
+  const system = options.system === undefined ? [] : [{ role: 'system' as const, content: options.system }];
   const request = {
-    messages: [{ role: 'user' as const, content: options.prompt }],
+    messages: [...system, { role: 'user' as const, content: options.prompt }],
     max_tokens: options['max-new'],
-    temperature: options.temperature,
-    top_k: options['top-k'],
-    top_p: options['top-p'],
+    temperature: options.temperature ?? sampling.temperature ?? 1,
+    top_k: options['top-k'] ?? sampling.top_k ?? 0,
+    top_p: options['top-p'] ?? sampling.top_p ?? 1,
+    min_p: options['min-p'] ?? sampling.min_p ?? 0,
+    repetition_penalty: options['repetition-penalty'] ?? sampling.repetition_penalty ?? 1,
     seed: options.seed,
   };
-  for await (const { text } of policy.generate(request, new AbortController().signal)) process.stdout.write(text);
+  for await (const { text, notice } of policy.generate(request, new AbortController().signal)) {
+    if (notice) console.error(notice);
+    process.stdout.write(text);
+  }
   process.stdout.write('\n');
 }
 
@@ -39,27 +80,30 @@ export async function logits(args: string[]): Promise<void> {
     model: { type: 'string', required: true },
     ids: { type: 'string', required: true },
     out: { type: 'string', required: true },
+    ...inferenceFlags,
+    cache: { type: 'string', default: 'f32' },
   });
-  const { config, tensors } = await loadModelFolder(folderSource(options.model));
+  const opened = await openModel(await modelFiles(options.model));
+  const { config } = opened;
   const ids = options.ids.split(',').map(Number);
   if (!ids.every((id) => Number.isInteger(id) && id >= 0 && id < config.vocab_size)) {
     throw new UsageError(`--ids takes whole numbers from 0 to ${config.vocab_size - 1}, separated by commas`);
   }
   const gpu = await openGpu();
-  const maxTokens = ids.length;
-  const plan = { maxTokens, maxRows: maxTokens, maxPositions: maxTokens, training: false };
-  const decoder = await Decoder.create(gpu, config, plan);
-  const layout = parameterLayout(config);
-  const params = allocateParameters(gpu, 'parameters', layout, config.num_hidden_layers);
-  gpu.write(params.flat, flatten(layout, config.num_hidden_layers, tensors));
-  const limits = { maxTokens, maxRows: maxTokens, vocab: config.vocab_size };
-  // One more token than is fed, so that every id's hidden state has something to predict.
-  const { microBatches } = buildBatch([{ prompt: [], completions: [[...ids, 0]] }], { ...limits, tile: decoder.tile });
-  const [slot] = new BatchSlots(gpu, limits).fill(microBatches);
-  const recorder = gpu.recorder();
-  decoder.forwardLogits(recorder, params, slot!);
-  const read = recorder.read(decoder.buffers.logits, ids.length * config.vocab_size * 4);
-  recorder.submit();
-  const data = new Float32Array(await read);
+  const typeOf = (name: string) => opened.tensors.get(name)!.type;
+  const plan = inferencePlan(config, typeOf, { context: ids.length, ...inferenceOptions(options) });
+  const model = await InferenceModel.load(gpu, opened, plan);
+  const data = new Float32Array(ids.length * config.vocab_size);
+  for (let at = 0; at < ids.length; at += plan.prefillTokens) {
+    const piece = ids.slice(at, at + plan.prefillTokens);
+    for (let row = 0; row < piece.length; row++) {
+      const recorder = gpu.recorder();
+      if (row === 0) model.recordPrefill(recorder, piece, at);
+      model.recordLogits(recorder, row, 1);
+      const read = recorder.read(model.buffers.work.logits, 4 * config.vocab_size);
+      recorder.submit();
+      data.set(new Float32Array(await read), (at + row) * config.vocab_size);
+    }
+  }
   await writeWhole(options.out, writeSafetensors([{ name: 'logits', shape: [ids.length, config.vocab_size], data }]));
 }

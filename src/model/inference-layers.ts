@@ -1,0 +1,82 @@
+/** @file The kernels of an `InferenceModel`, compiled once for each kind of weights that the model has. */
+import type { DecoderConfig } from '../formats/hf-config';
+import type { Gpu } from '../gpu/gpu';
+import { DecodeAttention } from '../nn/decode-attention';
+import { QkvWrite } from '../nn/kv-cache';
+import type { PackedMatrix, WeightKind } from '../nn/packed';
+import { PackedGather } from '../nn/packed-gather';
+import { PackedLinear, type PackedLinearOptions } from '../nn/packed-linear';
+import { PrefillAttention } from '../nn/prefill-attention';
+import type { InferencePlan } from './inference-plan';
+import type { PackedParameters } from './packed-parameters';
+
+/** A linear layer whose matrices may be of several kinds. */
+export type LinearByKind = ReadonlyMap<WeightKind, PackedLinear>;
+
+export interface InferenceLayers {
+  embedding: PackedGather;
+  qkv: LinearByKind;
+  out: LinearByKind;
+  gateUp: LinearByKind;
+  down: LinearByKind;
+  /** The final norm and the logits. */
+  head: PackedLinear;
+  write: QkvWrite;
+  prefillAttention: PrefillAttention;
+  decodeAttention: DecodeAttention;
+}
+
+export async function createInferenceLayers(
+  gpu: Gpu,
+  config: DecoderConfig,
+  plan: InferencePlan,
+  weights: PackedParameters,
+): Promise<InferenceLayers> {
+  const { hidden_size: hidden, intermediate_size: intermediate, head_dim: headDim, vocab_size: vocab } = config;
+  const { num_attention_heads: heads, num_key_value_heads: kvHeads, rms_norm_eps: epsilon } = config;
+  const { context: capacity, slots, prefillTokens, cache } = plan;
+  const kinds = (pick: (layer: PackedParameters['layers'][number]) => readonly PackedMatrix[]): WeightKind[] => [
+    ...new Set(weights.layers.flatMap((layer) => pick(layer).map(({ kind }) => kind))),
+  ];
+  const tokens = { maxTokens: prefillTokens, gemvTokens: [...new Set([1, slots])] };
+  const linears = async (list: WeightKind[], options: Omit<PackedLinearOptions, 'kind' | keyof typeof tokens>) =>
+    new Map(
+      await Promise.all(
+        list.map(async (kind) => [kind, await PackedLinear.create(gpu, { kind, ...options, ...tokens })] as const),
+      ),
+    );
+  const norm = { epsilon };
+  const attention = { heads, kvHeads, headDim, cache, qkNorm: config.qk_norm ? { epsilon } : undefined };
+  const width = (heads + 2 * kvHeads) * headDim;
+  const [embedding, qkv, out, gateUp, down, head, write, prefillAttention, decodeAttention] = await Promise.all([
+    PackedGather.create(gpu, { kind: weights.embedding.kind, columns: hidden }),
+    linears(
+      kinds((layer) => layer.qkv),
+      { inFeatures: hidden, outFeatures: width, norm, bias: config.qkv_bias },
+    ),
+    linears(
+      kinds((layer) => [layer.out]),
+      { inFeatures: heads * headDim, outFeatures: hidden, accumulate: true },
+    ),
+    linears(
+      kinds((layer) => [layer.gateUp]),
+      { inFeatures: hidden, outFeatures: intermediate, norm, activation: 'swiglu' },
+    ),
+    linears(
+      kinds((layer) => [layer.down]),
+      { inFeatures: intermediate, outFeatures: hidden, accumulate: true },
+    ),
+    PackedLinear.create(gpu, {
+      kind: weights.head.kind,
+      inFeatures: hidden,
+      outFeatures: vocab,
+      norm,
+      maxTokens: slots,
+      gemvTokens: tokens.gemvTokens,
+    }),
+    QkvWrite.create(gpu, attention),
+    PrefillAttention.create(gpu, attention),
+    DecodeAttention.create(gpu, { ...attention, capacity, maxSlots: slots }),
+  ]);
+  return { embedding, qkv, out, gateUp, down, head, write, prefillAttention, decodeAttention };
+}

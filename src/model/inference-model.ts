@@ -1,0 +1,192 @@
+/**
+ * @file A decoder for inference on packed weights: prompts in chunks through matrix products, then tokens one after
+ * another through matrix–vector products, at most six dispatches a layer, sampled on the GPU. Buffers are allocated once.
+ *
+ * One token's way through a layer: norm and q, k, v | q- and k-norm, rotation, cache write and attention | (combine) |
+ * out, added to the stream | norm, gate and up, SiLU | down, added to the stream.
+ */
+import type { DecoderConfig } from '../formats/hf-config';
+import type { OpenedModel } from '../formats/model-files';
+import { slice, type Gpu, type Tensor } from '../gpu/gpu';
+import type { Recorder } from '../gpu/recorder';
+import { ropeFrequencies, ropeTable } from '../nn/rope';
+import type { PackedMatrix } from '../nn/packed';
+import { allocateInference, line, type InferenceBuffers } from './inference-buffers';
+import { createInferenceLayers, type InferenceLayers, type LinearByKind } from './inference-layers';
+import type { InferencePlan } from './inference-plan';
+import {
+  freePackedParameters,
+  loadPackedParameters,
+  type LoadProgress,
+  type PackedLayer,
+  type PackedParameters,
+} from './packed-parameters';
+
+export class InferenceModel {
+  private readonly frequencies: Float32Array;
+
+  private constructor(
+    readonly gpu: Gpu,
+    readonly config: DecoderConfig,
+    readonly plan: InferencePlan,
+    readonly weights: PackedParameters,
+    readonly layers: InferenceLayers,
+    readonly buffers: InferenceBuffers,
+  ) {
+    this.frequencies = ropeFrequencies(config);
+  }
+
+  /**
+   * Streams a model's weights onto the GPU and compiles its kernels.
+   * @throws OutOfMemoryError with the number of bytes; AbortError
+   */
+  static async load(
+    gpu: Gpu,
+    model: Pick<OpenedModel, 'config' | 'tensors' | 'bytes'>,
+    plan: InferencePlan,
+    onProgress?: LoadProgress,
+    signal?: AbortSignal,
+  ): Promise<InferenceModel> {
+    const buffers = await allocateInference(gpu, model.config, plan);
+    const weights = await loadPackedParameters(gpu, model, plan.weights, onProgress, signal);
+    const layers = await createInferenceLayers(gpu, model.config, plan, weights);
+    return new InferenceModel(gpu, model.config, plan, weights, layers, buffers);
+  }
+
+  /**
+   * Computes a piece of a prompt: its keys and values go to a slot's cache, its residual stream to `work.stream`
+   * [tokens, hidden]. Positions must follow those that the slot holds, and stay below the context.
+   * @param ids 1 to `plan.prefillTokens`
+   */
+  recordPrefill(recorder: Recorder, ids: readonly number[], firstPosition: number, slot = 0): void {
+    const { gpu, layers, buffers, plan, weights } = this;
+    const tokens = ids.length;
+    if (tokens > plan.prefillTokens || firstPosition + tokens > plan.context) {
+      throw new RangeError(`${tokens} tokens at position ${firstPosition} are more than was planned for`);
+    }
+    gpu.write(buffers.ids, Uint32Array.from(ids));
+    this.place(Uint32Array.from(ids, (_, i) => firstPosition + i));
+    const { work } = buffers;
+    layers.embedding.record(recorder, { ids: buffers.ids, weight: weights.embedding, y: work.stream }, tokens);
+    this.recordLayers(recorder, tokens, (w, { keys, values }) => {
+      const norms = { qNorm: w.qNorm ?? undefined, kNorm: w.kNorm ?? undefined };
+      const span = { tokens, capacity: plan.context, firstSlot: slot };
+      const { positions, rope } = buffers;
+      layers.write.record(recorder, { qkv: work.qkv, keys, values, positions, rope, ...norms }, span);
+      const attended = { tokens, firstPosition, capacity: plan.context, slot };
+      layers.prefillAttention.record(recorder, { qkv: work.qkv, keys, values, out: work.attention }, attended);
+    });
+  }
+
+  /**
+   * The logits of rows of `work.stream`, as many as there are slots at most, to `work.logits`.
+   * @param options.repeat of one row, `rows` times
+   */
+  recordLogits(recorder: Recorder, firstRow: number, rows: number, options: { repeat?: boolean } = {}): void {
+    const { layers, weights, config } = this;
+    const { stream, last, logits } = this.buffers.work;
+    const hidden = config.hidden_size;
+    for (let row = 0; row < rows; row++) {
+      recorder.copy(line(stream, firstRow + (options.repeat ? 0 : row), hidden), line(last, row, hidden));
+    }
+    const tensors = { x: last, weight: weights.head, norm: weights.finalNorm, y: logits, scratch: this.buffers.work };
+    layers.head.forward(recorder, tensors, rows);
+  }
+
+  /** Uploads what `recordDecode` needs for steps in which every slot's position grows from `position`. */
+  placeSteps(position: number, steps: number): void {
+    const { slots } = this.plan;
+    this.place(Uint32Array.from({ length: steps * slots }, (_, row) => position + Math.floor(row / slots)));
+  }
+
+  /**
+   * One more token for every slot, and the logits after it: its keys and values go to the cache.
+   * @param ids u32, the slots' tokens from `firstId` on
+   * @param step which of those placed by `placeSteps`
+   * @param position the tokens'
+   */
+  recordDecode(recorder: Recorder, ids: Tensor, firstId: number, step: number, position: number): void {
+    const { layers, buffers, plan, weights } = this;
+    const { slots } = plan;
+    const { work, positions, rope } = buffers;
+    layers.embedding.record(recorder, { ids, weight: weights.embedding, y: work.stream }, slots, firstId);
+    this.recordLayers(recorder, slots, (w, { keys, values }) => {
+      layers.decodeAttention.record(
+        recorder,
+        {
+          qkv: work.qkv,
+          keys,
+          values,
+          positions,
+          rope,
+          qNorm: w.qNorm ?? undefined,
+          kNorm: w.kNorm ?? undefined,
+          partials: work.partials,
+          out: work.attention,
+        },
+        { slots, firstRow: step * slots, longest: position + 1 },
+      );
+    });
+    const head = { x: work.stream, weight: weights.head, norm: weights.finalNorm, y: work.logits, scratch: work };
+    layers.head.forward(recorder, head, slots);
+  }
+
+  /** Copies the first `positions` positions of slot 0 to every other slot. */
+  recordShare(recorder: Recorder): void {
+    const { slots } = this.plan;
+    for (const { keys, values } of this.buffers.caches) {
+      for (const tensor of [keys, values]) {
+        const bytes = tensor.size / slots;
+        for (let slot = 1; slot < slots; slot++) {
+          recorder.copy(slice(tensor, 0, bytes), slice(tensor, slot * bytes, bytes));
+        }
+      }
+    }
+  }
+
+  private recordLayers(
+    recorder: Recorder,
+    tokens: number,
+    attend: (weights: PackedLayer, cache: { keys: Tensor; values: Tensor }) => void,
+  ): void {
+    const { layers, buffers } = this;
+    const { stream, qkv, attention, activation } = buffers.work;
+    const scratch = buffers.work;
+    const through = (linears: LinearByKind, weight: PackedMatrix, rest: LinearRest) =>
+      linears.get(weight.kind)!.forward(recorder, { weight, scratch, ...rest }, tokens);
+    this.weights.layers.forEach((w, layer) => {
+      for (const weight of w.qkv) {
+        through(layers.qkv, weight, { x: stream, norm: w.norm1, y: qkv, ...(w.qkvBias && { bias: w.qkvBias }) });
+      }
+      attend(w, buffers.caches[layer]!);
+      through(layers.out, w.out, { x: attention, y: stream });
+      through(layers.gateUp, w.gateUp, { x: stream, norm: w.norm2, y: activation });
+      through(layers.down, w.down, { x: activation, y: stream });
+    });
+  }
+
+  /** Gives the memory back. */
+  free(): void {
+    const { work, caches, ids, positions, rope } = this.buffers;
+    freePackedParameters(this.gpu, this.weights);
+    this.gpu.free(
+      ...Object.values(work),
+      ...caches.flatMap(({ keys, values }) => [keys, values]),
+      ids,
+      positions,
+      rope,
+    );
+  }
+
+  private place(positions: Uint32Array<ArrayBuffer>): void {
+    this.gpu.write(this.buffers.positions, positions);
+    this.gpu.write(this.buffers.rope, ropeTable(positions, this.frequencies));
+  }
+}
+
+interface LinearRest {
+  x: Tensor;
+  y: Tensor;
+  norm?: Tensor;
+  bias?: Tensor;
+}

@@ -1,0 +1,142 @@
+/** @file A model of any size on the local engine, as a Policy: conversations of several turns, streamed as they are sampled. */
+import type { OpenedModel } from '../formats/model-files';
+import { TextStream } from '../formats/text-stream';
+import type { Gpu } from '../gpu/gpu';
+import { InferenceModel } from '../model/inference-model';
+import { inferencePlan, type InferenceOptions } from '../model/inference-plan';
+import { TextGenerator } from '../model/text-generator';
+import type { Draw } from '../nn/sampler';
+import type { Alternative, GenerateRequest, Message, Policy, PolicyToken } from './policy';
+
+/** The share of the context that a prompt leaves to its answer when the answer may be longer than that. */
+const ANSWER_SHARE = 1 / 4;
+
+export class LargePolicy implements Policy {
+  private constructor(
+    private readonly gpu: Gpu,
+    private readonly opened: OpenedModel,
+    private readonly model: InferenceModel,
+    private readonly generator: TextGenerator,
+  ) {}
+
+  /**
+   * Takes over the device and streams the weights onto it.
+   * @throws OutOfMemoryError with the number of bytes when the model doesn't fit; AbortError
+   */
+  static async create(
+    gpu: Gpu,
+    opened: OpenedModel,
+    options: InferenceOptions = {},
+    onProgress: (done: number, total: number) => void = () => {},
+    signal?: AbortSignal,
+  ): Promise<LargePolicy> {
+    const plan = inferencePlan(opened.config, (name) => opened.tensors.get(name)!.type, options);
+    const model = await InferenceModel.load(gpu, opened, plan, onProgress, signal);
+    return new LargePolicy(
+      gpu,
+      opened,
+      model,
+      new TextGenerator(model, { validTokens: opened.tokenizer.vocabularySize }),
+    );
+  }
+
+  get name(): string {
+    return this.opened.name;
+  }
+
+  async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<PolicyToken> {
+    const { tokenizer, config } = this.opened;
+    const { ids, opening, notice } = this.encode(request);
+    const texts = new TextStream(tokenizer);
+    const settings = {
+      temperature: request.temperature,
+      top_k: request.top_k,
+      top_p: request.top_p,
+      min_p: request.min_p ?? 0,
+      repetition_penalty: request.repetition_penalty ?? 1,
+      seed: request.seed,
+      stream: 0,
+      top: request.top_logprobs ?? 0,
+      max_new_tokens: request.max_tokens,
+    };
+    // What comes before the model's own first token: the opening of its thoughts, which the template already wrote.
+    let first: Partial<PolicyToken> & { text: string } = { text: opening, ...(notice && { notice }) };
+    let slid = false;
+    let count = 0;
+    const onPrompt = (cost: { prompt: number; cached: number; milliseconds: number }) => {
+      const { prompt, cached, milliseconds } = cost;
+      first = { ...first, context: { prompt, cached, length: this.model.plan.context, prefill_ms: milliseconds } };
+    };
+    for await (const drawn of this.generator.generate(ids, settings, signal, onPrompt)) {
+      count++;
+      if (config.eos_token_ids.includes(drawn.id)) {
+        yield { ...first, text: first.text + texts.end(), finish: 'stop' };
+        return;
+      }
+      const token = this.token(drawn, texts.push(drawn.id));
+      token.text = first.text + token.text;
+      if (!slid && ids.length + count > this.model.plan.context) {
+        slid = true;
+        token.notice = `The context of ${this.model.plan.context} tokens is full: the beginning of the conversation is being dropped.`;
+      }
+      yield { ...first, ...token };
+      first = { text: '' };
+    }
+    if (!signal.aborted) yield { ...first, text: first.text + texts.end(), finish: 'length' };
+  }
+
+  close(): void {
+    this.gpu.destroy();
+  }
+
+  private token(drawn: Draw, text: string): PolicyToken {
+    const { tokenizer } = this.opened;
+    const token: PolicyToken = { text, id: drawn.id, logprob: drawn.logprob };
+    if (drawn.top.length > 0) {
+      token.top = drawn.top.map(({ id, logprob }): Alternative => ({ id, logprob, text: tokenizer.tokenText(id) }));
+    }
+    return token;
+  }
+
+  /** The prompt's tokens; when they are too many, without the conversation's oldest turns. */
+  private encode(request: GenerateRequest): { ids: number[]; opening: string; notice: string } {
+    const { context } = this.model.plan;
+    const most = context - Math.min(request.max_tokens, Math.floor(context * ANSWER_SHARE));
+    let messages = request.messages;
+    for (let dropped = 0; ; dropped++) {
+      const { ids, opening } = this.render(messages, request.prefix);
+      if (ids.length <= most) {
+        const notice =
+          dropped > 0
+            ? `The conversation is longer than the context of ${context} tokens: its ${dropped === 1 ? 'oldest message was' : `${dropped} oldest messages were`} left out.`
+            : '';
+        return { ids, opening, notice };
+      }
+      const shorter = withoutOldest(messages);
+      if (!shorter) {
+        throw new RangeError(
+          `The message has ${ids.length} tokens; with its answer it must fit a context of ${context}. Shorten it or open the model with a longer context.`,
+        );
+      }
+      messages = shorter;
+    }
+  }
+
+  private render(messages: Message[], prefix: string | undefined): { ids: number[]; opening: string } {
+    const { tokenizer } = this.opened;
+    const rendered = tokenizer.applyChatTemplate(messages, { add_generation_prompt: true });
+    const opening = /<think>\s*$/.exec(rendered)?.[0] ?? '';
+    if (!prefix) return { ids: tokenizer.encode(rendered), opening };
+    // The prefix is the text as it was streamed, which began with what the template ends in.
+    const rest = opening && prefix.startsWith(opening) ? prefix.slice(opening.length) : prefix;
+    return { ids: tokenizer.encode(rendered + rest), opening: '' };
+  }
+}
+
+/** Without the first message that is not the system's, and what answers it; null when only the last question is left. */
+function withoutOldest(messages: Message[]): Message[] | null {
+  const at = messages.findIndex(({ role }) => role !== 'system');
+  if (at < 0 || at === messages.length - 1) return null;
+  const shorter = [...messages.slice(0, at), ...messages.slice(at + 1)];
+  return shorter[at]?.role === 'assistant' && shorter.length > at + 1 ? withoutOldest(shorter) : shorter;
+}

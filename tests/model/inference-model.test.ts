@@ -1,0 +1,133 @@
+/**
+ * @file Inference on packed weights against Transformers, on small random models in the formats that people have: logits
+ * of a prompt computed at once, and of 128 tokens fed one by one.
+ */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { modelFiles } from '../../src/cli/model-files';
+import { openModel } from '../../src/formats/open-model';
+import { readSafetensors, toFloat32, toIntegers } from '../../src/formats/safetensors';
+import type { Gpu } from '../../src/gpu/gpu';
+import { InferenceModel } from '../../src/model/inference-model';
+import { inferencePlan, type InferenceOptions } from '../../src/model/inference-plan';
+import { openTestGpu } from '../support/gpu';
+
+const root = new URL('../goldens/checkpoints/', import.meta.url).pathname;
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await openTestGpu();
+});
+afterAll(() => gpu.destroy());
+
+function golden(name: string) {
+  const { tensors } = readSafetensors(readFileSync(`${root}${name.replace(/\.gguf$/, '')}.golden.safetensors`));
+  const ids = (key: string) => toIntegers(tensors.get(key)!);
+  const values = (key: string) => toFloat32(tensors.get(key)!);
+  return { ids, values };
+}
+
+async function load(name: string, options: InferenceOptions) {
+  const opened = await openModel(await modelFiles(root + name));
+  const plan = inferencePlan(opened.config, (tensor) => opened.tensors.get(tensor)!.type, {
+    context: 192,
+    prefillTokens: 16,
+    ...options,
+  });
+  return InferenceModel.load(gpu, opened, plan);
+}
+
+/** Largest difference as a share of the largest value. */
+function worst(found: Float32Array, wanted: Float32Array): number {
+  let difference = 0;
+  let largest = 0;
+  for (let i = 0; i < wanted.length; i++) {
+    const distance = Math.abs(found[i]! - wanted[i]!);
+    difference = Math.max(difference, Number.isNaN(distance) ? Infinity : distance);
+    largest = Math.max(largest, Math.abs(wanted[i]!));
+  }
+  return difference / largest;
+}
+
+/** The logits after every token of a prompt, computed in pieces. */
+async function promptLogits(model: InferenceModel, ids: number[], piece: number): Promise<Float32Array> {
+  const rows: Float32Array[] = [];
+  for (let at = 0; at < ids.length; at += piece) {
+    const chunk = ids.slice(at, at + piece);
+    for (let row = 0; row < chunk.length; row++) {
+      const recorder = gpu.recorder();
+      if (row === 0) model.recordPrefill(recorder, chunk, at);
+      model.recordLogits(recorder, row, 1);
+      const read = recorder.read(model.buffers.work.logits, 4 * model.config.vocab_size);
+      recorder.submit();
+      rows.push(new Float32Array(await read));
+    }
+  }
+  const all = new Float32Array(rows.length * model.config.vocab_size);
+  rows.forEach((row, i) => all.set(row, i * model.config.vocab_size));
+  return all;
+}
+
+/** The logits after every token, fed one by one from position `first` on. */
+async function forcedLogits(model: InferenceModel, ids: number[], first: number): Promise<Float32Array[]> {
+  const rows: Promise<ArrayBuffer>[] = [];
+  const tokens = gpu.alloc('forced', 4 * ids.length);
+  gpu.write(tokens, Uint32Array.from(ids));
+  for (let at = 0; at < ids.length; at += 16) {
+    const recorder = gpu.recorder();
+    const steps = Math.min(16, ids.length - at);
+    model.placeSteps(first + at, steps);
+    for (let step = 0; step < steps; step++) {
+      model.recordDecode(recorder, tokens, at + step, step, first + at + step);
+      rows.push(recorder.read(model.buffers.work.logits, 4 * model.config.vocab_size));
+    }
+    recorder.submit();
+  }
+  const logits = (await Promise.all(rows)).map((row) => new Float32Array(row));
+  gpu.free(tokens);
+  return logits;
+}
+
+const top = (logits: Float32Array) => logits.indexOf(Math.max(...logits));
+
+const exact = { cache: 'f32', quant: 'stored' } as const;
+const folders = ['llama3', 'r1-qwen2', 'qwen3', 'mistral', 'smollm2'];
+const ggufs = [
+  ...['f32', 'f16', 'bf16', 'q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k', 'q5_k'].map((type) => `qwen2-${type}.gguf`),
+  ...['q8_0', 'q5_1'].map((type) => `llama-${type}.gguf`),
+  'llama3-k.gguf',
+  'qwen3-f16.gguf',
+];
+
+describe('weights as they are stored, in f32', () => {
+  it.each([...folders, ...ggufs])('%s: logits of a prompt', async (name) => {
+    const model = await load(name, exact);
+    const { ids, values } = golden(name);
+    // In pieces of five: the second one attends to what the first left in the cache.
+    expect(worst(await promptLogits(model, ids('input_ids'), 5), values('logits'))).toBeLessThan(1e-4);
+    model.free();
+  });
+
+  it.each(['r1-qwen2', 'qwen3', 'llama3-k.gguf'])('%s: 128 tokens one by one', async (name) => {
+    const model = await load(name, exact);
+    const { ids, values } = golden(name);
+    const logits = await forcedLogits(model, ids('forced'), 0);
+    const wanted = ids('forced_top');
+    expect(logits.filter((row, i) => top(row) === wanted[i]).length).toBe(128);
+    expect(worst(logits.at(-1)!, values('forced_last_logits'))).toBeLessThan(1e-4);
+    model.free();
+  });
+});
+
+describe('weights and cache in f16', () => {
+  it.each(['llama3', 'r1-qwen2', 'qwen3', 'mistral', 'smollm2'])('%s', async (name) => {
+    const model = await load(name, { cache: 'f16', quant: 'f16' });
+    const { ids, values } = golden(name);
+    expect(worst(await promptLogits(model, ids('input_ids'), 16), values('logits'))).toBeLessThan(2e-2);
+    const logits = await forcedLogits(model, ids('forced'), 0);
+    const wanted = ids('forced_top');
+    expect(logits.filter((row, i) => top(row) === wanted[i]).length).toBeGreaterThanOrEqual(127);
+    expect(worst(logits.at(-1)!, values('forced_last_logits'))).toBeLessThan(2e-2);
+    model.free();
+  });
+});
