@@ -217,6 +217,37 @@ describe('ggufTokenizer', () => {
     expect((await tokenizer({ 'tokenizer.ggml.pre': 'gpt-2' })).encode('ab', text)).toEqual([4]);
   });
 
+  it('takes whole words that are tokens, whatever the merges, as Llama 3 does', async () => {
+    const none = { 'tokenizer.ggml.merges': ['b a'] };
+    expect((await tokenizer(none)).encode('ab')).toEqual([4]);
+    expect((await tokenizer({ ...none, 'tokenizer.ggml.pre': 'qwen2' })).encode('ab')).toEqual([2, 3]);
+  });
+
+  it('takes digits of every script one by one where the model does', async () => {
+    // " ½" in bytes, as byte-level BPE writes them; Rust's tokenizers count ½ as a digit and part it from the space.
+    const half = { 'tokenizer.ggml.tokens': ['<s>', '</s>', 'Ġ', 'Â', 'ĠÂ', '½'], 'tokenizer.ggml.merges': ['Ġ Â'] };
+    expect((await tokenizer({ ...half, 'tokenizer.ggml.pre': 'smollm' })).encode(' ½')).toEqual([2, 3, 5]);
+    expect((await tokenizer({ ...half, 'tokenizer.ggml.pre': 'gpt-2' })).encode(' ½')).toEqual([4, 5]);
+  });
+
+  it("joins SentencePiece's pieces by their scores", async () => {
+    const names = ['<s>', '</s>', 'a', 'b', 'c', 'ab', 'bc'];
+    const pieces = {
+      'tokenizer.ggml.model': 'llama',
+      'tokenizer.ggml.tokens': names,
+      'tokenizer.ggml.token_type': [3, 3, 1, 1, 1, 1, 1],
+      'tokenizer.ggml.add_space_prefix': false,
+    };
+    const embedding = replaced('token_embd.weight', tensor('token_embd.weight', [7, 8]));
+    const encode = async (scores: number[] | null) => {
+      const { metadata } = await open({ ...pieces, 'tokenizer.ggml.scores': scores }, embedding);
+      return ggufTokenizer(metadata).encode('abc');
+    };
+    expect(await encode([0, 0, 0, 0, 0, 1, 2])).toEqual([2, 6]);
+    expect(await encode([0, 0, 0, 0, 0, 2, 1])).toEqual([5, 4]);
+    expect(await encode(null)).toEqual([5, 4]);
+  });
+
   it('leaves out tokens that only fill gaps', async () => {
     const made = await tokenizer({ 'tokenizer.ggml.token_type': [3, 3, 1, 1, 1, 5] });
     expect([made.vocabularySize, made.tokenId('▁')]).toEqual([5, null]);

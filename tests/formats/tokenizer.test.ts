@@ -66,6 +66,31 @@ describe('TextTokenizer', () => {
     expect(jinja.applyChatTemplate([], { add_generation_prompt: true })).toBe('<eos>>');
   });
 
+  it('gives templates what Transformers gives them', () => {
+    const show = (template: string, variables?: Record<string, unknown>) =>
+      new TextTokenizer(files[0], {}, template).applyChatTemplate([{ role: 'user', content: 'hi' }], {
+        ...(variables && { variables }),
+      });
+    expect(show('{{ tools is defined and tools is none }} {{ documents is none }}')).toBe('true true');
+    expect(show('{{ enable_thinking is defined }}')).toBe('false');
+    expect(show('{% if enable_thinking is false %}no{% endif %}', { enable_thinking: false })).toBe('no');
+    // Neither can be put over by a variable.
+    expect(show('{{ messages|length }} {{ add_generation_prompt }}', { messages: [] })).toBe('1 false');
+  });
+
+  it('leaves the last message open', () => {
+    const render = (template: string, content: string) =>
+      new TextTokenizer(files[0], {}, template).applyChatTemplate([{ role: 'assistant', content }], {
+        continue_final_message: true,
+      });
+    expect(render('<{{ messages[0].content }}>', 'a ')).toBe('<a ');
+    expect(render('<{{ messages[0].content|trim }}>', 'a ')).toBe('<a');
+    expect(() => render('<{{ messages[0].content[1:] }}>', 'a')).toThrow(/leaves out a part/);
+    expect(() => render('<>', 'a')).toThrow(/leaves out a part/);
+    const both = { add_generation_prompt: true, continue_final_message: true };
+    expect(() => tokenizer.applyChatTemplate([{ role: 'user', content: 'a' }], both)).toThrow(/no new one/);
+  });
+
   it('says what is wrong', () => {
     expect(() => new TextTokenizer(null, {})).toThrow(/must be JSON objects/);
     expect(() => new TextTokenizer({}, {})).toThrow(/tokenizer\.json can't be read/);
