@@ -203,7 +203,7 @@ def main() -> int:
     parser.add_argument("--activations", choices=["f16", "f32"], default="f16")
     parser.add_argument("--accuracy", type=int, default=4, help="MatMulNBits' accuracy_level: 4 (int8) or 0")
     parser.add_argument("--qkv", choices=["packed", "separate"], action="append",
-                        help="default: packed, and without a bias also separate (which the runtime fuses with the norm)")
+                        help="default: packed, and without a bias also separate, which the runtime fuses with the norm")
     parser.add_argument("--context", type=int, default=512)
     parser.add_argument("--prefill", type=int, default=512, help="0: not measured")
     parser.add_argument("--tokens", type=int, default=64)
@@ -220,11 +220,14 @@ def main() -> int:
     options = dict(option.split("=", 1) for option in args.option)
     cache = -(-max(args.context + args.tokens + 1, args.prefill) // 256) * 256
     dtype = np.float16 if args.activations == "f16" else np.float32
-    report = {"peer": "onnxruntime-ep-webgpu", "versions": {
-        "onnxruntime": ort.__version__, "plugin": device.ep_metadata.get("version"), "python": platform.python_version()},
-        "gpu": adapter_name(), "shape": args.shape, "sizes": shape.__dict__, "activations": args.activations,
-        "context": args.context, "cache": cache, "tokens": args.tokens, "options": options, "results": []}
-    print(f"ONNX Runtime {ort.__version__}, WebGPU plugin {report['versions']['plugin']}, on {report['gpu']}")
+    versions = {"onnxruntime": ort.__version__, "plugin": device.ep_metadata.get("version"),
+                "python": platform.python_version()}
+    report = {
+        "peer": "onnxruntime-ep-webgpu", "versions": versions, "gpu": adapter_name(), "shape": args.shape,
+        "sizes": shape.__dict__, "activations": args.activations, "context": args.context, "cache": cache,
+        "tokens": args.tokens, "options": options, "results": [],
+    }
+    print(f"ONNX Runtime {ort.__version__}, WebGPU plugin {versions['plugin']}, on {report['gpu']}")
     print(f"{args.shape}: context {args.context}, cache {cache}, activations {args.activations}, "
           f"medians of {args.repeats} × {args.tokens} tokens", flush=True)
 
@@ -247,7 +250,8 @@ def main() -> int:
 
                 for capture in {"both": [False, True], "on": [True], "off": [False]}[args.capture]:
                     for head in ("argmax", "logits"):
-                        loops = [loop for loop in args.loops.split(",") if (loop in ("logits", "none")) == (head == "logits")]
+                        of_head = ("logits", "none") if head == "logits" else ("ids", "chained")
+                        loops = [loop for loop in args.loops.split(",") if loop in of_head]
                         model = None
                         for loop in loops:
                             what = f"{label} decode {loop}" + (" captured" if capture else "")

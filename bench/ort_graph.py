@@ -49,6 +49,7 @@ SHAPES = {
     "llama-3.2-1b": Shape(2048, 16, 32, 8, 64, 8192, 128256, bias=False, tied=True, theta=5e5),
     # For machines without a GPU.
     "tiny": Shape(256, 4, 8, 2, 32, 768, 2048, bias=True, tied=True),
+    "small": Shape(512, 8, 8, 2, 64, 1536, 8192, bias=True, tied=True),
     "tiny-llama": Shape(256, 2, 4, 2, 64, 512, 1024, bias=False, tied=True),
 }
 
@@ -175,7 +176,19 @@ class Builder:
         self.initializers.append(helper.make_tensor(name, kind, dims, values))
         return name
 
-    def graph(self, name: str, *, last_only: bool, head: str) -> Path:
+    def lengths_of_mask(self) -> None:
+        """seqlens_k and total from attention_mask int64 [1, length], as model files for transformers.js do it."""
+        self.constant("mask.axis", TensorProto.INT64, [1], [1])
+        self.constant("mask.one", TensorProto.INT64, [1], [1])
+        self.constant("mask.second", TensorProto.INT64, [], [1])
+        ones = self.node("ReduceSum", ["attention_mask", "mask.axis"], ["mask.ones"], keepdims=0)
+        less = self.node("Sub", [ones, "mask.one"], ["mask.less"])
+        self.node("Cast", [less], ["seqlens_k"], to=TensorProto.INT32)
+        dims = self.node("Shape", ["attention_mask"], ["mask.dims"])
+        length = self.node("Gather", [dims, "mask.second"], ["mask.length"], axis=0)
+        self.node("Cast", [length], ["total"], to=TensorProto.INT32)
+
+    def graph(self, name: str, *, last_only: bool, head: str, hub: bool = False) -> Path:
         """
         Write the graph `name`.onnx.
 
@@ -183,7 +196,10 @@ class Builder:
         that length; past.L.key and past.L.value [1, kv_heads, cache, head_dim].
         Outputs: present.L.key and present.L.value, to be bound to the buffers of the past, and by `head`:
         "logits" float32 [1, S or 1, vocab], or "argmax": next int64 [1, 1], which takes `last_only` or S = 1.
+        With `hub`, the inputs and outputs are those of a model file on the Hugging Face Hub, for transformers.js:
+        input_ids, attention_mask and past_key_values.L.key of any length; logits and present.L.key, longer by S.
         """
+        past_name = "past_key_values" if hub else "past"
         s, d = self.shape, self.shape.head_dim
         self.nodes, self.initializers = [], []
         q_rows, kv_rows = s.heads * d, s.kv_heads * d
@@ -198,6 +214,8 @@ class Builder:
         cos = self.initializer("cos", "cos", [self.cache, d // 2])
         sin = self.initializer("sin", "sin", [self.cache, d // 2])
 
+        if hub:
+            self.lengths_of_mask()
         x = self.node("Gather", [self.initializer("embedding", "embedding", [s.vocab, s.hidden]), "input_ids"], ["x"])
         added = ""  # what the last block wants added to the residual stream
 
@@ -232,7 +250,8 @@ class Builder:
                     parts.append(self.project(f"{at}.{part}", normed, rows, s.hidden, key=part, bias=bias))
                 q, k, v = parts
             self.node("GroupQueryAttention",
-                      [q, k, v, f"past.{layer}.key", f"past.{layer}.value", "seqlens_k", "total", cos, sin],
+                      [q, k, v, f"{past_name}.{layer}.key", f"{past_name}.{layer}.value", "seqlens_k", "total",
+                       cos, sin],
                       [f"{at}.attended", f"present.{layer}.key", f"present.{layer}.value"], DOMAIN,
                       num_heads=s.heads, kv_num_heads=s.kv_heads, scale=float(d**-0.5), do_rotary=1,
                       rotary_interleaved=0, local_window_size=-1)
@@ -246,7 +265,8 @@ class Builder:
 
         last = norm("head", last=True)
         if last_only:
-            last = self.node("Gather", [last, self.constant("last.index", TensorProto.INT64, [1], [-1])], ["last"], axis=1)
+            self.constant("last.index", TensorProto.INT64, [1], [-1])
+            last = self.node("Gather", [last, "last.index"], ["last"], axis=1)
         rows = "S" if not last_only else 1
         wide = self.kind == TensorProto.FLOAT
         logits = self.project("head", last, s.vocab, s.hidden, key="head",
@@ -259,15 +279,19 @@ class Builder:
                 self.node("Cast", [logits], ["logits"], to=TensorProto.FLOAT)
             result = helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, rows, s.vocab])
 
-        past = [1, s.kv_heads, self.cache, d]
-        inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "S"]),
-                  helper.make_tensor_value_info("seqlens_k", TensorProto.INT32, [1]),
-                  helper.make_tensor_value_info("total", TensorProto.INT32, [1])]
+        def cache(length: int | str) -> list[int | str]:
+            return [1, s.kv_heads, length if hub else self.cache, d]
+
+        inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "S"])]
+        if hub:
+            inputs.append(helper.make_tensor_value_info("attention_mask", TensorProto.INT64, [1, "length"]))
+        else:
+            inputs += [helper.make_tensor_value_info(name, TensorProto.INT32, [1]) for name in ("seqlens_k", "total")]
         outputs = [result]
         for layer in range(s.layers):
             for part in ("key", "value"):
-                inputs.append(helper.make_tensor_value_info(f"past.{layer}.{part}", self.kind, past))
-                outputs.append(helper.make_tensor_value_info(f"present.{layer}.{part}", self.kind, past))
+                inputs.append(helper.make_tensor_value_info(f"{past_name}.{layer}.{part}", self.kind, cache("past")))
+                outputs.append(helper.make_tensor_value_info(f"present.{layer}.{part}", self.kind, cache("length")))
         graph = helper.make_graph(self.nodes, name, inputs, outputs, self.initializers)
         model: ModelProto = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid(DOMAIN, 1)], ir_version=10,

@@ -93,8 +93,9 @@ def main() -> None:
         for name, tokens, total in (("decode", 1, args.context + 1), ("prefill", args.prefill, args.prefill)):
             path = builder.graph(name, last_only=name == "prefill", head="logits")
             kernels = profile(path, shape=shape, cache=cache, dtype=dtype, tokens=tokens, total=total, runs=args.runs)
-            print(f"onnxruntime-webgpu {ort.__version__}, {args.shape} {args.quant} {name}: "
-                  f"{sum(k['us'] for k in kernels) / 1000:.3f} ms in {sum(k['dispatches'] for k in kernels)} dispatches")
+            ms, dispatches = sum(k["us"] for k in kernels) / 1000, sum(k["dispatches"] for k in kernels)
+            print(f"onnxruntime-webgpu {ort.__version__}, {args.shape} {args.quant} {name}: {ms:.3f} ms in "
+                  f"{dispatches} dispatches")
             for k in kernels:
                 print(f"  {k['us']:10.1f} µs {k['dispatches']:5} × {k['kernel']}")
     finally:
