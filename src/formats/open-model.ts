@@ -102,7 +102,11 @@ function recommended(name: string, tokenizer: TextTokenizer, given: unknown): Op
     const value = settings[key];
     if (typeof value === 'number' && value >= least && value <= most) sampling[key as keyof typeof ranges] = value;
   }
-  if (settings.do_sample === false) return { temperature: 0 };
+  if (settings.do_sample === false) {
+    // Greedy: what would only shape a draw counts for nothing, the penalty still does.
+    const { repetition_penalty } = sampling;
+    return { temperature: 0, ...(repetition_penalty !== undefined && { repetition_penalty }) };
+  }
   const isR1 = /r1-distill/i.test(name) || tokenizer.tokenId('<｜Assistant｜>') !== null;
   return isR1 && Object.keys(sampling).length === 0 ? { temperature: 0.6, top_p: 0.95 } : sampling;
 }

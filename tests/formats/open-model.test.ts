@@ -125,7 +125,9 @@ describe('openModel', () => {
     expect(await sampling(checkpoint('r1-qwen2', generation({})))).toEqual({ temperature: 0.6, top_p: 0.95 });
     const strange = { temperature: -1, top_p: '0.9', top_k: 1e9, repetition_penalty: 1.1, min_p: 0.05 };
     expect(await sampling(checkpoint('qwen3', generation(strange)))).toEqual({ repetition_penalty: 1.1, min_p: 0.05 });
-    expect(await sampling(checkpoint('qwen3', generation({ do_sample: false })))).toEqual({ temperature: 0 });
+    const greedy = { do_sample: false, temperature: 0.7, top_p: 0.8, repetition_penalty: 1.05 };
+    const expected = { temperature: 0, repetition_penalty: 1.05 };
+    expect(await sampling(checkpoint('qwen3', generation(greedy)))).toEqual(expected);
   });
 
   it('finds a .gguf where files cannot be listed', async () => {
