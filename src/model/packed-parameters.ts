@@ -281,7 +281,7 @@ async function* inRows(
   rowBytes: number,
   most: number,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let buffer = new Uint8Array(most * rowBytes);
+  const buffer = new Uint8Array(most * rowBytes);
   let filled = 0;
   for await (const piece of stream) {
     let at = 0;
@@ -298,5 +298,4 @@ async function* inRows(
     }
   }
   if (filled > 0) yield buffer.subarray(0, filled - (filled % rowBytes));
-  buffer = new Uint8Array(0);
 }

@@ -3,9 +3,10 @@ import type { OpenedModel } from '../formats/model-files';
 import { TextStream } from '../formats/text-stream';
 import type { Gpu } from '../gpu/gpu';
 import { InferenceModel } from '../model/inference-model';
-import { inferencePlan, type InferenceOptions } from '../model/inference-plan';
+import { inferencePlan } from '../model/inference-plan';
 import { TextGenerator } from '../model/text-generator';
 import type { Draw } from '../nn/sampler';
+import type { LoadOptions, LoadProgress } from './load-options';
 import type { Alternative, GenerateRequest, Message, Policy, PolicyToken } from './policy';
 
 /** The share of the context that a prompt leaves to its answer when the answer may be longer than that. */
@@ -26,12 +27,12 @@ export class LargePolicy implements Policy {
   static async create(
     gpu: Gpu,
     opened: OpenedModel,
-    options: InferenceOptions = {},
-    onProgress: (done: number, total: number) => void = () => {},
+    options: LoadOptions = {},
+    onProgress: (progress: LoadProgress) => void = () => {},
     signal?: AbortSignal,
   ): Promise<LargePolicy> {
     const plan = inferencePlan(opened.config, (name) => opened.tensors.get(name)!.type, options);
-    const model = await InferenceModel.load(gpu, opened, plan, onProgress, signal);
+    const model = await InferenceModel.load(gpu, opened, plan, (bytes, total) => onProgress({ bytes, total }), signal);
     return new LargePolicy(
       gpu,
       opened,

@@ -3,6 +3,7 @@ import { openModel } from '../formats/open-model';
 import { Gpu } from '../gpu/gpu';
 import { GrpoSession } from '../rl/grpo-session';
 import { planRun } from '../rl/plan';
+import { LargePolicy } from '../runs/large-policy';
 import { LocalPolicy } from '../runs/local-policy';
 import type { EngineParts } from './host';
 
@@ -11,6 +12,8 @@ export const engineParts: EngineParts = {
   createSession: (config, folder) => withGpu((gpu) => GrpoSession.create(gpu, config, folder)),
   createPolicy: (folder) => withGpu((gpu) => LocalPolicy.create(gpu, folder)),
   openModel,
+  createLargePolicy: (opened, options, onProgress, signal) =>
+    withGpu((gpu) => LargePolicy.create(gpu, opened, options, onProgress, signal)),
   planMemory: async (config, model) => {
     const gpu = await Gpu.request(navigator.gpu);
     try {
