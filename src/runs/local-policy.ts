@@ -48,7 +48,8 @@ export class LocalPolicy implements Policy {
   /** @throws RangeError when the prompt is too long for the model's window here */
   async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<PolicyToken> {
     const { tokenizer, config } = this.folder;
-    const prompt = tokenizer.encode(tokenizer.applyChatTemplate(request.messages, { add_generation_prompt: true }));
+    const question = tokenizer.applyChatTemplate(request.messages, { add_generation_prompt: true });
+    const prompt = tokenizer.encode(question + (request.prefix ?? ''));
     if (prompt.length > MAX_PROMPT_TOKENS) {
       throw new RangeError(
         `The prompt has ${prompt.length} tokens; this model takes up to ${MAX_PROMPT_TOKENS} here. Shorten it.`,

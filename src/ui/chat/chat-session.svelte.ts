@@ -1,5 +1,6 @@
 /** @file The conversation on the page: asks the chosen models, streams their answers into the tree, and keeps it. */
 import type { PolicyToken } from '../../runs/policy';
+import { activity } from '../offline/activity.svelte';
 import {
   messagesFor,
   newConversation,
@@ -135,9 +136,11 @@ export class ChatSession {
   async #run(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const abort = (this.#abort = new AbortController());
     this.busy = true;
+    const end = activity.begin('an answer');
     try {
       await work(abort.signal);
     } finally {
+      end();
       this.busy = false;
       if (this.#abort === abort) this.#abort = null;
     }

@@ -3,7 +3,10 @@
 /** More than any model folder holds; a home folder dropped by mistake is not read to its end. */
 const MAX_FILES = 500;
 
-/** To be called while the drop event is handled: later, the browser gives nothing away. */
+/**
+ * To be called while the drop event is handled: later, the browser gives nothing away. A folder's files have a
+ * `webkitRelativePath`, as those of a file input do.
+ */
 export async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
   const entries = [...transfer.items].map((item) => (item.kind === 'file' ? item.webkitGetAsEntry() : null));
   const plain = [...transfer.files];
@@ -16,7 +19,9 @@ export async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
 async function collect(entry: FileSystemEntry, files: File[]): Promise<void> {
   if (files.length >= MAX_FILES) return;
   if (entry.isFile) {
-    files.push(await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)));
+    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+    Object.defineProperty(file, 'webkitRelativePath', { value: entry.fullPath.slice(1) });
+    files.push(file);
     return;
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();

@@ -4,7 +4,7 @@ import type { LoadOptions } from '../../runs/load-options';
 type Choice<K extends 'quant' | 'cache'> = { value: NonNullable<LoadOptions[K]>; label: string };
 
 export const weightChoices: readonly Choice<'quant'>[] = [
-  { value: 'as stored', label: 'As stored' },
+  { value: 'stored', label: 'As stored' },
   { value: 'f16', label: '16 bits (f16)' },
   { value: 'q8_0', label: '8 bits (q8_0)' },
   { value: 'q4_0', label: '4 bits (q4_0)' },

@@ -52,7 +52,7 @@ function codeBlock(md: MarkdownIt, code: string, language: string): string {
   const html = (name && highlightCode(shown, name)) || md.utils.escapeHtml(shown);
   const rest = code.length - shown.length;
   const note = rest > 0 ? cut(`${rest.toLocaleString('en')} more characters are not shown.`) : '';
-  return `<pre><code${name ? ` data-language="${name}"` : ''}>${html}</code></pre>${note}`;
+  return `<pre><code${name ? ` class="language-${name}"` : ''}>${html}</code></pre>${note}`;
 }
 
 const cut = (text: string): string => `<p class="cut">${text}</p>`;

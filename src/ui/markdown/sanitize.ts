@@ -28,7 +28,6 @@ const CONFIG = {
   FORBID_ATTR: ['id', 'name', 'src', 'srcset', 'poster', 'background', 'action', 'formaction', 'ping', 'xlink:href'],
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
   ALLOW_DATA_ATTR: false,
-  ADD_ATTR: ['data-language'],
   RETURN_DOM_FRAGMENT: true,
 } as const;
 

@@ -23,6 +23,7 @@ const md = createMarkdown();
 
 export class MarkdownView {
   readonly #target: HTMLElement;
+  readonly #observer: ResizeObserver;
   readonly #splitter = new BlockSplitter(md);
   readonly #shown: Shown[] = [];
   #text = '';
@@ -33,6 +34,8 @@ export class MarkdownView {
 
   constructor(target: HTMLElement) {
     this.#target = target;
+    this.#observer = new ResizeObserver(() => makeReachable(target));
+    this.#observer.observe(target);
     target.addEventListener('click', copyCode);
   }
 
@@ -47,6 +50,7 @@ export class MarkdownView {
 
   destroy(): void {
     clearTimeout(this.#timer);
+    this.#observer.disconnect();
     this.#target.removeEventListener('click', copyCode);
     this.#target.replaceChildren();
   }
@@ -98,9 +102,19 @@ function newBlock(): HTMLElement {
   return element;
 }
 
+/** What scrolls by itself must be reachable by keyboard; what doesn't is no stop on the way. */
+function makeReachable(target: HTMLElement): void {
+  for (const box of target.querySelectorAll<HTMLElement>('pre, .table-frame, .display-math')) {
+    const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+    if (scrolls === box.hasAttribute('tabindex')) continue;
+    if (scrolls) box.tabIndex = 0;
+    else box.removeAttribute('tabindex');
+  }
+}
+
 /** Names the language above the code and offers to copy it. */
 function dressCode(pre: HTMLPreElement): void {
-  const language = pre.querySelector('code')?.dataset['language'] ?? '';
+  const language = /^language-(.+)$/.exec(pre.querySelector('code')?.className ?? '')?.[1] ?? '';
   const head = document.createElement('div');
   head.className = 'code-head';
   const name = document.createElement('span');
@@ -115,8 +129,6 @@ function dressCode(pre: HTMLPreElement): void {
   frame.className = 'code-block';
   pre.replaceWith(frame);
   frame.append(head, pre);
-  // Scrolled sideways, so it must be reachable by keyboard.
-  pre.tabIndex = 0;
   pre.dir = 'ltr';
 }
 
@@ -124,9 +136,6 @@ function dressCode(pre: HTMLPreElement): void {
 function dressTable(table: HTMLTableElement): void {
   const frame = document.createElement('div');
   frame.className = 'table-frame';
-  frame.tabIndex = 0;
-  frame.role = 'group';
-  frame.ariaLabel = 'Table';
   table.replaceWith(frame);
   frame.append(table);
 }

@@ -133,7 +133,7 @@ describe('markdown', () => {
   });
 
   test('an unclosed fence is code, with the language named', () => {
-    expect(render('```js\nlet x')).toContain('data-language="js"');
+    expect(render('```js\nlet x')).toContain('class="language-js"');
     expect(render('```"><script>\nx')).not.toContain('<script');
   });
 });
