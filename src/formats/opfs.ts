@@ -95,13 +95,21 @@ export async function openOpfs(name = 'models'): Promise<StoreDirectory> {
   };
 }
 
+/** How often, and after how many milliseconds, a file is asked for again that another worker still holds. */
+const TRIES = 12;
+const PAUSE = 250;
+
 async function openForWriting(root: Listed, folder: string, file: string): Promise<SyncAccessHandle> {
-  try {
-    const directory = await root.getDirectoryHandle(folder, { create: true });
-    const handle = (await directory.getFileHandle(file, { create: true })) as WorkerFileHandle;
-    return await handle.createSyncAccessHandle();
-  } catch (error) {
-    throw asFull(error);
+  for (let tries = 1; ; tries++) {
+    try {
+      const directory = await root.getDirectoryHandle(folder, { create: true });
+      const handle = (await directory.getFileHandle(file, { create: true })) as WorkerFileHandle;
+      return await handle.createSyncAccessHandle();
+    } catch (error) {
+      // The worker of a page that was just reloaded may not be gone yet.
+      if ((error as DOMException).name !== 'NoModificationAllowedError' || tries === TRIES) throw asFull(error);
+      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    }
   }
 }
 

@@ -281,7 +281,9 @@ async function connect(
     abort.abort();
   };
   try {
-    const response = await timed(fetchOr(url, path, options, { headers: { range }, signal: abort.signal }));
+    // The browser's cache would keep a second copy, and hold back a request while an earlier one's part is written.
+    const init: RequestInit = { headers: { range }, signal: abort.signal, cache: 'no-store' };
+    const response = await timed(fetchOr(url, path, options, init));
     const reader = response.body?.getReader();
     return {
       response,

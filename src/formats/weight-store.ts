@@ -240,6 +240,7 @@ export class WeightStore {
         hasher.update(piece);
         at += piece.length;
         meter.add(piece.length);
+        release(piece);
         signal?.throwIfAborted();
       }
     } catch (error) {
@@ -261,6 +262,7 @@ export class WeightStore {
     for await (const piece of there!.read(0, there!.size, signal)) {
       hasher.update(piece);
       meter.check(piece.length);
+      release(piece);
     }
     meter.checked();
   }
@@ -273,7 +275,7 @@ export class WeightStore {
       await this.#directory.remove(id);
       const total = sum(files.map(({ bytes }) => bytes));
       return new NoRoomError(
-        `The disk is full: ${inBytes(got)} of the ${inBytes(total)} of ${name} fitted. They were removed again; free ${inBytes(total - got)} or more and start anew.`,
+        `The disk or the browser's quota is full: ${inBytes(got)} of the ${inBytes(total)} of ${name} fitted. They were removed again; free ${inBytes(total - got)} or more and start anew.`,
         { cause: error },
       );
     }
@@ -295,6 +297,12 @@ export class WeightStore {
   }
 }
 
+/** Frees at once what the garbage collector would let pile up: it waits for some 64 MB. Afterwards it is empty. */
+function release({ buffer }: Uint8Array<ArrayBuffer>): void {
+  const { transfer } = buffer as { transfer?: (length: number) => ArrayBuffer };
+  transfer?.call(buffer, 0);
+}
+
 /** Names held within this program. */
 function lockHere(): NonNullable<WeightStoreOptions['exclusive']> {
   const held = new Set<string>();
@@ -310,16 +318,23 @@ function lockHere(): NonNullable<WeightStoreOptions['exclusive']> {
   };
 }
 
+/** Milliseconds: a page that is reloaded takes its locks along a little later. */
+const LOCK_PATIENCE = 3000;
+
 /** Names held among all tabs and workers of the site, where the browser has locks. */
 export const lockAmongTabs: WeightStoreOptions['exclusive'] =
   typeof navigator !== 'undefined' && 'locks' in navigator
     ? async (name, work) => {
-        let free = true;
-        await navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
-          free = lock !== null;
-          if (free) await work();
-        });
-        return free;
+        let held = false;
+        try {
+          await navigator.locks.request(name, { signal: AbortSignal.timeout(LOCK_PATIENCE) }, async () => {
+            held = true;
+            await work();
+          });
+        } catch (error) {
+          if (held || (error as DOMException).name !== 'TimeoutError') throw error;
+        }
+        return held;
       }
     : undefined;
 

@@ -67,10 +67,11 @@ export class WorkerModels {
     let last: DownloadProgress | null = null;
     const onNotice = (notice: string) => last && onProgress({ ...last, notice });
     const store = await this.#opened();
-    const record = address.kind === 'stored' ? await this.#record(address.id) : null;
     const source = await this.#find(address, { ...this.#http, onNotice }, signal);
     const computed =
-      record ?? this.#looked.get(source.id) ?? describe(await this.#openModel(sourceFiles(source), signal));
+      this.#looked.get(source.id) ??
+      (await store.record(source.id)) ??
+      describe(await this.#openModel(sourceFiles(source), signal));
     const abort = new AbortController();
     const stop = () => abort.abort(signal.reason);
     signal.throwIfAborted();

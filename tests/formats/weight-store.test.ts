@@ -304,7 +304,7 @@ describe('without room', () => {
     const { error } = await download(await serve(), { directory });
     expect(error).toMatchObject({
       name: 'NoRoomError',
-      message: expect.stringContaining('The disk is full') as string,
+      message: expect.stringContaining('quota is full: 3.1 MB of the 5.0 MB') as string,
     });
     expect(await isEmpty(directory)).toBe(true);
     expect(directory.used).toBe(0);

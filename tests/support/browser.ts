@@ -1,18 +1,25 @@
 /** @file Headless Chromium with or without WebGPU, and pages that fail a test when they log an error. */
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
 import { findOrInstallChrome } from './chrome';
 
 /** The flags that give headless Chromium its software GPU on a machine without one. */
 const SOFTWARE_GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 const NO_GPU = ['--disable-features=WebGPU', '--disable-gpu'];
 
-export function launchBrowser(webgpu: 'swiftshader' | 'none' = 'swiftshader'): Promise<Browser> {
-  return chromium.launch({
-    executablePath: findOrInstallChrome(),
-    // Containers have neither user namespaces for the sandbox nor much shared memory.
-    args: ['--no-sandbox', '--disable-dev-shm-usage', ...(webgpu === 'none' ? NO_GPU : SOFTWARE_GPU)],
-  });
-}
+type WebGpu = 'swiftshader' | 'none';
+
+const launchOptions = (webgpu: WebGpu) => ({
+  executablePath: findOrInstallChrome(),
+  // Containers have neither user namespaces for the sandbox nor much shared memory.
+  args: ['--no-sandbox', '--disable-dev-shm-usage', ...(webgpu === 'none' ? NO_GPU : SOFTWARE_GPU)],
+});
+
+export const launchBrowser = (webgpu: WebGpu = 'swiftshader'): Promise<Browser> =>
+  chromium.launch(launchOptions(webgpu));
+
+/** A browser with a profile in that folder: what pages store lies on disk there, and not in memory as otherwise. */
+export const launchProfile = (folder: string, webgpu: WebGpu = 'swiftshader'): Promise<BrowserContext> =>
+  chromium.launchPersistentContext(folder, launchOptions(webgpu));
 
 export const SIZES = {
   desktop: { width: 1280, height: 800 },
