@@ -33,7 +33,7 @@ export interface EngineParts {
   createPolicy(folder: ModelFolder): Promise<Policy & { close(): void }>;
   openModel: OpenModel;
   /** A policy on a device of its own, its weights streamed there. @throws AbortError when the signal says so */
-  createLargePolicy?(
+  createLargePolicy(
     opened: OpenedModel,
     options: LoadOptions,
     onProgress: (progress: LoadProgress) => void,
@@ -234,7 +234,6 @@ export class EngineHost implements EngineApi {
     if ('name' in model && !WorkerModels.isStored(model.name)) {
       return this.#parts.createPolicy(await loadNamedModel(model.name, this.#places()));
     }
-    if (!this.#parts.createLargePolicy) throw new Error('This build computes only models below models/ and of runs.');
     const opened = await this.#models.open(model, signal);
     const pipe = new Pipe(onProgress as (progress: LoadProgress) => unknown);
     const send = (progress: LoadProgress) => pipe.send(progress);
