@@ -66,7 +66,9 @@ export async function openHubModel(
     licence: licenceOf(info),
     files,
     choices,
-    notices: [],
+    notices: files.every(({ hash }) => hash)
+      ? []
+      : [`${endpoint} gives no hashes of some files, so that they can't be verified.`],
     open: (pinned) => urlFile(`${endpoint}/${repo}/resolve/${sha}/${escapePath(pinned.path)}`, pinned, options),
   };
 }

@@ -109,16 +109,21 @@ export async function fetchSmall(
   explain: (response: Response) => void = () => {},
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   return withRetries(options, signal, async () => {
-    const response = await fetchOr(url, path, options, signal ? { signal } : {});
-    if (response.status === 404) return null;
-    explain(response);
-    refuseStatus(url, path, response);
-    if (isWebPage(response)) return null;
+    const connection = await connect(url, path, null, options, signal);
     try {
-      return new Uint8Array(await response.arrayBuffer());
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw new Passing(`${path} broke off (${reasonOf(error)})`, { cause: error });
+      const { response } = connection;
+      if (response.status === 404) return null;
+      explain(response);
+      refuseStatus(url, path, response);
+      if (isWebPage(response)) return null;
+      const pieces: Uint8Array<ArrayBuffer>[] = [];
+      for (;;) {
+        const { done, value } = await connection.next();
+        if (done) return new Uint8Array(await new Blob(pieces).arrayBuffer());
+        pieces.push(value);
+      }
+    } finally {
+      connection.close();
     }
   });
 }
@@ -253,7 +258,7 @@ interface Connection {
 async function connect(
   url: string,
   path: string,
-  range: string,
+  range: string | null,
   options: HttpOptions,
   signal?: AbortSignal,
 ): Promise<Connection> {
@@ -282,7 +287,7 @@ async function connect(
   };
   try {
     // The browser's cache would keep a second copy, and hold back a request while an earlier one's part is written.
-    const init: RequestInit = { headers: { range }, signal: abort.signal, cache: 'no-store' };
+    const init: RequestInit = { ...(range && { headers: { range } }), signal: abort.signal, cache: 'no-store' };
     const response = await timed(fetchOr(url, path, options, init));
     const reader = response.body?.getReader();
     return {

@@ -16,7 +16,10 @@ const files = { 'config.json': textFile('{}'), 'model.safetensors': textFile('we
 
 async function open(options: Partial<HubServerOptions> = {}, address: { repo?: string; revision?: string } = {}) {
   hub = await startHubServer({ repos: { 'acme/m': files }, ...options });
-  return openHubModel({ kind: 'hub', repo: 'acme/m', endpoint: `${hub.endpoint}/`, ...address }, { backoff: 1 });
+  return openHubModel(
+    { kind: 'hub', repo: 'acme/m', endpoint: `${hub.endpoint}/`, ...address },
+    { backoff: 1, patience: 200 },
+  );
 }
 
 describe('a listing', () => {
@@ -40,6 +43,20 @@ describe('a listing', () => {
     [undefined, [], null],
   ])('finds the licence in %j and %j', async (cardData, tags, licence) => {
     expect((await open({ info: { cardData, tags } })).licence).toBe(licence);
+  });
+
+  it('without hashes is said to be one that nothing can be verified by', async () => {
+    const siblings = [
+      { rfilename: 'config.json', size: 2 },
+      { rfilename: 'model.safetensors', size: 7, blobId: '0'.repeat(40), lfs: { sha256: 'short', size: 7 } },
+    ];
+    const { files, notices } = await open({ info: { siblings } });
+    expect(files.some((file) => 'hash' in file)).toBe(false);
+    expect(notices.join()).toContain("can't be verified");
+  });
+
+  it('is asked for again when the server is silent', async () => {
+    expect((await open({ listing: (count) => (count < 1 ? 0 : undefined) })).files).toHaveLength(2);
   });
 
   it('is asked for again when the server is busy', async () => {

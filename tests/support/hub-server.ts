@@ -48,7 +48,7 @@ export interface HubServerOptions {
   fault?: (asked: Asked) => Fault | undefined;
   /** Added to the listing, over what it would be: `gated`, `cardData`. */
   info?: Record<string, unknown>;
-  /** Status of the listing instead of an answer. */
+  /** Status of the listing instead of an answer; 0: silence. */
   listing?: (count: number) => number | undefined;
 }
 
@@ -85,6 +85,7 @@ export async function startHubServer(options: HubServerOptions): Promise<HubServ
     const listing = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/([^/]+)$/.exec(pathname);
     if (listing) {
       const status = hub.options.listing?.(listings++);
+      if (status === 0) return;
       const repo = hub.options.repos[listing[1]!];
       if (status !== undefined || !repo) return void send(status ?? 401, {}, 'no');
       if (listing[2] !== 'main' && listing[2] !== SHA) return void send(404, {}, 'no such revision');
