@@ -6,6 +6,7 @@ import { benchAttention, formatAttention } from '../../../bench/attention';
 import { benchDecode, formatDecode } from '../../../bench/decode';
 import { benchGemm, formatGemm } from '../../../bench/gemm';
 import { benchGrpo, formatGrpo } from '../../../bench/grpo';
+import { benchInference, formatInference } from '../../../bench/inference';
 import { benchMatmul, formatMatmul } from '../../../bench/matmul';
 import { benchTrain, formatTrain } from '../../../bench/train';
 import { loadModelFolder } from '../../formats/model-folder';
@@ -25,6 +26,14 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
     group: { type: 'number', default: 16 },
     'max-new': { type: 'number', default: 112 },
     steps: { type: 'number', default: 30 },
+    /** A large model's shape, for decode and prefill. */
+    shape: { type: 'string' },
+    quant: { type: 'string', default: 'q4' },
+    context: { type: 'number', default: 512 },
+    prefill: { type: 'number', default: 512 },
+    tokens: { type: 'number', default: 128 },
+    repeats: { type: 'number', default: 5 },
+    profile: { type: 'flag' },
     /** A Python with TRL, to measure it in the same call; `none` to leave it out. */
     python: { type: 'string', default: 'python3' },
   });
@@ -34,6 +43,9 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
   if (kind === 'matmul') print(await benchMatmul(gpu, { sweep: options.sweep, rows: options.rows }), formatMatmul);
   else if (kind === 'gemm') print(await benchGemm(gpu, { sweep: options.sweep }), formatGemm);
   else if (kind === 'attention') print(await benchAttention(gpu, { sweep: options.sweep }), formatAttention);
+  else if ((kind === 'decode' || kind === 'prefill') && options.shape !== undefined) {
+    print(await benchInference(gpu, { ...options, shape: options.shape }), formatInference);
+  } else if (kind === 'prefill') throw new UsageError('bench prefill takes --shape; see bench/shapes.ts');
   else if (kind === 'grpo' || kind === 'train' || kind === 'decode') {
     const config = {
       ...configForTask(defaultRunConfig, options.task),
