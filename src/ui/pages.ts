@@ -13,6 +13,7 @@ export const startPage = 'train';
 export const pages: readonly Page[] = [
   { name: 'train', title: 'Train', load: () => import('./train/Train.svelte') },
   { name: 'chat', title: 'Chat', load: () => import('./chat/Chat.svelte') },
+  { name: 'models', title: 'Models', load: () => import('./models/Models.svelte') },
   { name: 'runs', title: 'Runs', load: () => import('./library/Library.svelte') },
   { name: 'about', title: 'About', load: () => import('./about/About.svelte') },
 ];

@@ -8,7 +8,7 @@ import { overflow, violations } from '../support/axe';
 import { launchBrowser, openPage, SIZES } from '../support/browser';
 
 const url = inject('appUrl');
-const pages = { train: 'Train', chat: 'Chat', runs: 'Runs', about: 'About' };
+const pages = { train: 'Train', chat: 'Chat', models: 'Models', runs: 'Runs', about: 'About' };
 
 let browser: Browser;
 beforeAll(async () => void (browser = await launchBrowser()));
