@@ -77,6 +77,8 @@ export function readDraw(tokens: Uint32Array, results: Uint32Array, top: number,
 
 /** Tokens a workgroup looks at, and, below, sizes as in shaders/lib/sampling.wesl. */
 const BLOCK = 1024;
+/** The same for the pass that fills the bins; counts of it fit 16 bits. */
+const BIN_BLOCK = 4096;
 const BINS = 2048;
 const WORK_WORDS = 16 + 2 * 768;
 const ROW_WORDS = 4;
@@ -98,11 +100,14 @@ export class Sampler {
       throw new RangeError(`at most ${MOST_STOPS} end-of-sequence tokens, not ${stops.length}`);
     }
     const threads = gpu.isSoftware ? 32 : 256;
+    const { maxComputeInvocationsPerWorkgroup: limit } = gpu.device.limits;
     const pass = { constants: { THREADS: threads, TOKENS: BLOCK } };
-    const draw = { THREADS: threads, TOP: top };
+    // Candidates are compared with each other: the more invocations, the sooner.
+    const wide = gpu.device.limits.maxComputeWorkgroupStorageSize >= 32768 && limit >= 512 ? 512 : 256;
+    const draw = { THREADS: gpu.isSoftware ? 32 : wide, TOP: top };
     const [blocks, bins, gather, drawn, drawListed] = await Promise.all([
       gpu.kernel('sample_blocks', pass),
-      gpu.kernel('sample_bins', pass),
+      gpu.kernel('sample_bins', { constants: { THREADS: threads, TOKENS: BIN_BLOCK } }),
       gpu.kernel('sample_gather', pass),
       gpu.kernel('sample_draw', { constants: draw, conditions: { LISTS: false } }),
       gpu.kernel('sample_draw', { constants: draw, conditions: { LISTS: true } }),
@@ -189,7 +194,12 @@ export class Sampler {
     );
     const isListed = isFiltered || top > 0;
     if (isListed) {
-      recorder.dispatch(kernels.bins, [logits, b.rows, b.work, b.bins], [vocab, valid, inverse], [blocks, rows]);
+      recorder.dispatch(
+        kernels.bins,
+        [logits, b.rows, b.work, b.bins],
+        [vocab, valid, inverse, BINS],
+        [Math.ceil(valid / BIN_BLOCK), rows],
+      );
       recorder.dispatch(
         kernels.gather,
         [logits, b.rows, b.bins, b.work, b.blocks],
