@@ -14,6 +14,8 @@ export interface InferenceBuffers {
   /** u32 and f32 [rows, head_dim / 2, 2] of the tokens that are computed together or one after another. */
   positions: Tensor;
   rope: Tensor;
+  /** One slot's keys or values of a layer on their way to the others; null where there is only one slot. */
+  shared: Tensor | null;
 }
 
 /** @throws OutOfMemoryError */
@@ -34,6 +36,7 @@ export function allocateInference(gpu: Gpu, config: DecoderConfig, plan: Inferen
       ids: gpu.alloc('prompt tokens', 4 * plan.prefillTokens),
       positions: gpu.alloc('positions', 4 * rows),
       rope: gpu.alloc('rope', 4 * rows * config.head_dim),
+      shared: plan.slots > 1 ? gpu.alloc('shared keys', bytes / plan.slots) : null,
     };
   });
 }

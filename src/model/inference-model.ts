@@ -10,10 +10,12 @@ import type { OpenedModel } from '../formats/model-files';
 import { slice, type Gpu, type Tensor } from '../gpu/gpu';
 import type { Recorder } from '../gpu/recorder';
 import { ropeFrequencies, ropeTable } from '../nn/rope';
+import { cacheBytes } from '../nn/kv-cache';
 import type { PackedMatrix } from '../nn/packed';
 import { allocateInference, line, type InferenceBuffers } from './inference-buffers';
 import { createInferenceLayers, type InferenceLayers, type LinearByKind } from './inference-layers';
-import type { InferencePlan } from './inference-plan';
+import { cacheShape, type InferencePlan } from './inference-plan';
+
 import {
   freePackedParameters,
   loadPackedParameters,
@@ -131,14 +133,18 @@ export class InferenceModel {
     layers.head.forward(recorder, head, slots);
   }
 
-  /** Copies the first `positions` positions of slot 0 to every other slot. */
+  /** Copies what slot 0's cache holds to every other slot. */
   recordShare(recorder: Recorder): void {
     const { slots } = this.plan;
-    for (const { keys, values } of this.buffers.caches) {
+    const { caches, shared } = this.buffers;
+    if (!shared) return;
+    const bytes = cacheBytes(this.plan.cache, { ...cacheShape(this.config, this.plan), slots: 1 });
+    for (const { keys, values } of caches) {
       for (const tensor of [keys, values]) {
-        const bytes = tensor.size / slots;
+        // By way of another buffer: WebGPU copies nothing within one.
+        recorder.copy(slice(tensor, 0, bytes), shared);
         for (let slot = 1; slot < slots; slot++) {
-          recorder.copy(slice(tensor, 0, bytes), slice(tensor, slot * bytes, bytes));
+          recorder.copy(shared, slice(tensor, slot * bytes, bytes), bytes);
         }
       }
     }
@@ -167,7 +173,7 @@ export class InferenceModel {
 
   /** Gives the memory back. */
   free(): void {
-    const { work, caches, ids, positions, rope } = this.buffers;
+    const { work, caches, ids, positions, rope, shared } = this.buffers;
     freePackedParameters(this.gpu, this.weights);
     this.gpu.free(
       ...Object.values(work),
@@ -175,6 +181,7 @@ export class InferenceModel {
       ids,
       positions,
       rope,
+      ...(shared ? [shared] : []),
     );
   }
 

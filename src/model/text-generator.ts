@@ -43,6 +43,8 @@ interface Chunk {
 export class TextGenerator {
   /** The tokens whose keys and values are in the first slot's cache, from position 0 on. */
   private cached: number[] = [];
+  /** One past the last position that has been submitted. */
+  private reach = 0;
   private readonly samplers = new Map<number, Promise<Sampler>>();
   private readonly tokens: Tensor;
   private readonly results: Tensor;
@@ -91,8 +93,7 @@ export class TextGenerator {
       }
     } finally {
       // Once positions run past the context, the oldest keys are gone, and with them what a prompt begins with.
-      const submitted = prompt.length + read + 2 * DECODE_STEPS;
-      if (submitted > this.model.plan.context) this.cached.length = 0;
+      if (this.reach > this.model.plan.context) this.cached.length = 0;
     }
   }
 
@@ -163,6 +164,7 @@ export class TextGenerator {
     // Draw 0 comes from the prompt's logits; draw d from feeding draw d − 1, at the position behind what was fed before.
     const skipped = first === 0 ? 1 : 0;
     const position = promptLength + first - 1;
+    this.reach = position + steps;
     model.placeSteps(position + skipped, steps - skipped);
     for (let step = 0; step < steps; step++) {
       const draw = first + step;
@@ -211,6 +213,7 @@ export class TextGenerator {
       throw new RangeError(`the prompt has ${prompt.length} tokens, more than the context of ${context}`);
     }
     this.cached.length = first;
+    this.reach = prompt.length;
     for (let at = first; at < prompt.length; at += prefillTokens) {
       if (signal.aborted) return false;
       const piece = prompt.slice(at, at + prefillTokens);
