@@ -4,8 +4,10 @@
  * each other as a decoder's do.
  */
 import type { Gpu, Tensor } from '../src/gpu/gpu';
+import type { Recorder } from '../src/gpu/recorder';
 import { Gemv, gemvVariant, type GemvShape, type GemvVariant } from '../src/nn/gemv';
 import { packedRowBytes, type PackedMatrix, type WeightKind } from '../src/nn/packed';
+import { median } from './statistics';
 
 export interface GemvRow {
   product: string;
@@ -15,6 +17,7 @@ export interface GemvRow {
   rows: number;
   lanes: number;
   results: number;
+  groups: number;
   chosen: boolean;
   microseconds: number;
   gigabytesPerSecond: number;
@@ -42,6 +45,7 @@ const PRODUCTS: (Omit<GemvShape, 'kind'> & { product: string })[] = [
 ];
 /** More than a cache holds. */
 const COLD_BYTES = 192 * 2 ** 20;
+const WARM_UP_MS = 120;
 
 /** @throws Error when the GPU has no timestamps. */
 export async function benchGemv(
@@ -72,7 +76,7 @@ export async function benchGemv(
             buffers,
             matrices,
             count,
-            product === 'head' ? repeats / 4 : repeats,
+            product === 'head' ? Math.ceil(repeats / 4) : repeats,
           );
           const bytes = matrices[0]!.rows * packedRowBytes(kind, shape.inFeatures);
           rows.push({
@@ -97,10 +101,13 @@ export async function benchGemv(
 /** Other ways to share out a product. */
 function others(best: GemvVariant, paired: boolean): GemvVariant[] {
   const variants: GemvVariant[] = [];
-  for (const lanes of [32, 64, 96, 128]) {
-    for (const results of paired ? [1, 2, 4] : [2, 4, 8]) variants.push({ lanes, results });
+  for (const lanes of [16, 32, 64]) {
+    for (const threads of [256]) {
+      for (const results of paired ? [1, 2] : [1, 2, 4]) variants.push({ lanes, results, groups: threads / lanes });
+    }
   }
-  return variants.filter(({ lanes, results }) => lanes !== best.lanes || results !== best.results);
+  const isBest = (v: GemvVariant) => v.lanes === best.lanes && v.results === best.results && v.groups === best.groups;
+  return variants.filter((v) => !isBest(v));
 }
 
 /** Copies of a matrix, together too large for any cache; zeros take as long as anything. */
@@ -123,33 +130,41 @@ async function time(
   tokens: number,
   repeats: number,
 ): Promise<number> {
-  const recorder = gpu.recorder({ profile: 'phase' });
-  const rounds = 4;
-  for (let round = 0; round < rounds; round++) {
-    recorder.phase(`${round}`);
+  const record = (recorder: Recorder) => {
     for (let i = 0; i < repeats; i++) {
       gemv.record(recorder, { ...buffers, weight: matrices[i % matrices.length]! }, tokens);
     }
+  };
+  // A GPU that has idled is slow for a while.
+  for (const start = performance.now(); performance.now() - start < WARM_UP_MS;) {
+    const recorder = gpu.recorder();
+    for (let round = 0; round < 4; round++) record(recorder);
+    recorder.submit();
+    await gpu.device.queue.onSubmittedWorkDone();
+  }
+  const recorder = gpu.recorder({ profile: 'phase' });
+  for (let round = 0; round < 5; round++) {
+    recorder.phase(`${round}`);
+    record(recorder);
   }
   recorder.submit();
   const { milliseconds } = await recorder.timings();
-  const best = Math.min(...Object.values(milliseconds));
-  return (1000 * best) / Math.floor(repeats);
+  return (1000 * median(Object.values(milliseconds))) / repeats;
 }
 
 /** The rows as a table for the terminal. */
 export function formatGemv(rows: readonly GemvRow[]): string {
   const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => cell.padStart([6, 9, 7, 14, 16, 8, 7][i]!)).join(' ');
+    cells.map((cell, i) => cell.padStart([6, 9, 7, 14, 20, 8, 7][i]!)).join(' ');
   return [
-    line(['kind', 'product', 'tokens', 'in→rows', 'lanes × results', 'µs', 'GB/s']),
+    line(['kind', 'product', 'tokens', 'in→rows', 'lanes, rows, groups', 'µs', 'GB/s']),
     ...rows.map((r) =>
       line([
         r.kind,
         r.product,
         `${r.tokens}`,
         `${r.inFeatures}→${r.rows}`,
-        `${r.lanes} × ${r.results}${r.chosen ? '' : ' ·'}`,
+        `${r.lanes}, ${r.results}, ${r.groups}${r.chosen ? '' : ' ·'}`,
         r.microseconds.toFixed(2),
         r.gigabytesPerSecond.toFixed(0),
       ]),

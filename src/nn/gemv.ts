@@ -2,7 +2,7 @@
  * @file Products of one to eight tokens with a packed matrix, with what surrounds them in a decoder layer fused in: the
  * norm before, and bias, residual addition or SwiGLU after. `gemvVariant` decides how a product is shared out.
  */
-import type { Gpu, Tensor } from '../gpu/gpu';
+import type { Gpu, GpuFeatures, GpuTraits, Tensor } from '../gpu/gpu';
 import type { Kernel } from '../gpu/kernel';
 import { grid, type Recorder } from '../gpu/recorder';
 import type { PackedMatrix, WeightKind } from './packed';
@@ -34,16 +34,23 @@ export interface GemvOptions extends GemvShape {
 
 /** How a product is shared out. */
 export interface GemvVariant {
-  /** Invocations that share a row, a workgroup of them; 1: an invocation makes whole rows by itself. */
+  /** Invocations that share a row; 1: each makes whole rows by itself, by `gemv_direct`. A power of two. */
   lanes: number;
-  /** Results of one workgroup, or of one invocation where `lanes` is 1. */
+  /** Rows, or with SwiGLU pairs of rows, that those invocations make at once. */
   results: number;
+  /** How many times that a workgroup is. */
+  groups: number;
 }
 
-/** Results' invocations in a workgroup, where each works by itself. */
-const GROUPS = 32;
-/** The smallest subgroup that WebGPU allows. */
-const LEAST_SUBGROUP = 4;
+/** What the choice of a variant depends on; a `Gpu` is one. */
+type Adapter = GpuTraits & { readonly features: Pick<GpuFeatures, 'subgroups'> };
+
+/** Of a workgroup. */
+const THREADS = 256;
+/** Results from which there are workgroups in plenty; a head has many times as many. */
+const MANY_ROWS = 8192;
+/** Lanes that are added up by shuffles, where subgroups are that large. */
+const SHUFFLE_WIDTH = 32;
 
 const withMinima: readonly WeightKind[] = ['q4_1', 'q5_1', 'q4_k', 'q5_k'];
 /** Weights in one of lib/weight_chunks.wesl's chunks, unless rows are narrow. */
@@ -52,16 +59,32 @@ const chunkSize = (kind: WeightKind): number => (kind === 'f32' ? 4 : kind === '
 /** Dense rows whose length is no multiple of a chunk are read four weights at a time. */
 const isNarrow = ({ kind, inFeatures }: GemvShape): boolean => inFeatures % chunkSize(kind) !== 0;
 
-/** What `bench gemv --sweep` found best on an H200 (docs/notes.md), and for emulated GPUs one without workgroup memory. */
-export function gemvVariant(shape: GemvShape, tokens: number, adapter: { readonly isSoftware: boolean }): GemvVariant {
-  const results = shape.activation ? 2 : 4;
-  if (adapter.isSoftware) return { lanes: 1, results: tokens > 2 ? 1 : results / 2 };
+/** What `bench gemv --sweep` found best on an H200, and for emulated GPUs one without workgroup memory. */
+export function gemvVariant(shape: GemvShape, tokens: number, { isSoftware, device }: GpuTraits): GemvVariant {
+  if (isSoftware) return { lanes: 1, results: shape.activation || tokens > 2 ? 1 : 2, groups: 32 };
   const chunks = shape.inFeatures / (isNarrow(shape) ? 4 : chunkSize(shape.kind));
-  // The fewest idle lanes; of equals the fewest lanes.
-  let best = 32;
-  const idle = (lanes: number) => Math.ceil(chunks / lanes) * lanes - chunks;
-  for (const lanes of [64, 96, 128]) if (idle(lanes) < idle(best)) best = lanes;
-  return { lanes: best, results };
+  const many = shape.outFeatures >= MANY_ROWS;
+  let lanes = chunks <= (many ? 256 : 64) ? 16 : chunks <= 512 ? 32 : 64;
+  // At least LANES chunks of x must fit, beside the sums.
+  const room = device.limits.maxComputeWorkgroupStorageSize / 2;
+  while (lanes > 8 && 4 * tokens * chunkSize(shape.kind) * (lanes + 1) > room) lanes /= 2;
+  // Several rows a lane read x less often, but leave fewer workgroups; and several tokens need the registers themselves.
+  const most = tokens > 1 ? 1 : lanes === 64 ? 4 : lanes === 32 && chunks > 256 ? 2 : 1;
+  const results = tokens === 1 && shape.outFeatures >= 8 * MANY_ROWS ? 4 : most;
+  return { lanes, results: shape.activation ? Math.min(2, results) : results, groups: THREADS / lanes };
+}
+
+/** Chunks of x that lie in workgroup memory at a time: all of them, or as many as fit. */
+function slabOf(shape: GemvShape, tokens: number, { lanes, results, groups }: GemvVariant, adapter: Adapter): number {
+  const size = isNarrow(shape) ? 4 : chunkSize(shape.kind);
+  const rows = shape.activation ? 2 * results : results;
+  const sums = 4 * lanes * groups * (tokens + rows);
+  const room = adapter.device.limits.maxComputeWorkgroupStorageSize - sums;
+  const unit = Math.max(8, lanes);
+  const chunks = Math.ceil(shape.inFeatures / size / unit) * unit;
+  // One more, to make the stride odd.
+  const fitting = Math.floor((room / (4 * tokens * size) - 1) / unit) * unit;
+  return Math.max(unit, Math.min(chunks, fitting));
 }
 
 export interface GemvBuffers {
@@ -87,32 +110,33 @@ export class Gemv {
     const kernels = await Promise.all(
       [...new Set(tokens)].map(async (count) => {
         if (count < 1 || count > GEMV_MAX_TOKENS) throw new RangeError(`Gemv takes 1 to 8 tokens, not ${count}`);
-        const { lanes, results } = variant ?? gemvVariant(shape, count, gpu);
-        const kernel = await gpu.kernel('gemv', {
+        const chosen = variant ?? gemvVariant(shape, count, gpu);
+        const { lanes, results, groups } = chosen;
+        const width = Math.min(lanes, SHUFFLE_WIDTH);
+        const kernel = await gpu.kernel(lanes > 1 ? 'gemv' : 'gemv_direct', {
           constants: {
             ...weightConstants(shape.kind, shape.inFeatures),
             K: shape.inFeatures,
             TOKENS: count,
             RESULTS: results,
-            LANES: lanes,
-            GROUPS,
+            GROUPS: groups,
             EPSILON: shape.norm?.epsilon ?? 0,
-            LEAST_SUBGROUP,
+            ...(lanes > 1 && { LANES: lanes, SLAB: slabOf(shape, count, chosen, gpu), WIDTH: width }),
           },
           conditions: {
             ...weightConditions(shape.kind),
             NARROW: isNarrow(shape),
             MINIMA: withMinima.includes(shape.kind),
+            HIDDEN: gpu.isSoftware,
             NORM: shape.norm !== undefined,
             BIAS: shape.bias ?? false,
             ACCUMULATE: shape.accumulate ?? false,
             SWIGLU: shape.activation === 'swiglu',
-            HIDDEN: gpu.isSoftware,
-            LANES_SHARE: lanes > 1,
-            SUBGROUPS: lanes > 1 && gpu.features.subgroups,
+            SHUFFLES: gpu.features.subgroups && leastSubgroup(gpu) >= width,
+            WIDE: width < lanes,
           },
         });
-        return [count, { kernel, resultsPerGroup: results * (lanes === 1 ? GROUPS : 1) }] as const;
+        return [count, { kernel, resultsPerGroup: results * groups }] as const;
       }),
     );
     return new Gemv(shape, new Map(kernels));
@@ -143,6 +167,9 @@ export class Gemv {
     }
   }
 }
+
+/** Of the subgroups that the GPU may make, the smallest size. */
+const leastSubgroup = ({ device }: Gpu): number => device.adapterInfo?.subgroupMinSize ?? 4;
 
 function given(tensor: Tensor | undefined, name: string): Tensor {
   if (!tensor) throw new Error(`Gemv was made with ${name}, and none was given`);

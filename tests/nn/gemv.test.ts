@@ -1,7 +1,7 @@
 /** @file Products of a few tokens with packed matrices, on every path, against float64. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gpu } from '../../src/gpu/gpu';
-import { Gemv, type GemvOptions, type GemvVariant } from '../../src/nn/gemv';
+import { Gemv, type GemvShape, type GemvVariant } from '../../src/nn/gemv';
 import { weightFormats, weightKinds } from '../../src/nn/packed';
 import { openTestGpu } from '../support/gpu';
 import { layerTest, poison } from './harness';
@@ -16,7 +16,12 @@ beforeAll(async () => {
 });
 afterAll(() => plain.destroy());
 
-type Case = Omit<GemvOptions, 'tokens'> & { tokens: number; parts?: number[]; firstToken?: number };
+type Case = GemvShape & {
+  tokens: number;
+  variant?: GemvVariant;
+  parts?: number[];
+  firstToken?: number;
+};
 
 function reference(
   c: Case,
@@ -62,8 +67,8 @@ async function check(gpu: Gpu, c: Case): Promise<void> {
 }
 
 /** Few lanes, for workgroups of many parts; and as on emulated GPUs. */
-const shared: GemvVariant = { lanes: 32, results: 4 };
-const alone: GemvVariant = { lanes: 1, results: 2 };
+const shared: GemvVariant = { lanes: 8, results: 4, groups: 2 };
+const alone: GemvVariant = { lanes: 1, results: 2, groups: 32 };
 
 describe.each(weightKinds)('%s', (kind) => {
   const inFeatures = 3 * Math.max(8, weightFormats[kind].block);
@@ -91,13 +96,17 @@ const cases: Case[] = [
 ];
 
 describe.each(cases)('%o', (c) => {
-  it.each([undefined, { lanes: 32, results: 2 }, { lanes: 64, results: 3 }, { lanes: 1, results: 1 }])(
-    'shared out as %o',
-    (variant) => check(test.gpu, { ...c, variant }),
+  it.each([null, { lanes: 4, results: 2, groups: 4 }])('shared out as %o', (variant) =>
+    check(test.gpu, variant ? { ...c, variant } : c),
   );
 
-  it.skipIf(c.tokens > 2)('without subgroups', () => check(plain, { ...c, variant: { lanes: 32, results: 2 } }));
+  it.skipIf(c.tokens > 2)('without subgroups', () =>
+    check(plain, { ...c, variant: { lanes: 16, results: 2, groups: 2 } }),
+  );
 });
+
+it('shares a row among more lanes than shuffles reach', () =>
+  check(test.gpu, { ...blocks, inFeatures: 2112, tokens: 1, variant: { lanes: 64, results: 3, groups: 1 } }));
 
 it('refuses what it was not made for', async () => {
   const gemv = await Gemv.create(test.gpu, { ...blocks, activation: 'swiglu', tokens: [1] });

@@ -1,10 +1,11 @@
-/** @file `bench grpo | train | decode | matmul | gemm | attention [--json]`: speed on this machine's GPU, and TRL's on the same machine. */
+/** @file `bench grpo | train | decode | matmul | gemv | gemm | attention [--json]`: speed on this machine's GPU, and TRL's on the same machine. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { benchAttention, formatAttention } from '../../../bench/attention';
 import { benchDecode, formatDecode } from '../../../bench/decode';
 import { benchGemm, formatGemm } from '../../../bench/gemm';
+import { benchGemv, formatGemv } from '../../../bench/gemv';
 import { benchGrpo, formatGrpo } from '../../../bench/grpo';
 import { benchInference, formatInference } from '../../../bench/inference';
 import { benchMatmul, formatMatmul } from '../../../bench/matmul';
@@ -41,6 +42,7 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
   const print = <T>(rows: T, format: (rows: T) => string) =>
     console.log(options.json ? JSON.stringify(rows) : format(rows));
   if (kind === 'matmul') print(await benchMatmul(gpu, { sweep: options.sweep, rows: options.rows }), formatMatmul);
+  else if (kind === 'gemv') print(await benchGemv(gpu, { sweep: options.sweep }), formatGemv);
   else if (kind === 'gemm') print(await benchGemm(gpu, { sweep: options.sweep }), formatGemm);
   else if (kind === 'attention') print(await benchAttention(gpu, { sweep: options.sweep }), formatAttention);
   else if ((kind === 'decode' || kind === 'prefill') && options.shape !== undefined) {
@@ -63,7 +65,7 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
     gpu.destroy();
     const peer = options.python === 'none' ? null : await trlStep(options.python, options);
     print({ ...result, trl: peer }, (all) => [formatGrpo(all), formatPeer(all.step_ms.median, peer)].join('\n'));
-  } else throw new UsageError('bench what? grpo, train, decode, matmul, gemm or attention');
+  } else throw new UsageError('bench what? grpo, train, decode, matmul, gemv, gemm or attention');
 }
 
 interface Peer {
