@@ -10,6 +10,7 @@ import {
   gemmVariant,
   gemmWorkgroupBytes,
   MATRIX_VARIANTS,
+  SHARED_VARIANTS,
   TILE_VARIANTS,
   type GemmVariant,
 } from '../src/nn/gemm';
@@ -47,8 +48,8 @@ const QWEN_LAYERS = [
   [8960, 1536],
 ] as const;
 
-/** GPU milliseconds of work before the first measurement. */
-const WARM_UP_MS = 200;
+/** Work before the first measurement: more than a second of an H200, which takes about that long to raise its clock. */
+const WARM_UP_FLOPS = 80e12;
 
 /** @throws Error when the GPU has no timestamps. */
 export async function benchGemm(
@@ -60,7 +61,7 @@ export async function benchGemm(
     layers = QWEN_LAYERS,
     transposed = false,
     sweep = false,
-    variants = [...MATRIX_VARIANTS, ...TILE_VARIANTS],
+    variants = [...MATRIX_VARIANTS, ...SHARED_VARIANTS, ...TILE_VARIANTS],
   }: BenchGemmOptions = {},
 ): Promise<GemmRow[]> {
   if (!gpu.features.timestamps) throw new Error('bench gemm needs a GPU with timestamp-query');
@@ -85,13 +86,14 @@ export async function benchGemm(
   );
   const cases = await Promise.all(planned);
 
-  const recorder = gpu.recorder({ profile: 'kernel' });
-  // As much of the first case as takes about WARM_UP_MS at 20 TFLOP/s; a software adapter has no clock to raise.
-  const [first] = cases;
   const flops = ({ row }: (typeof cases)[number]) => 2 * row.tokens * row.inFeatures * row.outFeatures;
-  const warmUps = gpu.isSoftware ? 1 : Math.ceil((WARM_UP_MS * 20e9) / flops(first!));
-  recorder.phase('warm-up');
-  for (let i = 0; i < warmUps; i++) first!.gemm.record(recorder, { x, weight: first!.weight, y }, tokens);
+  // A software adapter has no clock to raise.
+  const [first] = cases;
+  const warmUps = gpu.isSoftware ? 1 : Math.ceil(WARM_UP_FLOPS / flops(first!));
+  const warmUp = gpu.recorder();
+  for (let i = 0; i < warmUps; i++) first!.gemm.record(warmUp, { x, weight: first!.weight, y }, tokens);
+  warmUp.submit();
+  const recorder = gpu.recorder({ profile: 'kernel' });
   cases.forEach(({ gemm, weight }, i) => {
     for (let repeat = 0; repeat < repeats + 1; repeat++) {
       recorder.phase(`${i}.${repeat}`);
@@ -115,7 +117,7 @@ export async function benchGemm(
 }
 
 const describe = (v: GemmVariant): string =>
-  `${v.kind} ${v.tokens}×${v.features}×${v.depth} (${v.spanTokens}×${v.spanFeatures})`;
+  `${v.kind} ${v.tokens}×${v.features}×${v.depth} (${v.spanTokens}×${v.spanFeatures}${(v.shares ?? 1) > 1 ? `, ${v.shares} shares` : ''})`;
 
 function runs({ features, device }: Gpu, v: GemmVariant, transposed: boolean): boolean {
   if (v.kind === 'matrix' && !(features.f16 && features.subgroupMatrix)) return false;
@@ -135,7 +137,7 @@ function randomMatrix(gpu: Gpu, kind: WeightKind, rows: number, columns: number)
 
 /** The rows as a table for the terminal, with the sum over a layer of what was chosen. */
 export function formatGemm(rows: readonly GemmRow[]): string {
-  const line = (cells: readonly string[]) => cells.map((cell, i) => cell.padStart([5, 7, 12, 32, 9, 9][i]!)).join(' ');
+  const line = (cells: readonly string[]) => cells.map((cell, i) => cell.padStart([5, 7, 12, 42, 9, 9][i]!)).join(' ');
   const sums = [...new Set(rows.map(({ kind }) => kind))].map((kind) => {
     const chosen = rows.filter((r) => r.kind === kind && r.chosen);
     const microseconds = chosen.reduce((sum, r) => sum + r.microseconds, 0);

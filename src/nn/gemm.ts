@@ -18,34 +18,47 @@ export interface GemmVariant {
   kind: 'direct' | 'tile' | 'matrix';
   tokens: number;
   features: number;
-  /** Depth of the slabs that pass through workgroup memory; a multiple of 8, for matrix units of 16. */
+  /**
+   * Depth of the slabs that pass through workgroup memory. tile: such that a thread fetches one 4×4 block of x and one of
+   * W; matrix: a multiple of 16, such that a thread fetches four or eight vec4s of each.
+   */
   depth: number;
-  /** What one thread (tile; multiples of 4) or one subgroup (matrix; multiples of 16) makes of it. */
+  /** What one thread (tile: 8 × 4 or 8 × 8) or one subgroup (matrix: 32 or 64 each way) makes of it. */
   spanTokens: number;
   spanFeatures: number;
+  /** Matrix: subgroups that share the depth of a slab between them; 1 if left out. */
+  shares?: number;
 }
 
 const variant = (
   kind: GemmVariant['kind'],
   [tokens, features, depth]: readonly [number, number, number],
   [spanTokens, spanFeatures]: readonly [number, number],
-): GemmVariant => ({ kind, tokens, features, depth, spanTokens, spanFeatures });
+  shares = 1,
+): GemmVariant => ({ kind, tokens, features, depth, spanTokens, spanFeatures, shares });
 
 /** For GPUs without matrix units, the one with the most arithmetic for each byte first. */
 export const TILE_VARIANTS: readonly GemmVariant[] = [
-  variant('tile', [128, 128, 16], [8, 8]),
-  variant('tile', [64, 64, 16], [8, 4]),
-  variant('tile', [32, 32, 32], [4, 4]),
+  variant('tile', [64, 64, 32], [8, 4]),
+  variant('tile', [32, 32, 16], [8, 4]),
 ];
 export const MATRIX_VARIANTS: readonly GemmVariant[] = [
-  variant('matrix', [128, 128, 32], [64, 32]),
-  variant('matrix', [64, 64, 32], [32, 32]),
-  variant('matrix', [32, 64, 32], [16, 32]),
+  variant('matrix', [128, 128, 32], [64, 64]),
+  variant('matrix', [64, 64, 32], [64, 32]),
+  variant('matrix', [32, 64, 32], [32, 32]),
+];
+/** Right, but not timed yet: more threads where few features leave few workgroups. Never chosen; a sweep tries them. */
+export const SHARED_VARIANTS: readonly GemmVariant[] = [
+  variant('matrix', [64, 64, 64], [64, 32], 2),
+  variant('matrix', [64, 64, 128], [64, 32], 4),
 ];
 export const DIRECT_VARIANT: GemmVariant = variant('direct', [8, 64, 4], [8, 4]);
 
-/** Workgroups that keep a large GPU busy: about two for each of the 132 processors of an H200. */
-const BUSY_GROUPS = 264;
+/**
+ * Workgroups from which on a variant is the fastest on an H200, at 512 tokens: about two for each of its 132 processors for
+ * 128×128 (of q4_0, 1536→17920: 324 µs, 64×64 371), fewer for 64×64 (1536→1536: 49 µs of f16, 32×64 57).
+ */
+const LEAST_GROUPS = { large: 264, other: 96 };
 
 /** What the choice of a variant depends on; a `Gpu` is one. */
 export interface GemmAdapter extends GpuTraits {
@@ -56,7 +69,7 @@ const SUBGROUP = 32;
 
 const threadsOf = (v: GemmVariant): number => {
   const spans = (v.tokens / v.spanTokens) * (v.features / v.spanFeatures);
-  return v.kind === 'matrix' ? SUBGROUP * spans : spans;
+  return v.kind === 'matrix' ? SUBGROUP * spans * (v.shares ?? 1) : spans;
 };
 
 /** Bytes of workgroup memory. */
@@ -83,7 +96,8 @@ export function gemmVariant(
   const matrix = features.subgroupMatrix && features.f16 ? fitting(MATRIX_VARIANTS) : [];
   const variants = matrix.length > 0 ? matrix : fitting(TILE_VARIANTS);
   const groups = (v: GemmVariant) => Math.ceil(shape.tokens / v.tokens) * Math.ceil(shape.features / v.features);
-  const fits = (v: GemmVariant) => v.tokens <= shape.tokens && groups(v) >= BUSY_GROUPS;
+  const least = (v: GemmVariant) => (v.tokens > 64 ? LEAST_GROUPS.large : LEAST_GROUPS.other);
+  const fits = (v: GemmVariant) => v.tokens <= shape.tokens && groups(v) >= least(v);
   return variants.find(fits) ?? variants.at(-1)!;
 }
 
@@ -187,9 +201,26 @@ function variantFor(options: GemmOptions, tokens: number, adapter: GemmAdapter):
   return options.variant ?? gemmVariant(shape, adapter);
 }
 
+/** What shaders/gemm_matrix.wesl spells out: spans of 32 or 64, and four or eight vec4s a thread of each slab. */
+export function matrixConditions(v: GemmVariant): Record<string, boolean> {
+  const fetches = (lines: number): number => {
+    const each = (lines * v.depth) / 4 / threadsOf(v);
+    if (each !== 4 && each !== 8)
+      throw new RangeError(`a thread would fetch ${each} vec4s of a slab instead of 4 or 8`);
+    return each;
+  };
+  return {
+    TALL: v.spanTokens === 64,
+    WIDE: v.spanFeatures === 64,
+    X8: fetches(v.tokens) === 8,
+    W8: fetches(v.features) === 8,
+  };
+}
+
 function compile(gpu: Gpu, options: GemmOptions, v: GemmVariant): Promise<Kernel> {
   const { kind, inFeatures, outFeatures, transposed = false, bias = false } = options;
-  const conditions = { ...weightConditions(kind), TRANSPOSED: transposed, BIAS: bias };
+  const exact = !transposed && inFeatures % v.depth === 0;
+  const conditions = { ...weightConditions(kind), TRANSPOSED: transposed, BIAS: bias, EXACT: exact };
   const constants = {
     ...weightConstants(kind, inFeatures),
     COLUMNS: inFeatures,
@@ -200,11 +231,13 @@ function compile(gpu: Gpu, options: GemmOptions, v: GemmVariant): Promise<Kernel
   if (v.kind === 'direct') return gpu.kernel('gemm_direct', { constants, conditions });
   const tile = { ...constants, TILE_TOKENS: v.tokens, TILE_FEATURES: v.features, TILE_DEPTH: v.depth };
   if (v.kind === 'matrix') {
-    const spans = { SPAN_TOKENS: v.spanTokens, SPAN_FEATURES: v.spanFeatures };
-    return gpu.kernel('gemm_matrix', { constants: { ...tile, ...spans }, conditions });
+    return gpu.kernel('gemm_matrix', {
+      constants: { ...tile, SHARES: v.shares ?? 1 },
+      conditions: { ...conditions, ...matrixConditions(v) },
+    });
   }
   return gpu.kernel('gemm', {
-    constants: { ...tile, BLOCKS_Y: v.spanTokens / 4, BLOCKS_X: v.spanFeatures / 4 },
-    conditions: { ...conditions, F16: gpu.features.f16, ROLLED: gpu.isSoftware },
+    constants: tile,
+    conditions: { ...conditions, WIDE: v.spanFeatures === 8, F16: gpu.features.f16, ROLLED: gpu.isSoftware },
   });
 }

@@ -6,7 +6,9 @@ import {
   Gemm,
   gemmVariant,
   gemmWorkgroupBytes,
+  matrixConditions,
   MATRIX_VARIANTS,
+  SHARED_VARIANTS,
   TILE_VARIANTS,
   type GemmOptions,
   type GemmVariant,
@@ -100,25 +102,33 @@ describe.each(weightKinds)('%s', (kind) => {
 /** f16 where the GPU has it: 11 bits of each factor, and sums of a slab in f16. */
 const tileTolerance = () => (test.gpu.features.f16 ? 2e-3 : 1e-5);
 
+// Few and small, since emulated GPUs take long to compile them: threads with 8 × 8 values, and with 8 × 4.
 describe('tiles', () => {
-  for (const variant of TILE_VARIANTS) {
-    const { tokens, features } = variant;
-    const shape = { variant, tokens: tokens + 5, outFeatures: features + 9, parts: [features - 7, 16] };
+  const wide: GemmVariant = { kind: 'tile', tokens: 64, features: 64, depth: 16, spanTokens: 8, spanFeatures: 8 };
+  const narrow = TILE_VARIANTS.at(-1)!;
 
-    it(`${tokens}×${features} of q4_0`, () =>
-      check({ ...shape, kind: 'q4_0', inFeatures: 96, accumulate: true }, tileTolerance()));
+  it('64×64 of q4_0, added to what is there', () => {
+    const shape = { variant: wide, tokens: 69, outFeatures: 73, inFeatures: 96, parts: [57, 16] };
+    return check({ ...shape, kind: 'q4_0', accumulate: true }, tileTolerance());
+  });
 
-    it(`${tokens}×${features} of f16, transposed`, () =>
-      check({ ...shape, kind: 'f16', inFeatures: 36, transposed: true }, tileTolerance()));
-  }
+  it('32×32 of f16, transposed, a depth that fills no slab', () => {
+    const shape = { variant: narrow, tokens: 37, outFeatures: 41, inFeatures: 36, parts: [25, 16] };
+    return check({ ...shape, kind: 'f16', transposed: true }, tileTolerance());
+  });
+
+  it('32×32 of f16 with bias, a depth that fills no slab', () => {
+    const shape = { variant: narrow, tokens: 37, outFeatures: 41, inFeatures: 36 };
+    return check({ ...shape, kind: 'f16', bias: true }, tileTolerance());
+  });
 });
 
 describe('matrix units', () => {
-  for (const variant of MATRIX_VARIANTS) {
-    const { tokens, features } = variant;
+  for (const variant of [...MATRIX_VARIANTS, ...SHARED_VARIANTS]) {
+    const { tokens, features, depth } = variant;
     const shape = { variant, tokens: tokens + 5, outFeatures: features + 9, parts: [features - 7, 16] };
 
-    it(`${tokens}×${features}, either way`, async (context) => {
+    it(`${tokens}×${features}×${depth}, either way`, async (context) => {
       if (!test.gpu.features.subgroupMatrix) return context.skip('this adapter has none');
       await check({ ...shape, kind: 'q4_0', inFeatures: 96, accumulate: true }, 1e-3);
       await check({ ...shape, kind: 'f16', inFeatures: 36, bias: true }, 1e-3);
@@ -138,10 +148,14 @@ describe('matrix units', () => {
           TILE_TOKENS: 64,
           TILE_FEATURES: 64,
           TILE_DEPTH: 32,
+          SHARES: 1,
         },
-        ...{ SPAN_TOKENS: 32, SPAN_FEATURES: 32 },
       },
-      conditions: { ...weightConditions('q4_0'), TRANSPOSED: false, BIAS: false },
+      conditions: {
+        ...weightConditions('q4_0'),
+        ...matrixConditions(MATRIX_VARIANTS[0]!),
+        ...{ TRANSPOSED: false, BIAS: false, EXACT: true },
+      },
     });
     expect(code).toContain('enable chromium_experimental_subgroup_matrix;');
     expect(code).toContain('subgroupMatrixStore<row_major>(');
