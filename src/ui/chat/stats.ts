@@ -70,9 +70,12 @@ export class AnswerMeter {
   }
 }
 
+/** In less than this, what came after the first delivery may as well be the rest of it. */
+const MEASURABLE_MS = 50;
+
 /** Tokens a second: of the decoding alone where it can be told apart, else of the whole; null before there is any. */
 export function rate({ tokens, decode_tokens, decode_ms, total_ms }: AnswerStats): number | null {
-  if (decode_tokens > 0 && decode_ms > 0) return (1000 * decode_tokens) / decode_ms;
+  if (decode_tokens > 0 && decode_ms >= MEASURABLE_MS) return (1000 * decode_tokens) / decode_ms;
   return tokens > 0 && total_ms > 0 ? (1000 * tokens) / total_ms : null;
 }
 

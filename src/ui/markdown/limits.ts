@@ -4,7 +4,7 @@
  */
 
 /** Characters of a top-level block that are read as markdown. */
-export const MAX_BLOCK = 24_000;
+export const MAX_BLOCK = 16_000;
 /** Characters of one code block that are shown. */
 export const MAX_CODE = 60_000;
 /** Characters of one code block that are coloured. */
@@ -16,9 +16,12 @@ export const MAX_CELLS = 1_500;
 /** Levels of lists and quotes; what lies deeper is shown as plain text. */
 export const MAX_NESTING = 32;
 /** Characters of one formula. */
-export const MAX_FORMULA = 2_000;
-/** Characters of all formulas of one block. */
-export const MAX_FORMULAS = 8_000;
+export const MAX_FORMULA = 1_200;
+/** Formulas of one block, and their characters. */
+export const MAX_FORMULAS = 150;
+export const MAX_FORMULA_TEXT = 5_000;
+/** Braces within braces in one formula: typesetting takes much longer with each. */
+export const MAX_BRACES = 40;
 /** Macro expansions of one formula; definitions are refused altogether. */
 export const MAX_EXPAND = 300;
 /** Largest length that a formula may ask for, in em. */

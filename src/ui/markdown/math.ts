@@ -4,7 +4,7 @@
  */
 import katex from 'katex';
 import type { MarkdownIt } from 'markdown-it';
-import { MAX_EM, MAX_EXPAND, MAX_FORMULA, MAX_FORMULAS } from './limits';
+import { MAX_BRACES, MAX_EM, MAX_EXPAND, MAX_FORMULA, MAX_FORMULA_TEXT, MAX_FORMULAS } from './limits';
 
 /** Definitions make formulas grow without bound, and answers have no use for them. */
 const DEFINES = /\\(?:[gex]?def|(?:re)?newcommand|providecommand|(?:future)?let|global|long)(?![a-zA-Z])/;
@@ -16,8 +16,12 @@ const DELIMITERS = [
   { open: '$', close: '$', display: false },
 ] as const;
 
-/** In a block's environment: the characters of the formulas so far. */
+/** In a block's environment: the formulas so far. */
 const USED = Symbol('formulas');
+interface Used {
+  count: number;
+  characters: number;
+}
 
 type Delimiter = (typeof DELIMITERS)[number];
 
@@ -27,7 +31,7 @@ const CACHED = 400;
 
 /** HTML of a formula, or null when it is to be shown as source. */
 export function renderMath(source: string, display: boolean): string | null {
-  if (source.length > MAX_FORMULA || DEFINES.test(source)) return null;
+  if (source.length > MAX_FORMULA || DEFINES.test(source) || bracesOf(source) > MAX_BRACES) return null;
   const key = `${display ? 'D' : 'I'}${source}`;
   const known = typeset.get(key);
   if (known !== undefined) return known || null;
@@ -48,6 +52,17 @@ export function renderMath(source: string, display: boolean): string | null {
   if (typeset.size >= CACHED) typeset.delete(typeset.keys().next().value!);
   typeset.set(key, html);
   return html || null;
+}
+
+/** How deep the braces of a formula nest. */
+function bracesOf(source: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const char of source) {
+    if (char === '{') deepest = Math.max(deepest, ++depth);
+    else if (char === '}') depth--;
+  }
+  return deepest;
 }
 
 /** Finds formulas before markdown reads their backslashes, underscores and asterisks. */
@@ -114,9 +129,12 @@ export function mathPlugin(md: MarkdownIt): void {
   md.renderer.rules['math'] = (tokens, index, _options, env) => {
     const { content, info } = tokens[index]!;
     const display = info === 'display';
-    const used = Number(env?.[USED] ?? 0) + content.length;
+    const used = (env?.[USED] as Used | undefined) ?? { count: 0, characters: 0 };
+    used.count++;
+    used.characters += content.length;
     if (env) env[USED] = used;
-    const html = used > MAX_FORMULAS ? null : renderMath(content.trim(), display);
+    const tooMuch = used.count > MAX_FORMULAS || used.characters > MAX_FORMULA_TEXT;
+    const html = tooMuch ? null : renderMath(content.trim(), display);
     const inner = html ?? `<code>${md.utils.escapeHtml(content)}</code>`;
     return display ? `<span class="display-math">${inner}</span>` : inner;
   };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BlockSplitter } from '../../../src/ui/markdown/blocks';
 import { spellControls } from '../../../src/ui/markdown/controls';
-import { MAX_BLOCK, MAX_CELLS } from '../../../src/ui/markdown/limits';
+import { MAX_BLOCK, MAX_CELLS, MAX_FORMULAS } from '../../../src/ui/markdown/limits';
 import { createMarkdown, renderBlock } from '../../../src/ui/markdown/markdown';
 import { renderMath } from '../../../src/ui/markdown/math';
 import { harmlessStyle } from '../../../src/ui/markdown/sanitize';
@@ -147,6 +147,12 @@ describe('math', () => {
     'is not: %j',
     (text) => expect(render(text)).not.toContain('katex'),
   );
+  test('so many a block, the others as they are written', () => {
+    const html = render('$x$ '.repeat(400));
+    expect(html.match(/class="katex"/g)).toHaveLength(MAX_FORMULAS);
+    expect(html.match(/<code>x<\/code>/g)).toHaveLength(400 - MAX_FORMULAS);
+    expect(render(`${'$x$ '.repeat(MAX_FORMULAS - 1)}\n\n$x$ $x$`)).not.toContain('<code>');
+  });
   test('what can’t be typeset is shown as it is written', () => {
     expect(render('$\\nosuchcommand <b>$')).toContain('<code>\\nosuchcommand &lt;b&gt;</code>');
   });
