@@ -7,6 +7,7 @@ import type { PackedMatrix, WeightKind } from '../nn/packed';
 import { PackedGather } from '../nn/packed-gather';
 import { PackedLinear, type PackedLinearOptions } from '../nn/packed-linear';
 import { PrefillAttention } from '../nn/prefill-attention';
+import { Swiglu } from '../nn/swiglu';
 import type { InferencePlan } from './inference-plan';
 import type { PackedParameters } from './packed-parameters';
 
@@ -17,7 +18,10 @@ export interface InferenceLayers {
   embedding: PackedGather;
   qkv: LinearByKind;
   out: LinearByKind;
+  /** With SiLU, where gates and ups lie in one buffer; else both to `work.wide` first. */
   gateUp: LinearByKind;
+  gateUpApart: LinearByKind;
+  swiglu: Swiglu | null;
   down: LinearByKind;
   /** The final norm and the logits. */
   head: PackedLinear;
@@ -25,6 +29,10 @@ export interface InferenceLayers {
   prefillAttention: PrefillAttention;
   decodeAttention: DecodeAttention;
 }
+
+/** Whether gates and ups lie in one buffer, so that one kernel can make both and multiply them. */
+export const isTogether = (gateUp: readonly PackedMatrix[]): boolean =>
+  gateUp.length === 1 && gateUp[0]!.parts.length === 1;
 
 export async function createInferenceLayers(
   gpu: Gpu,
@@ -38,7 +46,7 @@ export async function createInferenceLayers(
   const kinds = (pick: (layer: PackedParameters['layers'][number]) => readonly PackedMatrix[]): WeightKind[] => [
     ...new Set(weights.layers.flatMap((layer) => pick(layer).map(({ kind }) => kind))),
   ];
-  const tokens = { maxTokens: prefillTokens, gemvTokens: [...new Set([1, slots])] };
+  const tokens = { maxTokens: Math.max(prefillTokens, slots), gemvTokens: slots === 2 ? [1, 2] : [1] };
   const linears = async (list: WeightKind[], options: Omit<PackedLinearOptions, 'kind' | keyof typeof tokens>) =>
     new Map(
       await Promise.all(
@@ -48,35 +56,41 @@ export async function createInferenceLayers(
   const norm = { epsilon };
   const attention = { heads, kvHeads, headDim, cache, qkNorm: config.qk_norm ? { epsilon } : undefined };
   const width = (heads + 2 * kvHeads) * headDim;
-  const [embedding, qkv, out, gateUp, down, head, write, prefillAttention, decodeAttention] = await Promise.all([
-    PackedGather.create(gpu, { kind: weights.embedding.kind, columns: hidden }),
-    linears(
-      kinds((layer) => layer.qkv),
-      { inFeatures: hidden, outFeatures: width, norm, bias: config.qkv_bias },
-    ),
-    linears(
-      kinds((layer) => [layer.out]),
-      { inFeatures: heads * headDim, outFeatures: hidden, accumulate: true },
-    ),
-    linears(
-      kinds((layer) => [layer.gateUp]),
-      { inFeatures: hidden, outFeatures: intermediate, norm, activation: 'swiglu' },
-    ),
-    linears(
-      kinds((layer) => [layer.down]),
-      { inFeatures: intermediate, outFeatures: hidden, accumulate: true },
-    ),
-    PackedLinear.create(gpu, {
-      kind: weights.head.kind,
-      inFeatures: hidden,
-      outFeatures: vocab,
-      norm,
-      maxTokens: slots,
-      gemvTokens: tokens.gemvTokens,
-    }),
-    QkvWrite.create(gpu, attention),
-    PrefillAttention.create(gpu, attention),
-    DecodeAttention.create(gpu, { ...attention, capacity, maxSlots: slots }),
-  ]);
-  return { embedding, qkv, out, gateUp, down, head, write, prefillAttention, decodeAttention };
+  const [embedding, qkv, out, gateUp, gateUpApart, swiglu, down, head, write, prefillAttention, decodeAttention] =
+    await Promise.all([
+      PackedGather.create(gpu, { kind: weights.embedding.kind, columns: hidden }),
+      linears(
+        kinds((layer) => layer.qkv),
+        { inFeatures: hidden, outFeatures: width, norm, bias: config.qkv_bias },
+      ),
+      linears(
+        kinds((layer) => [layer.out]),
+        { inFeatures: heads * headDim, outFeatures: hidden, accumulate: true },
+      ),
+      linears(
+        kinds(({ gateUp }) => (isTogether(gateUp) ? gateUp : [])),
+        { inFeatures: hidden, outFeatures: intermediate, norm, activation: 'swiglu' },
+      ),
+      linears(
+        kinds(({ gateUp }) => (isTogether(gateUp) ? [] : gateUp)),
+        { inFeatures: hidden, outFeatures: 2 * intermediate, norm },
+      ),
+      weights.layers.every(({ gateUp }) => isTogether(gateUp)) ? null : Swiglu.create(gpu, intermediate),
+      linears(
+        kinds((layer) => [layer.down]),
+        { inFeatures: intermediate, outFeatures: hidden, accumulate: true },
+      ),
+      PackedLinear.create(gpu, {
+        kind: weights.head.kind,
+        inFeatures: hidden,
+        outFeatures: vocab,
+        norm,
+        maxTokens: slots,
+        gemvTokens: tokens.gemvTokens,
+      }),
+      QkvWrite.create(gpu, attention),
+      PrefillAttention.create(gpu, attention),
+      DecodeAttention.create(gpu, { ...attention, capacity, maxSlots: slots }),
+    ]);
+  return { embedding, qkv, out, gateUp, gateUpApart, swiglu, down, head, write, prefillAttention, decodeAttention };
 }

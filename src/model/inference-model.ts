@@ -13,7 +13,7 @@ import { ropeFrequencies, ropeTable } from '../nn/rope';
 import { cacheBytes } from '../nn/kv-cache';
 import type { PackedMatrix } from '../nn/packed';
 import { allocateInference, line, type InferenceBuffers } from './inference-buffers';
-import { createInferenceLayers, type InferenceLayers, type LinearByKind } from './inference-layers';
+import { createInferenceLayers, isTogether, type InferenceLayers, type LinearByKind } from './inference-layers';
 import { cacheShape, type InferencePlan } from './inference-plan';
 
 import {
@@ -156,7 +156,7 @@ export class InferenceModel {
     attend: (weights: PackedLayer, cache: { keys: Tensor; values: Tensor }) => void,
   ): void {
     const { layers, buffers } = this;
-    const { stream, qkv, attention, activation } = buffers.work;
+    const { stream, qkv, attention, activation, wide } = buffers.work;
     const scratch = buffers.work;
     const through = (linears: LinearByKind, weight: PackedMatrix, rest: LinearRest) =>
       linears.get(weight.kind)!.forward(recorder, { weight, scratch, ...rest }, tokens);
@@ -166,7 +166,12 @@ export class InferenceModel {
       }
       attend(w, buffers.caches[layer]!);
       through(layers.out, w.out, { x: attention, y: stream });
-      through(layers.gateUp, w.gateUp, { x: stream, norm: w.norm2, y: activation });
+      if (isTogether(w.gateUp)) {
+        through(layers.gateUp, w.gateUp[0]!, { x: stream, norm: w.norm2, y: activation });
+      } else {
+        for (const weight of w.gateUp) through(layers.gateUpApart, weight, { x: stream, norm: w.norm2, y: wide });
+        layers.swiglu!.forward(recorder, wide, activation, tokens);
+      }
       through(layers.down, w.down, { x: activation, y: stream });
     });
   }

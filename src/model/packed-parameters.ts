@@ -6,7 +6,7 @@ import type { OpenedModel, TensorEntry } from '../formats/model-files';
 import { readTensor } from '../formats/dequantise';
 import { alignUp, slice, type Gpu, type Tensor } from '../gpu/gpu';
 import { Packer } from '../nn/pack';
-import { packedRowBytes, weightFormats, type PackedMatrix, type WeightKind } from '../nn/packed';
+import { packedRowBytes, type PackedMatrix, type WeightKind } from '../nn/packed';
 import {
   kindOf,
   planMatrices,
@@ -26,7 +26,7 @@ const IN_FLIGHT_BYTES = 64 * 2 ** 20;
 export interface PackedLayer {
   qkv: PackedMatrix[];
   out: PackedMatrix;
-  gateUp: PackedMatrix;
+  gateUp: PackedMatrix[];
   down: PackedMatrix;
   norm1: Tensor;
   norm2: Tensor;
@@ -73,7 +73,7 @@ export async function loadPackedParameters(
 
 /** Frees every buffer of the parameters. */
 export function freePackedParameters(gpu: Gpu, { layers, embedding, head, finalNorm }: PackedParameters): void {
-  const matrices = [embedding, head, ...layers.flatMap(({ qkv, out, gateUp, down }) => [...qkv, out, gateUp, down])];
+  const matrices = [embedding, head, ...layers.flatMap(({ qkv, out, gateUp, down }) => [...qkv, out, ...gateUp, down])];
   const tensors = new Set(matrices.flatMap(({ parts }) => parts.map(({ tensor }) => tensor)));
   // All vectors are slices of one buffer.
   gpu.free(...tensors, finalNorm);
@@ -138,7 +138,7 @@ function assemble(plan: WeightPlan, matrices: Allocation['matrices'], vectors: A
   const layer = (l: LayerPlan): PackedLayer => ({
     qkv: l.qkv.map((matrix) => matrices.get(matrix)!),
     out: matrices.get(l.out)!,
-    gateUp: matrices.get(l.gateUp)!,
+    gateUp: l.gateUp.map((matrix) => matrices.get(matrix)!),
     down: matrices.get(l.down)!,
     norm1: vectors.get(l.norm1)!,
     norm2: vectors.get(l.norm2)!,
@@ -172,9 +172,7 @@ class Loader {
     for (const piece of plan.pieces) {
       const entry = this.entry(piece.name);
       const from = kindOf(entry.type);
-      const isBlocks = weightFormats[from].block > 1;
-      if (isBlocks && from !== plan.kind) await this.throughFloats(entry, piece, matrix);
-      else await this.stream(entry, from, piece, matrix);
+      await this.stream(entry, from, piece, matrix);
     }
   }
 
@@ -215,20 +213,6 @@ class Loader {
       row += count;
     }
     if (row !== piece.rows) throw new Error(`${entry.file.name} ended within ${entry.name}`);
-  }
-
-  /** Blocks of one kind as another: dequantised on the CPU first. */
-  private async throughFloats(entry: TensorEntry, piece: MatrixPiece, matrix: PackedMatrix): Promise<void> {
-    const packer = await Packer.create(this.gpu, { from: 'f32', kind: matrix.kind, columns: matrix.columns });
-    const values = await readTensor(entry, this.signal);
-    const pieceRows = Math.max(1, Math.floor(PIECE_BYTES / (4 * matrix.columns)));
-    for (let row = 0; row < piece.rows; row += pieceRows) {
-      const count = Math.min(pieceRows, piece.rows - row);
-      const part = values.subarray(row * matrix.columns, (row + count) * matrix.columns);
-      const bytes = new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
-      await this.pack(packer, bytes, count, piece, row, matrix, undefined);
-    }
-    this.progress(entry.bytes);
   }
 
   private async pack(

@@ -38,7 +38,8 @@ export interface LayerPlan {
   /** One matrix, unless queries, keys and values are stored in different kinds. */
   qkv: MatrixPlan[];
   out: MatrixPlan;
-  gateUp: MatrixPlan;
+  /** Likewise; gates before ups. */
+  gateUp: MatrixPlan[];
   down: MatrixPlan;
   norm1: VectorPlan;
   norm2: VectorPlan;
@@ -91,10 +92,6 @@ export function planWeights(
 
   const layers = Array.from({ length: config.num_hidden_layers }, (_, layer): LayerPlan => {
     const at = (name: string) => `model.layers.${layer}.${name}`;
-    const gateUp = matrices(`gate and up ${layer}`, hidden, [
-      [at('mlp.gate_proj.weight'), intermediate],
-      [at('mlp.up_proj.weight'), intermediate],
-    ]);
     return {
       qkv: matrices(`qkv ${layer}`, hidden, [
         [at('self_attn.q_proj.weight'), q],
@@ -102,7 +99,10 @@ export function planWeights(
         [at('self_attn.v_proj.weight'), kv],
       ]),
       out: single(`out ${layer}`, at('self_attn.o_proj.weight'), hidden, q),
-      gateUp: gateUp.length === 1 ? gateUp[0]! : asHalves(gateUp),
+      gateUp: matrices(`gate and up ${layer}`, hidden, [
+        [at('mlp.gate_proj.weight'), intermediate],
+        [at('mlp.up_proj.weight'), intermediate],
+      ]),
       down: single(`down ${layer}`, at('mlp.down_proj.weight'), hidden, intermediate),
       norm1: vector(`norm 1 of ${layer}`, hidden, at('input_layernorm.weight')),
       norm2: vector(`norm 2 of ${layer}`, hidden, at('post_attention_layernorm.weight')),
@@ -125,7 +125,7 @@ export function planWeights(
 /** Every matrix of a plan. */
 export const planMatrices = (plan: Omit<WeightPlan, 'bytes'>): MatrixPlan[] => [
   plan.embedding,
-  ...plan.layers.flatMap(({ qkv, out, gateUp, down }) => [...qkv, out, gateUp, down]),
+  ...plan.layers.flatMap(({ qkv, out, gateUp, down }) => [...qkv, out, ...gateUp, down]),
   ...(plan.head ? [plan.head] : []),
 ];
 
@@ -168,10 +168,3 @@ function heldAs(type: StoredType, columns: number, quantization: Quantization): 
   if (!isFloat || quantization === 'stored') return kind;
   return fitsKind(quantization, columns) ? quantization : 'f16';
 }
-
-/** Gate and up are multiplied row by row in one kernel; when a file stores them in different kinds, both become f16. */
-const asHalves = (matrices: MatrixPlan[]): MatrixPlan => ({
-  ...matrices[0]!,
-  kind: 'f16',
-  pieces: matrices.flatMap(({ pieces }) => pieces).sort((a, b) => a.firstRow - b.firstRow),
-});
