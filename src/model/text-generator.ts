@@ -88,7 +88,7 @@ export class TextGenerator {
         // Every token but the last one drawn has been through the model.
         if (read++ > 0) this.cached.push(last);
         last = draw.id;
-        yield draw;
+        yield { ...draw, top: draw.top.slice(0, settings.top ?? 0) };
         if (this.stops.includes(draw.id)) return;
       }
     } finally {

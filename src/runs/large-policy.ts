@@ -13,6 +13,9 @@ import type { Alternative, GenerateRequest, Message, Policy, PolicyToken } from 
 const ANSWER_SHARE = 1 / 4;
 
 export class LargePolicy implements Policy {
+  /** The answer given last, to go on from token by token: its text alone may be cut into other tokens. */
+  private last: { rendered: string; text: string; ids: number[]; texts: TextStream } | null = null;
+
   private constructor(
     private readonly gpu: Gpu,
     private readonly opened: OpenedModel,
@@ -46,9 +49,9 @@ export class LargePolicy implements Policy {
   }
 
   async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<PolicyToken> {
-    const { tokenizer, config } = this.opened;
-    const { ids, opening, notice } = this.encode(request);
-    const texts = new TextStream(tokenizer);
+    const { config } = this.opened;
+    const { prompt, answered, rendered, opening, texts, notice } = this.encode(request);
+    const ids = [...prompt, ...answered];
     const settings = {
       temperature: request.temperature,
       top_k: request.top_k,
@@ -64,6 +67,8 @@ export class LargePolicy implements Policy {
     let first: Partial<PolicyToken> & { text: string } = { text: opening, ...(notice && { notice }) };
     let slid = false;
     let count = 0;
+    const answer = { rendered, text: request.prefix ?? '', ids: answered, texts };
+    this.last = answer;
     const onPrompt = (cost: { prompt: number; cached: number; milliseconds: number }) => {
       const { prompt, cached, milliseconds } = cost;
       first = { ...first, context: { prompt, cached, length: this.model.plan.context, prefill_ms: milliseconds } };
@@ -76,6 +81,8 @@ export class LargePolicy implements Policy {
       }
       const token = this.token(drawn, texts.push(drawn.id));
       token.text = first.text + token.text;
+      answer.text += token.text;
+      answer.ids.push(drawn.id);
       if (!slid && ids.length + count > this.model.plan.context) {
         slid = true;
         token.notice = `The context of ${this.model.plan.context} tokens is full: the beginning of the conversation is being dropped.`;
@@ -100,38 +107,54 @@ export class LargePolicy implements Policy {
   }
 
   /** The prompt's tokens; when they are too many, without the conversation's oldest turns. */
-  private encode(request: GenerateRequest): { ids: number[]; opening: string; notice: string } {
+  private encode(request: GenerateRequest): Encoded & { notice: string } {
     const { context } = this.model.plan;
     const most = context - Math.min(request.max_tokens, Math.floor(context * ANSWER_SHARE));
     let messages = request.messages;
     for (let dropped = 0; ; dropped++) {
-      const { ids, opening } = this.render(messages, request.prefix);
-      if (ids.length <= most) {
+      const encoded = this.render(messages, request.prefix ?? '');
+      const length = encoded.prompt.length + encoded.answered.length;
+      if (length <= most) {
+        const which = dropped === 1 ? 'oldest message was' : `${dropped} oldest messages were`;
         const notice =
-          dropped > 0
-            ? `The conversation is longer than the context of ${context} tokens: its ${dropped === 1 ? 'oldest message was' : `${dropped} oldest messages were`} left out.`
-            : '';
-        return { ids, opening, notice };
+          dropped > 0 ? `The conversation is longer than the context of ${context} tokens: its ${which} left out.` : '';
+        return { ...encoded, notice };
       }
       const shorter = withoutOldest(messages);
       if (!shorter) {
         throw new RangeError(
-          `The message has ${ids.length} tokens; with its answer it must fit a context of ${context}. Shorten it or open the model with a longer context.`,
+          `The message has ${length} tokens; with its answer it must fit a context of ${context}. Shorten it or open the model with a longer context.`,
         );
       }
       messages = shorter;
     }
   }
 
-  private render(messages: Message[], prefix: string | undefined): { ids: number[]; opening: string } {
+  private render(messages: Message[], prefix: string): Encoded {
     const { tokenizer } = this.opened;
     const rendered = tokenizer.applyChatTemplate(messages, { add_generation_prompt: true });
     const opening = /<think>\s*$/.exec(rendered)?.[0] ?? '';
-    if (!prefix) return { ids: tokenizer.encode(rendered), opening };
+    const { last } = this;
+    if (prefix && last?.rendered === rendered && last.text === prefix) {
+      return { prompt: tokenizer.encode(rendered), answered: last.ids, rendered, opening: '', texts: last.texts };
+    }
+    const texts = new TextStream(tokenizer);
+    if (!prefix) return { prompt: tokenizer.encode(rendered), answered: [], rendered, opening, texts };
     // The prefix is the text as it was streamed, which began with what the template ends in.
     const rest = opening && prefix.startsWith(opening) ? prefix.slice(opening.length) : prefix;
-    return { ids: tokenizer.encode(rendered + rest), opening: '' };
+    return { prompt: tokenizer.encode(rendered + rest), answered: [], rendered, opening: '', texts };
   }
+}
+
+interface Encoded {
+  prompt: number[];
+  /** The tokens of the answer so far, where they are known as they were drawn. */
+  answered: number[];
+  /** The conversation as the model's template writes it. */
+  rendered: string;
+  /** What the template has begun of the answer: the opening of its thoughts. */
+  opening: string;
+  texts: TextStream;
 }
 
 /** Without the first message that is not the system's, and what answers it; null when only the last question is left. */
