@@ -18,7 +18,10 @@ export interface GenerateRequest {
   /** Transformers' rule: logits of tokens seen in the context are divided by it, or multiplied when negative; 1: off. */
   repetition_penalty?: number;
   seed: number;
-  /** The beginning of the answer, to go on from: the model's own text of an answer that was stopped. */
+  /**
+   * The beginning of the answer, to go on from: the text of an answer that was stopped, as it was streamed. Where the
+   * template itself opens the thoughts, the first token's text begins with that opening, and so does the prefix.
+   */
   prefix?: string;
   /** How many of the likeliest tokens to report beside each one that is drawn; 0: none. */
   top_logprobs?: number;
@@ -55,8 +58,14 @@ export interface ContextUse {
   prefill_ms: number;
 }
 
+export type RecommendedSampling = Partial<
+  Pick<GenerateRequest, 'temperature' | 'top_p' | 'top_k' | 'min_p' | 'repetition_penalty'>
+>;
+
 export interface Policy {
   readonly name: string;
+  /** What the model's makers recommend, where they do. */
+  readonly sampling?: RecommendedSampling;
   /** Streams tokens until the end of the answer; ends early, without throwing, when the signal aborts. */
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<PolicyToken>;
 }

@@ -156,8 +156,10 @@ export class EngineClient implements ModelLibrary {
   ): Promise<ClosablePolicy> {
     const told = onProgress && proxy(onProgress);
     const id = await this.#task(life, signal, (api, task) => api.openPolicy(task, model, told));
+    const sampling = await this.#call(life, (api) => api.recommendedSampling(id));
     return {
       name,
+      sampling,
       generate: (request, signal) =>
         streamTokens(
           (onToken) => this.#call(life, (api) => api.generate(id, request, proxy(onToken))),

@@ -17,7 +17,7 @@ import { findModel, loadNamedModel } from '../runs/models';
 import type { ModelPlaces } from '../runs/models';
 import type { RunEvent } from '../runs/events';
 import type { LoadOptions, LoadProgress } from '../runs/load-options';
-import type { GenerateRequest, Policy, PolicyToken } from '../runs/policy';
+import type { GenerateRequest, Policy, PolicyToken, RecommendedSampling } from '../runs/policy';
 import { RunStorage } from '../runs/storage';
 import type { Resume } from '../runs/trainer';
 import { WorkerModels } from './models';
@@ -45,6 +45,7 @@ export interface EngineParts {
 
 interface OpenPolicy {
   policy: Policy & { close(): void };
+  sampling: RecommendedSampling;
   abort: AbortController | null;
 }
 
@@ -147,10 +148,14 @@ export class EngineHost implements EngineApi {
     model: PolicyModel,
     onProgress: (progress: LoadProgress) => void = () => {},
   ): Promise<number> {
-    const policy = await this.#task(task, (signal) => this.#createPolicy(model, onProgress, signal));
+    const opened = await this.#task(task, (signal) => this.#createPolicy(model, onProgress, signal));
     const id = this.#nextId++;
-    this.#policies.set(id, { policy, abort: null });
+    this.#policies.set(id, { ...opened, abort: null });
     return id;
+  }
+
+  recommendedSampling(id: number): RecommendedSampling {
+    return this.#policy(id).sampling;
   }
 
   async generate(id: number, request: GenerateRequest, onToken: (token: PolicyToken) => void): Promise<void> {
@@ -229,17 +234,20 @@ export class EngineHost implements EngineApi {
     model: PolicyModel,
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
-  ): Promise<Policy & { close(): void }> {
-    if ('trainer' in model) return this.#parts.createPolicy(await this.#trainer(model.trainer).currentModel());
-    if ('name' in model && !WorkerModels.isStored(model.name)) {
-      return this.#parts.createPolicy(await loadNamedModel(model.name, this.#places()));
+  ): Promise<Pick<OpenPolicy, 'policy' | 'sampling'>> {
+    if ('trainer' in model || ('name' in model && !WorkerModels.isStored(model.name))) {
+      const folder =
+        'trainer' in model
+          ? await this.#trainer(model.trainer).currentModel()
+          : await loadNamedModel(model.name, this.#places());
+      return { policy: await this.#parts.createPolicy(folder), sampling: {} };
     }
     const opened = await this.#models.open(model, signal);
     const pipe = new Pipe(onProgress as (progress: LoadProgress) => unknown);
     const send = (progress: LoadProgress) => pipe.send(progress);
     const policy = await this.#parts.createLargePolicy(opened, model.options ?? {}, send, signal);
     await pipe.drained();
-    return policy;
+    return { policy, sampling: opened.sampling };
   }
 
   #places(): ModelPlaces {

@@ -4,7 +4,7 @@ import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '..
 import type { LiveConfig, RunConfig } from '../rl/config';
 import type { RunEvent } from '../runs/events';
 import type { LoadOptions, LoadProgress } from '../runs/load-options';
-import type { GenerateRequest, PolicyToken } from '../runs/policy';
+import type { GenerateRequest, PolicyToken, RecommendedSampling } from '../runs/policy';
 import type { Resume } from '../runs/trainer';
 
 export interface GpuProbe {
@@ -91,6 +91,8 @@ export interface EngineApi {
   exportModel(trainer: number): Promise<Map<string, Uint8Array>>;
 
   openPolicy(task: number, model: PolicyModel, onProgress?: (progress: LoadProgress) => void): Promise<number>;
+  /** What its makers recommend; empty where they recommend nothing. */
+  recommendedSampling(policy: number): RecommendedSampling;
   /** Resolves at the end of the answer, or soon after `abort`. */
   generate(policy: number, request: GenerateRequest, onToken: (token: PolicyToken) => void): Promise<void>;
   abort(policy: number): void;

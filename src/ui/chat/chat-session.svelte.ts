@@ -1,5 +1,5 @@
 /** @file The conversation on the page: asks the chosen models, streams their answers into the tree, and keeps it. */
-import type { PolicyToken } from '../../runs/policy';
+import type { PolicyToken, RecommendedSampling } from '../../runs/policy';
 import { activity } from '../offline/activity.svelte';
 import {
   messagesFor,
@@ -27,7 +27,8 @@ const KEEP_MS = 5000;
 
 export interface Ask {
   model: ChatModel;
-  settings: SamplingSettings;
+  /** Asked for once the model is open, and says what its makers recommend. */
+  settings: (recommended?: RecommendedSampling) => SamplingSettings;
   /** Whether to report the likeliest alternatives of each token. */
   alternatives: boolean;
 }
@@ -164,6 +165,7 @@ export class ChatSession {
     let turn: AnswerTurn;
     try {
       const policy = await this.#parts.models.get(ask.model, signal);
+      draft.settings = ask.settings(policy.sampling);
       const start = this.#now();
       let shown = start;
       let kept = start;
@@ -208,7 +210,8 @@ export class ChatSession {
 /** An answer while it is written. */
 class Draft {
   readonly #base: AnswerTurn;
-  readonly #ask: Ask;
+  settings: SamplingSettings;
+  readonly #alternatives: boolean;
   readonly #prefix: string;
   readonly #meter: AnswerMeter;
   readonly #thought = new ThoughtMeter();
@@ -221,7 +224,8 @@ class Draft {
   #count = 0;
 
   constructor(user: UserTurn, column: Column, ask: Ask, before: AnswerTurn | null, id: string) {
-    this.#ask = ask;
+    this.settings = ask.settings();
+    this.#alternatives = ask.alternatives;
     this.#base = before ?? {
       id,
       role: 'assistant',
@@ -229,7 +233,7 @@ class Draft {
       column,
       created: Date.now(),
       model: { id: ask.model.id, label: ask.model.label },
-      settings: { ...ask.settings },
+      settings: this.settings,
       text: '',
       tokens: [],
       status: 'streaming',
@@ -250,9 +254,9 @@ class Draft {
   request(messages: ReturnType<typeof messagesFor>) {
     return {
       messages,
-      ...this.#ask.settings,
+      ...this.settings,
       ...(this.#prefix === '' ? {} : { prefix: this.#prefix }),
-      ...(this.#ask.alternatives ? { top_logprobs: ALTERNATIVES } : {}),
+      ...(this.#alternatives ? { top_logprobs: ALTERNATIVES } : {}),
     };
   }
 
@@ -274,7 +278,7 @@ class Draft {
 
   /** How an answer ended that wasn't stopped. */
   ending(): 'done' | 'length' {
-    return (this.#finish ?? (this.#count >= this.#ask.settings.max_tokens ? 'length' : 'stop')) === 'length'
+    return (this.#finish ?? (this.#count >= this.settings.max_tokens ? 'length' : 'stop')) === 'length'
       ? 'length'
       : 'done';
   }
@@ -282,6 +286,7 @@ class Draft {
   turn(status: AnswerTurn['status'] = 'streaming'): AnswerTurn {
     return {
       ...this.#base,
+      settings: this.settings,
       text: this.#text,
       tokens: this.#tokens.slice(),
       notices: this.#notices.slice(),

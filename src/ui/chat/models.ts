@@ -24,7 +24,6 @@ export interface StoredEntry {
   id: string;
   name: string;
   complete: boolean;
-  sampling?: SamplingHints['sampling'];
 }
 
 type Storage = Pick<RunStorage, 'list' | 'checkpointSteps' | 'modelNames'>;
@@ -47,10 +46,8 @@ export async function chatModels(
     // Some private windows refuse storage; then there are no saved runs either.
   }
   try {
-    for (const { id, name, complete, sampling } of await stored()) {
-      if (!complete) continue;
-      const model: ChatModel = { id: `store:${id}`, label: name, group: 'Large models', toy: false };
-      models.push(sampling ? { ...model, sampling } : model);
+    for (const { id, name, complete } of await stored()) {
+      if (complete) models.push({ id: `store:${id}`, label: name, group: 'Large models', toy: false });
     }
   } catch {
     // No engine or no store: the others are there.

@@ -101,7 +101,7 @@ const R1: Partial<SamplingSettings> = { temperature: 0.6, top_p: 0.95, max_token
 export interface SamplingHints {
   label: string;
   toy: boolean;
-  /** What its files recommend. */
+  /** What its makers recommend; known once it was opened. */
   sampling?: Partial<Record<keyof SamplingSettings, number | undefined>>;
 }
 

@@ -39,5 +39,5 @@ export const chatModel = (id: string): ChatModel => ({
 
 export const asking = (id: string, change: Partial<Ask> = {}): Ask => {
   const model = chatModel(id);
-  return { model, settings: recommendedSettings(model), alternatives: false, ...change };
+  return { model, settings: () => recommendedSettings(model), alternatives: false, ...change };
 };

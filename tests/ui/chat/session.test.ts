@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Policy } from '../../../src/runs/policy';
-import { ChatSession } from '../../../src/ui/chat/chat-session.svelte';
+import { ChatSession, type Ask } from '../../../src/ui/chat/chat-session.svelte';
 import { rounds, type Conversation } from '../../../src/ui/chat/conversation';
 import { examples } from '../../../src/ui/chat/examples';
 import { OpenModels } from '../../../src/ui/chat/open-models.svelte';
@@ -137,9 +137,18 @@ describe('ChatSession', () => {
     expect(requests).toEqual([undefined, '0123']);
   });
 
+  test('the settings are asked for when the model is open, and are those that the answer has', async () => {
+    const a = { ...scripted(['x']), sampling: { temperature: 0.3 } };
+    const { session, last } = sessionWith({ a });
+    const settings: Ask['settings'] = (sampling) => ({ ...asking('a').settings(), ...sampling });
+    await session.ask('one', [asking('a', { settings })]);
+    expect(a.requests[0]).toMatchObject({ temperature: 0.3 });
+    expect(last().answers[0]!.turn.settings.temperature).toBe(0.3);
+  });
+
   test('an answer that reaches its limit says so', async () => {
     const { session, last } = sessionWith({ a: scripted(['x', 'y']), b: scripted([{ text: 'x', finish: 'length' }]) });
-    const settings = { ...asking('a').settings, max_tokens: 2 };
+    const settings = () => ({ ...asking('a').settings(), max_tokens: 2 });
     await session.ask('one', [asking('a', { settings }), asking('b')]);
     expect(last().answers.map((view) => view?.turn.status)).toEqual(['length', 'length']);
   });
