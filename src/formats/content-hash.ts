@@ -1,5 +1,7 @@
 /** @file Hashes of files, fed piece by piece: sha256, and git's id of a file, which the Hub gives for small ones. */
-import { createSHA1, createSHA256 } from 'hash-wasm';
+
+/** Large, and wanted only by those who download. */
+const library = () => import('hash-wasm');
 
 export interface ContentHash {
   kind: 'sha256' | 'git-blob';
@@ -15,6 +17,7 @@ export interface ContentHasher {
 
 /** @param bytes the file's size, which is part of git's id */
 export async function contentHasher(kind: ContentHash['kind'], bytes: number): Promise<ContentHasher> {
+  const { createSHA1, createSHA256 } = await library();
   const hasher = await (kind === 'sha256' ? createSHA256() : createSHA1());
   hasher.init();
   if (kind === 'git-blob') hasher.update(`blob ${bytes}\0`);
@@ -23,6 +26,7 @@ export async function contentHasher(kind: ContentHash['kind'], bytes: number): P
 
 /** sha256 of a short text, for names. */
 export async function textHash(text: string): Promise<string> {
+  const { createSHA256 } = await library();
   const hasher = await createSHA256();
   return hasher.init().update(text).digest();
 }

@@ -1,9 +1,7 @@
 /** @file The engine that the worker hosts: everything here runs on a GPU device of its own. */
-import { openModel } from '../formats/open-model';
 import { Gpu } from '../gpu/gpu';
 import { GrpoSession } from '../rl/grpo-session';
 import { planRun } from '../rl/plan';
-import { LargePolicy } from '../runs/large-policy';
 import { LocalPolicy } from '../runs/local-policy';
 import type { EngineParts } from './host';
 
@@ -11,9 +9,12 @@ export const engineParts: EngineParts = {
   gpu: navigator.gpu,
   createSession: (config, folder) => withGpu((gpu) => GrpoSession.create(gpu, config, folder)),
   createPolicy: (folder) => withGpu((gpu) => LocalPolicy.create(gpu, folder)),
-  openModel,
-  createLargePolicy: (opened, options, onProgress, signal) =>
-    withGpu((gpu) => LargePolicy.create(gpu, opened, options, onProgress, signal)),
+  // Large models bring code that the page's first seconds need not wait for.
+  openModel: async (files, signal) => (await import('../formats/open-model')).openModel(files, signal),
+  createLargePolicy: async (opened, options, onProgress, signal) => {
+    const { LargePolicy } = await import('../runs/large-policy');
+    return withGpu((gpu) => LargePolicy.create(gpu, opened, options, onProgress, signal));
+  },
   planMemory: async (config, model) => {
     const gpu = await Gpu.request(navigator.gpu);
     try {
