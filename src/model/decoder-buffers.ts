@@ -14,6 +14,10 @@ export interface DecoderPlan {
   maxPositions: number;
   /** Keep what the backward needs; without, all layers share one set of buffers. */
   training: boolean;
+  /** Rows whose logits are kept at once; all when left out. */
+  logitRows?: number;
+  /** Whether its matrices don't learn, and so need no scratch for their gradients. */
+  frozen?: boolean;
 }
 
 /** f32, [tokens, …] */
@@ -101,7 +105,7 @@ function layOut(config: DecoderConfig, plan: DecoderPlan, adapter: MatmulAdapter
 
   const linear = (inFeatures: number, outFeatures: number, bias: boolean, rowCount: number) =>
     scratchBytes({ inFeatures, outFeatures, bias, maxRows: rowCount }, adapter);
-  const linearScratch = Math.max(
+  const denseScratch = Math.max(
     linear(hidden, qkv, config.qkv_bias, maxTokens),
     linear(q, hidden, false, maxTokens),
     linear(hidden, 2 * intermediate, false, maxTokens),
@@ -118,8 +122,8 @@ function layOut(config: DecoderConfig, plan: DecoderPlan, adapter: MatmulAdapter
     rowNorm: rows('final norm', hidden),
     rowRstd: rows('final norm scale', 1),
     rowLse: rows('logits lse', 1),
-    logits: rows('logits', vocab),
-    linearScratch: allocate('linear scratch', linearScratch),
+    logits: allocate('logits', Math.min(plan.logitRows ?? maxRows, maxRows) * vocab * 4),
+    linearScratch: allocate('linear scratch', plan.frozen ? 16 : denseScratch),
     gradients: training
       ? {
           x: tokens('residual gradient', hidden),

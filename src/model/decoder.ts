@@ -1,22 +1,24 @@
 /**
  * @file The decoder of the Llama family (Llama, Qwen2, Qwen3) over ragged micro-batches: forward, and backward by hand,
- * layer by layer. All buffers are planned once for the largest micro-batch; nothing is allocated while it runs.
+ * layer by layer. All buffers are planned once for the largest micro-batch; nothing is allocated while it runs. What
+ * multiplies by its matrices is exchangeable: f32 weights that all learn (./dense-parts.ts), or packed ones that stay as
+ * they are, with adapters that learn (./lora-parts.ts).
  */
 import type { DecoderConfig } from '../formats/hf-config';
 import type { Gpu, Tensor } from '../gpu/gpu';
 import type { Recorder } from '../gpu/recorder';
 import { Attention } from '../nn/attention';
 import { Gather } from '../nn/gather';
-import { Linear } from '../nn/linear';
-import { LogProb } from '../nn/log-prob';
 import { RmsNorm } from '../nn/rms-norm';
 import { Rope, ropeFrequencies, ropeTable } from '../nn/rope';
 import { Swiglu } from '../nn/swiglu';
 import type { BatchSlot } from './batch-slot';
 import { planBuffers, type DecoderBuffers, type LayerBuffers, type DecoderPlan } from './decoder-buffers';
-import type { ParameterViews } from './parameters';
+import type { DecoderGradients, DecoderParts, DecoderWeights } from './decoder-parts';
+import { denseParts } from './dense-parts';
 
-export class Decoder {
+/** @typeParam M how a matrix is held @typeParam G where its gradients go */
+export class Decoder<M = Tensor, G = Tensor> {
   private constructor(
     readonly config: DecoderConfig,
     readonly plan: DecoderPlan,
@@ -25,17 +27,26 @@ export class Decoder {
     readonly tile: number,
     /** [max_position_embeddings, head_dim / 2, 2] */
     readonly ropeTable: Tensor,
-    private readonly nn: Layers,
+    private readonly nn: Layers & DecoderParts<M, G>,
   ) {}
 
-  static async create(gpu: Gpu, config: DecoderConfig, plan: DecoderPlan): Promise<Decoder> {
-    const nn = createLayers(gpu, config, plan.maxTokens, plan.maxRows);
+  /** A decoder whose weights are all f32, and can all learn. */
+  static create(gpu: Gpu, config: DecoderConfig, plan: DecoderPlan): Promise<Decoder> {
+    return Decoder.of(gpu, config, plan, (buffers) => denseParts(gpu, config, plan, buffers));
+  }
+
+  static async of<M, G>(
+    gpu: Gpu,
+    config: DecoderConfig,
+    plan: DecoderPlan,
+    createParts: (buffers: DecoderBuffers) => Promise<DecoderParts<M, G>>,
+  ): Promise<Decoder<M, G>> {
     const buffers = await planBuffers(gpu, config, plan);
     const table = ropeTable(plan.maxPositions, ropeFrequencies(config));
     const tableBuffer = gpu.alloc('rope table', table.byteLength);
     gpu.write(tableBuffer, table);
-    const layers = await nn(buffers.linearScratch);
-    return new Decoder(config, plan, buffers, layers.attention.shape.tile, tableBuffer, layers);
+    const [layers, parts] = await Promise.all([createLayers(gpu, config), createParts(buffers)]);
+    return new Decoder(config, plan, buffers, layers.attention.shape.tile, tableBuffer, { ...layers, ...parts });
   }
 
   /**
@@ -45,14 +56,14 @@ export class Decoder {
    */
   forwardLayers(
     recorder: Recorder,
-    params: ParameterViews,
+    params: DecoderWeights<M>,
     batch: BatchSlot,
     onLayer?: (layer: number, qkv: Tensor) => void,
   ): Tensor {
     const { nn, buffers, config } = this;
     const { tokens } = batch;
     let x = buffers.layers[0]!.input;
-    nn.embedding.forward(recorder, params.embedding, batch.tokenIds, x, tokens);
+    nn.embedding.forward(recorder, params.embedding, batch, x);
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
       const w = params.layers[layer]!;
       const b = buffers.layers[layer]!;
@@ -71,27 +82,22 @@ export class Decoder {
     return x;
   }
 
-  /** The logits of a micro-batch's predicting rows, [rows, vocab] in `buffers.logits`. */
-  forwardLogits(recorder: Recorder, params: ParameterViews, batch: BatchSlot): void {
-    const { nn, buffers: b } = this;
-    const x = this.forwardLayers(recorder, params, batch);
-    nn.rows.forward(recorder, x, batch.rowIndex, b.rowHidden, batch.rows);
-    nn.norm.forward(recorder, b.rowHidden, params.finalNorm, b.rowNorm, b.rowRstd, batch.rows);
-    nn.head.forward(recorder, b.rowNorm, params.head, null, b.logits, batch.rows);
+  /** The logits of a micro-batch's first predicting rows, as many as `buffers.logits` [rows, vocab] holds. */
+  forwardLogits(recorder: Recorder, params: DecoderWeights<M>, batch: BatchSlot): void {
+    this.forwardRows(recorder, params, batch);
+    this.nn.head.forward(recorder, this.buffers.rowNorm, params.head, batch.rows);
   }
 
-  /** Log-probabilities of the targets, written at the batch's first row on; logits stay in `buffers.logits`. */
+  /** Log-probabilities of the targets, written at the batch's first row on. */
   forwardLogProbs(
     recorder: Recorder,
-    params: ParameterViews,
+    params: DecoderWeights<M>,
     batch: BatchSlot,
     out: { logp: Tensor; entropy: Tensor },
     temperature: number,
   ): void {
-    this.forwardLogits(recorder, params, batch);
-    const { logits, rowLse } = this.buffers;
-    const tensors = { logits, targets: batch.targets, ...out, lse: rowLse };
-    this.nn.logProb.forward(recorder, tensors, batch.rows, batch.firstRow, temperature);
+    this.forwardRows(recorder, params, batch);
+    this.nn.head.logProbs(recorder, this.buffers.rowNorm, params.head, batch, out, temperature);
   }
 
   /**
@@ -100,8 +106,8 @@ export class Decoder {
    */
   backward(
     recorder: Recorder,
-    params: ParameterViews,
-    grads: ParameterViews,
+    params: DecoderWeights<M>,
+    grads: DecoderGradients<G>,
     batch: BatchSlot,
     dLogp: Tensor,
     temperature: number,
@@ -110,10 +116,8 @@ export class Decoder {
     const { rows, tokens } = batch;
     if (!b.gradients) throw new Error('this decoder was planned without training');
     const g = b.gradients;
-    const dLogits = { logits: b.logits, targets: batch.targets, lse: b.rowLse, dLogp };
-    nn.logProb.backward(recorder, dLogits, rows, batch.firstRow, temperature);
-    const head = { dx: g.rowHidden, dWeight: grads.head, dBias: null };
-    nn.head.backward(recorder, b.logits, b.rowNorm, params.head, head, rows);
+    const head = { dx: g.rowHidden, dWeight: grads.head };
+    nn.head.backward(recorder, b.rowNorm, params.head, head, batch, dLogp, temperature);
     nn.rowNorm.backward(
       recorder,
       {
@@ -131,11 +135,18 @@ export class Decoder {
     for (let layer = config.num_hidden_layers - 1; layer >= 0; layer--) {
       this.backwardLayer(recorder, params.layers[layer]!, grads.layers[layer]!, b.layers[layer]!, batch);
     }
-    const { start, item } = batch.tokensOfId;
-    nn.embedding.backward(recorder, g.x, start, item, grads.embedding, config.vocab_size);
+    nn.embedding.backward(recorder, g.x, batch, grads.embedding);
   }
 
-  private forwardQkv(recorder: Recorder, w: LayerViews, b: LayerBuffers, { positions, tokens }: BatchSlot): void {
+  /** The normed hidden states of the predicting rows, [rows, hidden] in `buffers.rowNorm`. */
+  private forwardRows(recorder: Recorder, params: DecoderWeights<M>, batch: BatchSlot): void {
+    const { nn, buffers: b } = this;
+    const x = this.forwardLayers(recorder, params, batch);
+    nn.rows.forward(recorder, x, batch.rowIndex, b.rowHidden, batch.rows);
+    nn.norm.forward(recorder, b.rowHidden, params.finalNorm, b.rowNorm, b.rowRstd, batch.rows);
+  }
+
+  private forwardQkv(recorder: Recorder, w: LayerWeights<M>, b: LayerBuffers, { positions, tokens }: BatchSlot): void {
     const { nn } = this;
     nn.qkv.forward(recorder, b.norm1, w.qkv!, w.qkvBias ?? null, b.rawQkv, tokens);
     if (nn.qkNorm) {
@@ -146,20 +157,26 @@ export class Decoder {
     nn.rope.forward(recorder, b.qkv, positions, this.ropeTable, tokens);
   }
 
-  private backwardLayer(recorder: Recorder, w: LayerViews, dw: LayerViews, b: LayerBuffers, batch: BatchSlot): void {
+  private backwardLayer(
+    recorder: Recorder,
+    w: LayerWeights<M>,
+    dw: LayerGradients<G>,
+    b: LayerBuffers,
+    batch: BatchSlot,
+  ): void {
     const { nn } = this;
     const g = this.buffers.gradients!;
     const { tokens, positions } = batch;
-    const down = { dx: g.activation, dWeight: dw.down!, dBias: null };
+    const down = { dx: g.activation, dWeight: dw.down ?? null, dBias: null };
     nn.down.backward(recorder, g.x, b.activation, w.down!, down, tokens);
     nn.swiglu.backward(recorder, b.gateUp, g.activation, g.gateUp, tokens);
-    const gateUp = { dx: g.norm, dWeight: dw.gateUp!, dBias: null };
+    const gateUp = { dx: g.norm, dWeight: dw.gateUp ?? null, dBias: null };
     nn.gateUp.backward(recorder, g.gateUp, b.norm2, w.gateUp!, gateUp, tokens);
     const norm = { dy: g.norm, dx: g.x, scratch: g.normScratch };
-    const norm2 = { x: b.middle, weight: w.norm2!, rstd: b.rstd2, dWeight: dw.norm2! };
+    const norm2 = { x: b.middle, weight: w.norm2!, rstd: b.rstd2, dWeight: dw.norm2 ?? null };
     nn.norm.backward(recorder, { ...norm2, ...norm }, tokens);
 
-    const out = { dx: g.attention, dWeight: dw.out!, dBias: null };
+    const out = { dx: g.attention, dWeight: dw.out ?? null, dBias: null };
     nn.out.backward(recorder, g.x, b.attention, w.out!, out, tokens);
     const attended = { out: b.attention, lse: b.lse };
     const attention = { dOut: g.attention, delta: g.delta, dQkv: g.qkv };
@@ -167,50 +184,39 @@ export class Decoder {
     nn.rope.backward(recorder, g.qkv, positions, this.ropeTable, tokens);
     if (nn.qkNorm) {
       const heads = { x: b.rawQkv, dy: null, dx: g.qkv, scratch: g.normScratch };
-      const q = { ...heads, weight: w.qNorm!, rstd: b.qRstd!, dWeight: dw.qNorm! };
+      const q = { ...heads, weight: w.qNorm!, rstd: b.qRstd!, dWeight: dw.qNorm ?? null };
       nn.qkNorm.q.backward(recorder, q, tokens);
-      const k = { ...heads, weight: w.kNorm!, rstd: b.kRstd!, dWeight: dw.kNorm! };
+      const k = { ...heads, weight: w.kNorm!, rstd: b.kRstd!, dWeight: dw.kNorm ?? null };
       nn.qkNorm.k.backward(recorder, k, tokens);
     }
-    const qkv = { dx: g.norm, dWeight: dw.qkv!, dBias: dw.qkvBias ?? null };
+    const qkv = { dx: g.norm, dWeight: dw.qkv ?? null, dBias: dw.qkvBias ?? null };
     nn.qkv.backward(recorder, g.qkv, b.norm1, w.qkv!, qkv, tokens);
-    const norm1 = { x: b.input, weight: w.norm1!, rstd: b.rstd1, dWeight: dw.norm1! };
+    const norm1 = { x: b.input, weight: w.norm1!, rstd: b.rstd1, dWeight: dw.norm1 ?? null };
     nn.norm.backward(recorder, { ...norm1, ...norm }, tokens);
   }
 }
 
-type LayerViews = ParameterViews['layers'][number];
-type Layers = Awaited<ReturnType<ReturnType<typeof createLayers>>>;
+type LayerWeights<M> = DecoderWeights<M>['layers'][number];
+type LayerGradients<G> = DecoderGradients<G>['layers'][number];
+type Layers = Awaited<ReturnType<typeof createLayers>>;
 
-/** Compiles every layer's kernels; the linear layers share one scratch buffer. */
-function createLayers(gpu: Gpu, config: DecoderConfig, maxTokens: number, maxRows: number) {
-  const { hidden_size: hidden, intermediate_size: intermediate, head_dim: headDim, vocab_size: vocab } = config;
+/** Compiles the kernels of what lies between the matrices. */
+async function createLayers(gpu: Gpu, config: DecoderConfig) {
+  const { hidden_size: hidden, head_dim: headDim } = config;
   const { num_attention_heads: heads, num_key_value_heads: kvHeads, rms_norm_eps: epsilon } = config;
   const qkvSize = (heads + 2 * kvHeads) * headDim;
-  return async (scratch: Tensor) => {
-    const linear = (inFeatures: number, outFeatures: number, bias = false, rows = maxTokens) =>
-      Linear.create(gpu, { inFeatures, outFeatures, bias, maxRows: rows, scratch });
-    const headNorm = (count: number, base: number) =>
-      RmsNorm.create(gpu, { size: headDim, epsilon, heads: count, stride: qkvSize, base, inPlace: true });
-    const [embedding, rows, norm, rowNorm, qkv, out, gateUp, down, head, rope, attention, swiglu, logProb, qkNorm] =
-      await Promise.all([
-        Gather.create(gpu, hidden, true),
-        Gather.create(gpu, hidden, false),
-        RmsNorm.create(gpu, { size: hidden, epsilon }),
-        RmsNorm.create(gpu, { size: hidden, epsilon, inPlace: true }),
-        linear(hidden, qkvSize, config.qkv_bias),
-        linear(heads * headDim, hidden),
-        linear(hidden, 2 * intermediate),
-        linear(intermediate, hidden),
-        linear(hidden, vocab, false, maxRows),
-        Rope.create(gpu, { headDim, heads, kvHeads }),
-        Attention.create(gpu, { heads, kvHeads, headDim }),
-        Swiglu.create(gpu, intermediate),
-        LogProb.create(gpu, vocab),
-        config.qk_norm
-          ? Promise.all([headNorm(heads, 0), headNorm(kvHeads, heads * headDim)]).then(([q, k]) => ({ q, k }))
-          : null,
-      ]);
-    return { embedding, rows, norm, rowNorm, qkv, out, gateUp, down, head, rope, attention, swiglu, logProb, qkNorm };
-  };
+  const headNorm = (count: number, base: number) =>
+    RmsNorm.create(gpu, { size: headDim, epsilon, heads: count, stride: qkvSize, base, inPlace: true });
+  const [rows, norm, rowNorm, rope, attention, swiglu, qkNorm] = await Promise.all([
+    Gather.create(gpu, hidden, false),
+    RmsNorm.create(gpu, { size: hidden, epsilon }),
+    RmsNorm.create(gpu, { size: hidden, epsilon, inPlace: true }),
+    Rope.create(gpu, { headDim, heads, kvHeads }),
+    Attention.create(gpu, { heads, kvHeads, headDim }),
+    Swiglu.create(gpu, config.intermediate_size),
+    config.qk_norm
+      ? Promise.all([headNorm(heads, 0), headNorm(kvHeads, heads * headDim)]).then(([q, k]) => ({ q, k }))
+      : null,
+  ]);
+  return { rows, norm, rowNorm, rope, attention, swiglu, qkNorm };
 }

@@ -38,15 +38,19 @@ export class LogProb {
     recorder.dispatch(this.measure, [logits, targets, logp, entropy, lse], params, groups);
   }
 
-  /** Overwrites the logits by their gradient. */
+  /**
+   * Overwrites the logits by their gradient.
+   * @param scale to multiply it by
+   */
   backward(
     recorder: Recorder,
     { logits, targets, lse, dLogp }: Record<'logits' | 'targets' | 'lse' | 'dLogp', Tensor>,
     rows: number,
     offset: number,
     temperature: number,
+    scale = 1,
   ): void {
-    const params = [rows, offset, f32(1 / temperature)];
+    const params = [rows, offset, f32(1 / temperature), f32(scale)];
     recorder.dispatch(this.gradient, [logits, targets, lse, dLogp], params, grid(Math.ceil((rows * this.vocab) / 256)));
   }
 }

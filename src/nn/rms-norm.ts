@@ -69,7 +69,7 @@ export class RmsNorm {
   }
 
   /**
-   * dx += the gradient by x (in place: dx holds dy and is overwritten); dWeight += the gradient by the weight.
+   * dx += the gradient by x (in place: dx holds dy and is overwritten); dWeight += the gradient by the weight, unless null.
    * @param dy [lines, stride]; must be null when in place
    * @param scratch at least `rmsNormScratchBytes(lines × heads, size)`
    */
@@ -83,14 +83,12 @@ export class RmsNorm {
       dx,
       dWeight,
       scratch,
-    }: Record<'x' | 'weight' | 'rstd' | 'dx' | 'dWeight' | 'scratch', Tensor> & {
-      dy: Tensor | null;
-    },
+    }: Record<'x' | 'weight' | 'rstd' | 'dx' | 'scratch', Tensor> & Record<'dy' | 'dWeight', Tensor | null>,
     lines: number,
   ): void {
     const rows = lines * this.options.heads;
     const groups = Math.ceil(rows / ROWS_PER_GROUP);
     recorder.dispatch(this.gradient, [x, weight, rstd, dx, scratch, ...(dy ? [dy] : [])], [rows], [groups]);
-    recorder.dispatch(this.total, [scratch, dWeight], [groups], [Math.ceil(this.options.size / 32)]);
+    if (dWeight) recorder.dispatch(this.total, [scratch, dWeight], [groups], [Math.ceil(this.options.size / 32)]);
   }
 }
