@@ -277,6 +277,26 @@ describe('the embedded model', () => {
   });
 });
 
+test('a file of one’s own answers, and its tokens tell what else could have stood there', async () => {
+  const browser = await launchBrowser();
+  const { page, problems } = await openPage(browser, `${url}#/chat`);
+  await page.getByLabel('Open a .gguf file').setInputFiles('tests/goldens/checkpoints/qwen2-q8_0.gguf');
+  await page.getByRole('button', { name: 'Settings', exact: true }).click();
+  await page.getByLabel('Longest answer').fill('12');
+  await page.getByLabel('Context').fill('128');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Alt+t');
+  await page.getByRole('textbox', { name: 'Prompt' }).fill('Hello');
+  await page.keyboard.press('Enter');
+  await page.getByText(/tokens\/s/).waitFor(PATIENCE);
+  await page.getByText(/context \d+ of 128/).waitFor();
+  await page.getByRole('group', { name: /^Tokens/ }).focus();
+  await page.keyboard.press('ArrowRight');
+  expect(await page.locator('.tip tr').count()).toBeGreaterThanOrEqual(5);
+  expect(problems).toEqual([]);
+  await browser.close();
+});
+
 describe.each(Object.entries(SIZES))('at %s size', (size, viewport) => {
   let browser: Browser;
   beforeAll(async () => void (browser = await launchBrowser('none')));

@@ -70,7 +70,8 @@ let given = 0;
 export function modelOfFiles(files: File[]): ChatModel {
   const gguf = files.filter(({ name }) => /\.gguf$/i.test(name));
   const group = 'Your files' as const;
-  const id = () => `own:${++given}`;
+  // Not the id of any file of another visit, which kept conversations still name.
+  const id = () => `own:${Date.now().toString(36)}-${++given}`;
   if (gguf.length === 1) return { id: id(), label: gguf[0]!.name, group, toy: false, files: gguf };
   if (gguf.length > 1) throw new Error('These are several .gguf files. Choose one of them.');
   const names = new Set(files.map(({ name }) => name));

@@ -11,7 +11,9 @@ export const inText = (text: string): string => spellControls(text).replaceAll('
 /** A token as it is named by itself: white space and nothing visible too. */
 export function named(text: string): string {
   if (text === '') return '(nothing)';
-  return spellControls(text).replaceAll('\n', '⏎').replaceAll('\t', '⇥').replaceAll(' ', '␣');
+  const visible = spellControls(text).replaceAll('\n', '⏎').replaceAll('\t', '⇥').replaceAll(' ', '␣');
+  // Some tokens are single control bytes.
+  return visible.replace(/\p{Cc}/gu, (each) => `U+${each.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`);
 }
 
 /** "83%", "0.4%", "< 0.01%". */

@@ -171,7 +171,7 @@ describe('token view', () => {
       '0.40%',
       '< 0.01%',
     ]);
-    expect(named(' a\n\u202e')).toBe('␣a⏎⟨U+202E⟩');
+    expect(named(' a\n\u202e\u0001')).toBe('␣a⏎⟨U+202E⟩U+0001');
     expect(shade(0)).toBe(0);
     expect(shade(-30)).toBe(1);
     expect(shade(null)).toBeNull();
