@@ -7,6 +7,7 @@
  */
 import type { DecoderConfig } from '../formats/hf-config';
 import type { OpenedModel } from '../formats/model-files';
+import type { PeftAdapter } from '../formats/peft';
 import { slice, type Gpu, type Tensor } from '../gpu/gpu';
 import type { Recorder } from '../gpu/recorder';
 import { ropeFrequencies, ropeTable } from '../nn/rope';
@@ -15,7 +16,7 @@ import type { PackedMatrix } from '../nn/packed';
 import { allocateInference, line, type InferenceBuffers } from './inference-buffers';
 import { createInferenceLayers, isTogether, type InferenceLayers, type LinearByKind } from './inference-layers';
 import { cacheShape, type InferencePlan } from './inference-plan';
-
+import { mergeAdapter } from './lora-merge';
 import {
   freePackedParameters,
   loadPackedParameters,
@@ -40,6 +41,7 @@ export class InferenceModel {
 
   /**
    * Streams a model's weights onto the GPU and compiles its kernels.
+   * @param adapter is added to the weights
    * @throws OutOfMemoryError with the number of bytes; AbortError
    */
   static async load(
@@ -48,11 +50,26 @@ export class InferenceModel {
     plan: InferencePlan,
     onProgress?: LoadProgress,
     signal?: AbortSignal,
+    adapter?: PeftAdapter,
   ): Promise<InferenceModel> {
-    const buffers = await allocateInference(gpu, model.config, plan);
-    const weights = await loadPackedParameters(gpu, model, plan.weights, onProgress, signal);
-    const layers = await createInferenceLayers(gpu, model.config, plan, weights);
-    return new InferenceModel(gpu, model.config, plan, weights, layers, buffers);
+    const { config } = model;
+    const buffers = await allocateInference(gpu, config, plan);
+    const stored = await loadPackedParameters(gpu, model, plan.weights, onProgress, signal);
+    const weights = adapter ? await mergeAdapter(gpu, config, stored, adapter) : stored;
+    const layers = await createInferenceLayers(gpu, config, plan, weights);
+    return new InferenceModel(gpu, config, plan, weights, layers, buffers);
+  }
+
+  /** Over weights that are there already. */
+  static async of(
+    gpu: Gpu,
+    config: DecoderConfig,
+    plan: InferencePlan,
+    weights: PackedParameters,
+  ): Promise<InferenceModel> {
+    const buffers = await allocateInference(gpu, config, plan);
+    const layers = await createInferenceLayers(gpu, config, plan, weights);
+    return new InferenceModel(gpu, config, plan, weights, layers, buffers);
   }
 
   /**

@@ -1,4 +1,4 @@
-/** @file `bench grpo | train | decode | matmul | gemv | gemm | attention [--json]`: speed on this machine's GPU, and TRL's on the same machine. */
+/** @file `bench grpo | train | decode | lora | matmul | gemv | gemm | attention [--json]`: speed on this machine's GPU, and TRL's on the same machine. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -8,6 +8,7 @@ import { benchGemm, formatGemm } from '../../../bench/gemm';
 import { benchGemv, formatGemv } from '../../../bench/gemv';
 import { benchGrpo, formatGrpo } from '../../../bench/grpo';
 import { benchInference, formatInference } from '../../../bench/inference';
+import { benchLora, formatLora } from '../../../bench/lora';
 import { benchMatmul, formatMatmul } from '../../../bench/matmul';
 import { benchTrain, formatTrain } from '../../../bench/train';
 import { loadModelFolder } from '../../formats/model-folder';
@@ -25,6 +26,8 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
     task: { type: 'string', default: 'sum' },
     prompts: { type: 'number', default: 16 },
     group: { type: 'number', default: 16 },
+    /** Of the one prompt that `lora` samples a group of. */
+    'prompt-tokens': { type: 'number', default: 128 },
     'max-new': { type: 'number', default: 112 },
     steps: { type: 'number', default: 30 },
     /** A large model's shape, for decode and prefill. */
@@ -45,7 +48,11 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
   else if (kind === 'gemv') print(await benchGemv(gpu, { sweep: options.sweep }), formatGemv);
   else if (kind === 'gemm') print(await benchGemm(gpu, { sweep: options.sweep }), formatGemm);
   else if (kind === 'attention') print(await benchAttention(gpu, { sweep: options.sweep }), formatAttention);
-  else if ((kind === 'decode' || kind === 'prefill') && options.shape !== undefined) {
+  else if (kind === 'lora') {
+    const { shape = 'smollm2-135m', quant, group, steps, profile } = options;
+    const sizes = { shape, quant, group, max_new: options['max-new'], prompt: options['prompt-tokens'], steps };
+    print(await benchLora(gpu, sizes, profile ? 'kernel' : 'phase'), formatLora);
+  } else if ((kind === 'decode' || kind === 'prefill') && options.shape !== undefined) {
     print(await benchInference(gpu, { ...options, shape: options.shape }), formatInference);
   } else if (kind === 'prefill') throw new UsageError('bench prefill takes --shape; see bench/shapes.ts');
   else if (kind === 'grpo' || kind === 'train' || kind === 'decode') {
@@ -65,7 +72,7 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
     gpu.destroy();
     const peer = options.python === 'none' ? null : await trlStep(options.python, options);
     print({ ...result, trl: peer }, (all) => [formatGrpo(all), formatPeer(all.step_ms.median, peer)].join('\n'));
-  } else throw new UsageError('bench what? grpo, train, decode, matmul, gemv, gemm or attention');
+  } else throw new UsageError('bench what? grpo, train, decode, lora, matmul, gemv, gemm or attention');
 }
 
 interface Peer {

@@ -1,0 +1,107 @@
+/**
+ * @file A model of any size whose adapters learn, and that samples with them: one base of packed weights, adapters beside
+ * it for the learner, and copies of the adapted matrices with their adapters merged in for sampling.
+ */
+import type { OpenedModel } from '../formats/model-files';
+import type { Gpu } from '../gpu/gpu';
+import type { PolicyLossOptions } from '../nn/policy-loss';
+import type { LearnerPlan } from './batch-learner';
+import type { Sample, SamplingSettings } from './generator';
+import { InferenceModel } from './inference-model';
+import { inferencePlan } from './inference-plan';
+import { LoraLearner } from './lora-learner';
+import { loraLayout, type LoraModule } from './lora-layout';
+import { LoraMerge } from './lora-merge';
+import { initialLora } from './lora-parameters';
+import { loadPackedParameters, type LoadProgress } from './packed-parameters';
+import { TextGenerator } from './text-generator';
+import type { Quantization } from './weight-plan';
+
+/** PEFT's names. */
+export interface LoraConfig {
+  r: number;
+  lora_alpha: number;
+  target_modules: readonly LoraModule[];
+}
+
+export interface LoraPolicyOptions {
+  lora: LoraConfig;
+  /** What weights stored as floats become. */
+  quant: Quantization;
+  learner: LearnerPlan;
+  loss: PolicyLossOptions;
+  /** Completions that are sampled side by side. */
+  slots: number;
+  /** Of the first adapters. */
+  seed: number;
+  /** Tokens from here on are never drawn. */
+  validTokens?: number;
+}
+
+/** Tokens of a prompt that are computed at once. */
+const PREFILL_TOKENS = 256;
+
+export class LoraPolicy {
+  private merged = false;
+
+  private constructor(
+    readonly gpu: Gpu,
+    readonly learner: LoraLearner,
+    private readonly merge: LoraMerge,
+    private readonly generator: TextGenerator,
+    private readonly slots: number,
+  ) {}
+
+  /** @throws OutOfMemoryError */
+  static async create(
+    gpu: Gpu,
+    model: Pick<OpenedModel, 'config' | 'tensors' | 'bytes'>,
+    options: LoraPolicyOptions,
+    onProgress?: LoadProgress,
+  ): Promise<LoraPolicy> {
+    const { config } = model;
+    const { lora, slots, quant } = options;
+    const layout = loraLayout(config, (name) =>
+      lora.target_modules.some((module) => name.endsWith(`.${module}`)) ? lora.r : 0,
+    );
+    const context = options.learner.maxPositions;
+    const typeOf = (name: string) => model.tensors.get(name)!.type;
+    const plan = inferencePlan(config, typeOf, { quant, slots, context, prefillTokens: PREFILL_TOKENS });
+    const base = await loadPackedParameters(gpu, model, plan.weights, onProgress);
+    const scale = lora.lora_alpha / lora.r;
+    const learner = await LoraLearner.create(gpu, config, base, { layout, scale }, options.learner, options.loss);
+    learner.setAdapters(initialLora(layout, options.seed));
+    const merge = await LoraMerge.create(gpu, base, layout, learner.parameters.flat);
+    const sampled = await InferenceModel.of(gpu, config, plan, merge.weights);
+    const { validTokens } = options;
+    const generator = new TextGenerator(sampled, validTokens === undefined ? {} : { validTokens });
+    return new LoraPolicy(gpu, learner, merge, generator, slots);
+  }
+
+  /** Must be called after the adapters have changed. */
+  adaptersChanged(): void {
+    this.merged = false;
+    this.generator.forget();
+  }
+
+  /**
+   * Completions of a prompt. What a completion draws depends on the seed, the stream and its place alone.
+   * @param samples at most as many as were planned
+   */
+  async sample(prompt: readonly number[], samples: number, settings: SamplingSettings): Promise<Sample[]> {
+    if (samples > this.slots) throw new RangeError(`${samples} completions were asked for; ${this.slots} are planned`);
+    if (!this.merged) {
+      const recorder = this.gpu.recorder();
+      this.merge.record(recorder, this.learner.lora.scale);
+      recorder.submit();
+      this.merged = true;
+    }
+    const stops = this.generator.stops;
+    const drawn = await this.generator.group(prompt, settings);
+    return drawn.slice(0, samples).map((draws) => {
+      const ids = draws.map(({ id }) => id);
+      const truncated = !stops.includes(ids.at(-1) ?? -1);
+      return { ids, logprobs: draws.map(({ logprob }) => logprob), truncated };
+    });
+  }
+}
