@@ -9,6 +9,7 @@ import { benchGemv, formatGemv } from '../../../bench/gemv';
 import { benchGrpo, formatGrpo } from '../../../bench/grpo';
 import { benchInference, formatInference } from '../../../bench/inference';
 import { benchLora, formatLora } from '../../../bench/lora';
+import { formatOrtPeer, ortPeer } from '../../../bench/ort-peer';
 import { benchMatmul, formatMatmul } from '../../../bench/matmul';
 import { benchTrain, formatTrain } from '../../../bench/train';
 import { loadModelFolder } from '../../formats/model-folder';
@@ -38,6 +39,8 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
     tokens: { type: 'number', default: 128 },
     repeats: { type: 'number', default: 5 },
     profile: { type: 'flag' },
+    /** A Python with ONNX Runtime's WebGPU plugin (bench/ort_decode.py), to measure it in the same call. */
+    peer: { type: 'string', default: 'none' },
     /** A Python with TRL, to measure it in the same call; `none` to leave it out. */
     python: { type: 'string', default: 'python3' },
   });
@@ -53,7 +56,11 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
     const sizes = { shape, quant, group, max_new: options['max-new'], prompt: options['prompt-tokens'], steps };
     print(await benchLora(gpu, sizes, profile ? 'kernel' : 'phase'), formatLora);
   } else if ((kind === 'decode' || kind === 'prefill') && options.shape !== undefined) {
-    print(await benchInference(gpu, { ...options, shape: options.shape }), formatInference);
+    const sizes = { ...options, shape: options.shape };
+    const result = await benchInference(gpu, sizes);
+    gpu.destroy();
+    const peer = options.peer === 'none' ? null : await ortPeer(options.peer, sizes);
+    print({ ...result, peer }, (all) => formatInference(all) + (peer ? `\n${formatOrtPeer(all, peer)}` : ''));
   } else if (kind === 'prefill') throw new UsageError('bench prefill takes --shape; see bench/shapes.ts');
   else if (kind === 'grpo' || kind === 'train' || kind === 'decode') {
     const config = {
