@@ -58,6 +58,9 @@ export class ChatSession {
   readonly #newId: () => string;
   #abort: AbortController | null = null;
   #saving: Promise<void> = Promise.resolve();
+  // Nothing on the page depends on it.
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity
+  readonly #unsaved = new Map<string, Conversation>();
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
@@ -198,12 +201,20 @@ export class ChatSession {
   #change(conversation: Conversation, visible = true): void {
     if (visible) this.conversation = conversation;
     if (Object.keys(conversation.turns).length === 0) return;
+    this.#unsaved.set(conversation.id, conversation);
     this.#saving = this.#saving
-      .then(() => this.#parts.save(conversation))
+      .then(() => this.#saveNewest(conversation.id))
       .then(
         () => void (this.saveProblem = ''),
         (error: unknown) => void (this.saveProblem = error instanceof Error ? error.message : String(error)),
       );
+  }
+
+  /** Changes that came while another was being saved are saved as one. */
+  async #saveNewest(id: string): Promise<void> {
+    const newest = this.#unsaved.get(id);
+    this.#unsaved.delete(id);
+    if (newest) await this.#parts.save(newest);
   }
 }
 

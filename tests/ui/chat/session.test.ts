@@ -197,6 +197,17 @@ describe('ChatSession', () => {
     expect(session.saveProblem).toBe('');
   });
 
+  test('changes that come while one is being kept are kept as one', async () => {
+    const systems: string[] = [];
+    const { session } = sessionWith({ a: scripted(['x']) }, async ({ system }) => void systems.push(system));
+    await session.ask('one', [asking('a')]);
+    await session.saved();
+    systems.length = 0;
+    for (const system of ['B', 'Be', 'Be brief']) session.setSystem(system);
+    await session.saved();
+    expect(systems).toEqual(['Be brief']);
+  });
+
   test('an answer that is left for another conversation is kept where it was asked', async () => {
     const kept = new Map<string, Conversation>();
     const { session } = sessionWith({ a: scripted(['x', 'y']) }, async (each) => void kept.set(each.id, each));
