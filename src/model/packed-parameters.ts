@@ -87,7 +87,9 @@ function allocate(gpu: Gpu, plan: WeightPlan, allocated: Tensor[]): Allocation {
     allocated.push(tensor);
     return tensor;
   };
-  const matrices = new Map(planMatrices(plan).map((matrix) => [matrix, allocateMatrix(gpu, matrix, alloc)]));
+  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
+  const mostBytes = Math.min(maxBufferSize, maxStorageBufferBindingSize, plan.largestBuffer ?? Infinity);
+  const matrices = new Map(planMatrices(plan).map((matrix) => [matrix, allocateMatrix(matrix, mostBytes, alloc)]));
   const vectorPlans = planVectors(plan);
   const flat = alloc(
     'norms and biases',
@@ -105,11 +107,14 @@ function allocate(gpu: Gpu, plan: WeightPlan, allocated: Tensor[]): Allocation {
 }
 
 /** One buffer, or as many as the binding limit makes necessary. */
-function allocateMatrix(gpu: Gpu, plan: MatrixPlan, alloc: (label: string, bytes: number) => Tensor): PackedMatrix {
+function allocateMatrix(
+  plan: MatrixPlan,
+  mostBytes: number,
+  alloc: (label: string, bytes: number) => Tensor,
+): PackedMatrix {
   const { kind, rows, columns, label } = plan;
   const rowBytes = packedRowBytes(kind, columns);
-  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
-  const mostRows = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / rowBytes);
+  const mostRows = Math.floor(mostBytes / rowBytes);
   const parts = runs(plan.pieces).flatMap((run) => {
     const count = Math.ceil(run.rows / mostRows);
     // A multiple of 8 rows, so that kernels with several rows a workgroup meet an odd rest only at the very end.

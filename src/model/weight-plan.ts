@@ -56,6 +56,8 @@ export interface WeightPlan {
   finalNorm: VectorPlan;
   /** On the GPU. */
   bytes: number;
+  /** Matrices are divided into buffers of at most so many bytes; what the GPU can bind when left out. */
+  largestBuffer?: number;
 }
 
 /** @param typeOf how the tensor of that name is stored */
@@ -123,21 +125,21 @@ export function planWeights(
 }
 
 /** Every matrix of a plan. */
-export const planMatrices = (plan: Omit<WeightPlan, 'bytes'>): MatrixPlan[] => [
+export const planMatrices = (plan: Pick<WeightPlan, 'layers' | 'embedding' | 'head' | 'finalNorm'>): MatrixPlan[] => [
   plan.embedding,
   ...plan.layers.flatMap(({ qkv, out, gateUp, down }) => [...qkv, out, ...gateUp, down]),
   ...(plan.head ? [plan.head] : []),
 ];
 
 /** Every vector of a plan. */
-export const planVectors = (plan: Omit<WeightPlan, 'bytes'>): VectorPlan[] => [
+export const planVectors = (plan: Pick<WeightPlan, 'layers' | 'embedding' | 'head' | 'finalNorm'>): VectorPlan[] => [
   ...plan.layers.flatMap(({ norm1, norm2, qkvBias, qNorm, kNorm }) =>
     [norm1, norm2, qkvBias, qNorm, kNorm].filter((vector) => vector !== null),
   ),
   plan.finalNorm,
 ];
 
-function planBytes(plan: Omit<WeightPlan, 'bytes'>): number {
+function planBytes(plan: Pick<WeightPlan, 'layers' | 'embedding' | 'head' | 'finalNorm'>): number {
   const matrices = planMatrices(plan).map(
     ({ kind, columns, pieces }) => packedRowBytes(kind, columns) * pieces.reduce((sum, { rows }) => sum + rows, 0),
   );

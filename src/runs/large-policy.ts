@@ -1,9 +1,9 @@
 /** @file A model of any size on the local engine, as a Policy: conversations of several turns, streamed as they are sampled. */
 import type { OpenedModel } from '../formats/model-files';
 import { TextStream } from '../formats/text-stream';
-import type { Gpu } from '../gpu/gpu';
+import { OutOfMemoryError, type Gpu } from '../gpu/gpu';
 import { InferenceModel } from '../model/inference-model';
-import { inferencePlan } from '../model/inference-plan';
+import { inferencePlan, type InferencePlan } from '../model/inference-plan';
 import { TextGenerator } from '../model/text-generator';
 import type { Draw } from '../nn/sampler';
 import type { LoadOptions, LoadProgress } from './load-options';
@@ -35,7 +35,10 @@ export class LargePolicy implements Policy {
     signal?: AbortSignal,
   ): Promise<LargePolicy> {
     const plan = inferencePlan(opened.config, (name) => opened.tensors.get(name)!.type, options);
-    const model = await InferenceModel.load(gpu, opened, plan, (bytes, total) => onProgress({ bytes, total }), signal);
+    const report = (bytes: number, total: number) => onProgress({ bytes, total });
+    const model = await InferenceModel.load(gpu, opened, plan, report, signal).catch((error: unknown) => {
+      throw error instanceof OutOfMemoryError ? doesNotFit(opened.name, plan, error) : error;
+    });
     return new LargePolicy(
       gpu,
       opened,
@@ -155,6 +158,15 @@ interface Encoded {
   /** What the template has begun of the answer: the opening of its thoughts. */
   opening: string;
   texts: TextStream;
+}
+
+function doesNotFit(name: string, { bytes, context }: InferencePlan, cause: Error): OutOfMemoryError {
+  const megabytes = (count: number) => `${Math.ceil(count / 1e6)} MB`;
+  const total = bytes.weights + bytes.cache + bytes.work;
+  return new OutOfMemoryError(
+    `${name} needs ${megabytes(total)} of GPU memory (weights ${megabytes(bytes.weights)}, a context of ${context} tokens ${megabytes(bytes.cache)}, work ${megabytes(bytes.work)}), and this GPU does not give it: choose a smaller quantisation or context. (${cause.message})`,
+    { cause },
+  );
 }
 
 /** Without the first message that is not the system's, and what answers it; null when only the last question is left. */

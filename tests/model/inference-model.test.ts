@@ -119,6 +119,29 @@ describe('weights as they are stored, in f32', () => {
   });
 });
 
+describe('matrices in several buffers', () => {
+  it.each(['qwen2-q4_0.gguf', 'smollm2'])('%s', async (name) => {
+    const opened = await openModel(await modelFiles(root + name));
+    const plan = inferencePlan(opened.config, (tensor) => opened.tensors.get(tensor)!.type, {
+      ...exact,
+      context: 16,
+      prefillTokens: 8,
+    });
+    plan.weights.largestBuffer = 2000;
+    const model = await InferenceModel.load(gpu, opened, plan);
+    expect(model.weights.embedding.parts.length).toBeGreaterThan(4);
+    const { ids, values } = golden(name);
+    expect(worst(await promptLogits(model, ids('input_ids'), 8), values('logits'))).toBeLessThan(1e-4);
+    model.free();
+    const vocab = model.config.vocab_size;
+    const again = await InferenceModel.load(gpu, opened, plan);
+    const rows = await forcedLogits(again, ids('input_ids'), 0);
+    const wanted = values('logits');
+    rows.forEach((row, i) => expect(worst(row, wanted.subarray(i * vocab, (i + 1) * vocab))).toBeLessThan(1e-4));
+    again.free();
+  });
+});
+
 describe('weights and cache in f16', () => {
   it.each(['r1-qwen2', 'qwen3'])('%s', async (name) => {
     const model = await load(name, { cache: 'f16', quant: 'f16' });

@@ -88,6 +88,15 @@ describe('LargePolicy', () => {
     await expect(answer(ask('word '.repeat(200)))).rejects.toThrow(/The message has \d+ tokens.*128/);
   });
 
+  it('says what a model needs that does not fit', async () => {
+    const opened = await openModel(await modelFiles(folder));
+    opened.config.max_position_embeddings = 2 ** 31;
+    const gpu = await openTestGpu();
+    const opening = LargePolicy.create(gpu, opened, { context: 2 ** 28 });
+    await expect(opening).rejects.toThrow(/needs \d+ MB of GPU memory .*a context of 268435456 tokens \d+ MB.*choose/);
+    gpu.destroy();
+  });
+
   it('says when the answer runs past the context', async () => {
     const tokens = await answer({ ...ask('Never stop.'), max_tokens: 140 });
     const notices = tokens.filter(({ notice }) => notice !== undefined);
