@@ -94,6 +94,15 @@ export class BatchLearner<M, G> {
     return this.learning.decoder;
   }
 
+  get params(): DecoderWeights<M> {
+    return this.learning.params;
+  }
+
+  /** The frozen start model, for the KL. */
+  get reference(): DecoderWeights<M> | null {
+    return this.learning.reference;
+  }
+
   get optimizer(): Adamw {
     return this.learning.optimizer;
   }

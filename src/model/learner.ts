@@ -77,7 +77,7 @@ export class Learner extends BatchLearner<Tensor, Tensor> {
     });
   }
 
-  get params(): ParameterViews {
+  override get params(): ParameterViews {
     return this.views.params;
   }
 
@@ -85,7 +85,7 @@ export class Learner extends BatchLearner<Tensor, Tensor> {
     return this.views.grads;
   }
 
-  get reference(): ParameterViews | null {
+  override get reference(): ParameterViews | null {
     return this.views.reference;
   }
 

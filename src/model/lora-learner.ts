@@ -1,6 +1,6 @@
 /** @file A decoder of packed weights with adapters, and everything that learning these needs. */
 import type { DecoderConfig } from '../formats/hf-config';
-import type { Gpu } from '../gpu/gpu';
+import type { Gpu, GpuTraits } from '../gpu/gpu';
 import { Adamw } from '../nn/adamw';
 import type { LoraGradients, LoraWeights } from '../nn/lora-linear';
 import type { PolicyLossOptions } from '../nn/policy-loss';
@@ -14,12 +14,10 @@ import {
 } from './batch-learner';
 import { Decoder } from './decoder';
 import { decoderBytes, type DecoderPlan } from './decoder-buffers';
-import type { DecoderWeights } from './decoder-parts';
 import { flattenLora, unflattenLora, type LoraLayout, type LoraTensors } from './lora-layout';
 import { allocateLora, loraActivations, type LoraParameters } from './lora-parameters';
 import { logitRows, loraParts } from './lora-parts';
 import type { PackedParameters } from './packed-parameters';
-import type { GpuTraits } from '../gpu/gpu';
 
 /** What learns: the adapters of a layout, at alpha / r times their products. */
 export interface LoraSettings {
@@ -90,15 +88,6 @@ export class LoraLearner extends BatchLearner<LoraWeights, LoraGradients> {
       'token values': plan.batchRows * 4 * 5 + plan.batchSequences * 48,
       activations: decoderBytes(config, decoderPlan(config, plan), gpu) + 4 * (u.largest + u.total),
     };
-  }
-
-  get params(): DecoderWeights<LoraWeights> {
-    return this.parameters.weights;
-  }
-
-  /** The base alone: for the KL, as TRL has it. */
-  get reference(): DecoderWeights<LoraWeights> | null {
-    return this.learning.reference;
   }
 
   /** @throws Error naming the first module that is missing or has other sizes */

@@ -2,6 +2,7 @@
  * @file A model of any size whose adapters learn, and that samples with them: one base of packed weights, adapters beside
  * it for the learner, and copies of the adapted matrices with their adapters merged in for sampling.
  */
+import type { DecoderConfig } from '../formats/hf-config';
 import type { OpenedModel } from '../formats/model-files';
 import type { Gpu } from '../gpu/gpu';
 import type { PolicyLossOptions } from '../nn/policy-loss';
@@ -10,7 +11,7 @@ import type { Sample, SamplingSettings } from './generator';
 import { InferenceModel } from './inference-model';
 import { inferencePlan } from './inference-plan';
 import { LoraLearner } from './lora-learner';
-import { loraLayout, type LoraModule } from './lora-layout';
+import { loraLayout, type LoraLayout, type LoraModule } from './lora-layout';
 import { LoraMerge } from './lora-merge';
 import { initialLora } from './lora-parameters';
 import { loadPackedParameters, type LoadProgress } from './packed-parameters';
@@ -41,6 +42,10 @@ export interface LoraPolicyOptions {
 /** Tokens of a prompt that are computed at once. */
 const PREFILL_TOKENS = 256;
 
+/** Where the adapters of all modules of the given names lie. */
+export const loraLayoutOf = (config: DecoderConfig, { r, target_modules }: LoraConfig): LoraLayout =>
+  loraLayout(config, (name) => (target_modules.some((module) => name.endsWith(`.${module}`)) ? r : 0));
+
 export class LoraPolicy {
   private merged = false;
 
@@ -61,9 +66,7 @@ export class LoraPolicy {
   ): Promise<LoraPolicy> {
     const { config } = model;
     const { lora, slots, quant } = options;
-    const layout = loraLayout(config, (name) =>
-      lora.target_modules.some((module) => name.endsWith(`.${module}`)) ? lora.r : 0,
-    );
+    const layout = loraLayoutOf(config, lora);
     const context = options.learner.maxPositions;
     const typeOf = (name: string) => model.tensors.get(name)!.type;
     const plan = inferencePlan(config, typeOf, { quant, slots, context, prefillTokens: PREFILL_TOKENS });

@@ -31,6 +31,38 @@ export function parseCompletion(text: string, steps: number): ParsedCompletion {
   return { formatted, think, answer, style: formatted ? styleOf(think, steps) : 'unformatted' };
 }
 
+/**
+ * Reads an answer in a chat: whitespace between and around the blocks is free, a template may have opened the thought, and
+ * models that were trained to may box their answer.
+ * @param text as for `parseCompletion`
+ */
+export function parseChatCompletion(text: string): ParsedCompletion {
+  const end = text.indexOf('</think>');
+  const think =
+    end < 0
+      ? null
+      : text
+          .slice(0, end)
+          .trimStart()
+          .replace(/^<think>/, '');
+  const rest = end < 0 ? text : text.slice(end + '</think>'.length);
+  const answer = lastBetween(rest, '<answer>', '</answer>') ?? lastBetween(rest, '\\boxed{', '}');
+  const formatted =
+    think !== null &&
+    answer !== null &&
+    rest.trim() === `<answer>${answer}</answer>` &&
+    !containsTag(think) &&
+    !containsTag(answer);
+  const style = think?.trim() === '' ? 'direct' : 'full';
+  return { formatted, think, answer, style: formatted ? style : 'unformatted' };
+}
+
+function lastBetween(text: string, open: string, close: string): string | null {
+  const start = text.lastIndexOf(open);
+  const end = start < 0 ? -1 : text.indexOf(close, start + open.length);
+  return end < 0 ? null : text.slice(start + open.length, end);
+}
+
 function styleOf(think: string, steps: number): CompletionStyle {
   const lines = think.split(';').filter((line) => line.trim() !== '').length;
   if (lines === 0) return 'direct';

@@ -5,7 +5,7 @@ import { rng } from '../tasks/rng';
 import type { Task } from '../tasks/task';
 import { COMPLETION_STYLES } from './completion';
 import type { RunConfig } from './config';
-import { encodePrompt } from './prompt';
+import { taskPrompt } from './prompt';
 import { scoreCompletion } from './rewards';
 import type { EvaluationResult } from './session';
 import type { TokenTexts } from './token-texts';
@@ -35,7 +35,7 @@ export async function evaluate(parts: EvaluationParts): Promise<EvaluationResult
   const problems = Array.from({ length: parts.problems }, (_, i) =>
     task.generate(rng(HELD_OUT_PROBLEMS, i), difficulty),
   );
-  const answers = await parts.generate(problems.map(({ prompt }) => encodePrompt(tokenizer, prompt)));
+  const answers = await parts.generate(problems.map((problem) => taskPrompt(tokenizer, task, problem)));
   const k = answers[0]?.length ?? 1;
   const count = problems.length * k;
   const totals = { correct: 0, solved: 0, reward: 0, length: 0, truncated: 0 };

@@ -1,83 +1,34 @@
-/**
- * @file GRPO (Shao et al., arXiv 2402.03300) on this machine's GPU, a step at a time:
- *
- *   1. draw prompts, sample a group of completions for each, and keep every token's log-probability;
- *   2. reward each completion by rules, and compare it with its group: that is its advantage;
- *   3. make likelier the tokens of completions that did better than their group, less likely those that did worse.
- */
+/** @file GRPO in which all weights of a small model learn: one buffer of f32 parameters, sampled by a kernel of its own. */
 import type { ModelFolder } from '../formats/model-folder';
 import { readSafetensors, toFloat32, writeSafetensors } from '../formats/safetensors';
-import type { Gpu } from '../gpu/gpu';
-import { Generator, type Sample } from '../model/generator';
-import { Learner, type LoadedBatch } from '../model/learner';
-import { parseStats } from '../nn/policy-loss';
-import { getTask } from '../tasks';
-import { rng } from '../tasks/rng';
-import type { Problem, Task } from '../tasks/task';
-import { computeAdvantages, type Advantages } from './advantages';
+import type { Gpu, Tensor } from '../gpu/gpu';
+import type { Recorder } from '../gpu/recorder';
+import { Generator, type SamplingSettings } from '../model/generator';
+import { Learner } from '../model/learner';
 import { coldStart } from './cold-start';
-import type { LiveConfig, RunConfig } from './config';
-import { evaluate } from './evaluate';
-import type { Group } from './group';
-import { sequenceWeights } from './losses';
-import { batchMetrics } from './metrics';
+import type { RunConfig } from './config';
+import { Grpo, lossOptions, type GrpoOptions } from './grpo';
 import { planRun, type RunPlan } from './plan';
-import { encodePrompt } from './prompt';
-import { scoreCompletion, type CompletionScore } from './rewards';
-import { learningRate } from './schedule';
-import type { EngineSession, EvaluationResult, StepResult } from './session';
-import { TokenTexts } from './token-texts';
-import { updateMetrics } from './update-metrics';
 
-/** Everything that a step sampled and decided, flat in group order. */
-export interface Rollout {
-  problems: Problem[];
-  prompts: number[][];
-  samples: Sample[];
-  texts: string[];
-  scores: CompletionScore[];
-  advantages: Advantages;
-}
-
-export interface GrpoSessionOptions {
-  /** Sees each batch before its update, for dumps. */
-  onBatch?(step: number, learningRate: number, rollout: Rollout): void;
-  /** Measure GPU time by phase or by kernel. */
-  profile?: 'phase' | 'kernel';
-}
-
-/** Keys of the random streams. */
-const TRAINING_PROBLEMS = 1;
-/** Streams of the sampler: training steps count from 1, evaluations share one far away. */
-const EVALUATION_STREAM = 0x80000000;
+export type { GrpoOptions as GrpoSessionOptions, Rollout } from './grpo';
 
 /** Names in a checkpoint: the optimizer's state, and the prefix of the reference model's tensors. */
 const MOMENTS = 'adam.moments';
 const REFERENCE = 'reference.';
 
-export class GrpoSession implements EngineSession {
-  readonly lost: Promise<string>;
-  /** GPU milliseconds and dispatches of the last step, when profiled. */
-  profile: { milliseconds: Record<string, number>; dispatches: Record<string, number> } | null = null;
-  private readonly task: Task;
-  private readonly texts: TokenTexts;
-  /** Optimizer updates done, for Adam's bias correction. */
-  private updates = 0;
-  private tokens = 0;
+export class GrpoSession extends Grpo<Tensor, Tensor> {
   private prepared: Promise<void> | null = null;
 
   private constructor(
-    readonly gpu: Gpu,
-    readonly config: RunConfig,
+    gpu: Gpu,
+    config: RunConfig,
     readonly plan: RunPlan,
     private readonly folder: ModelFolder,
     readonly learner: Learner,
     readonly generator: Generator,
-    private readonly options: GrpoSessionOptions,
+    options: GrpoOptions,
   ) {
-    this.lost = gpu.lost;
-    this.task = getTask(config.task);
-    this.texts = new TokenTexts(folder.tokenizer);
+    super(gpu, config, folder.tokenizer, learner, options);
   }
 
   /** @throws OutOfMemoryError or RangeError when the run doesn't fit the GPU, with the numbers */
@@ -85,61 +36,13 @@ export class GrpoSession implements EngineSession {
     gpu: Gpu,
     config: RunConfig,
     folder: ModelFolder,
-    options: GrpoSessionOptions = {},
+    options: GrpoOptions = {},
   ): Promise<GrpoSession> {
     const plan = planRun(gpu, folder.config, config);
-    const objective = config.loss_type === 'cispo' || config.loss_type === 'sapo' ? config.loss_type : 'clip';
-    const learner = await Learner.create(gpu, folder.config, plan.learner, {
-      objective,
-      sequenceRatio: config.importance_sampling_level === 'sequence',
-      klRatio: config.use_bias_correction_kl,
-    });
+    const learner = await Learner.create(gpu, folder.config, plan.learner, lossOptions(config));
     learner.setParameters(folder.tensors);
     const generator = await Generator.create(gpu, learner.decoder, learner.layout, plan.generator);
     return new GrpoSession(gpu, config, plan, folder, learner, generator, options);
-  }
-
-  async step(step: number, live: LiveConfig): Promise<StepResult> {
-    await this.prepare();
-    const config = { ...this.config, ...live };
-    const timings: Record<string, number> = {};
-    const clock = stopwatch(timings);
-
-    const rollout = await this.sample(step, config);
-    clock('rollout');
-    this.judge(rollout, config);
-    const lr = learningRate(config, step - 1);
-    this.options.onBatch?.(step, lr, rollout);
-    clock('rewards');
-    const { metrics, logprobsAfter } = await this.update(rollout, config, lr);
-    this.generator.parametersChanged();
-    clock('update');
-
-    const measured = this.measure(rollout, config);
-    const groups = this.describe(rollout, config, logprobsAfter);
-    clock('events');
-    timings.total = Object.values(timings).reduce((a, b) => a + b, 0);
-    return {
-      metrics: { ...measured, ...metrics, learning_rate: lr, step_time: timings.total / 1000 },
-      groups,
-      timings,
-    };
-  }
-
-  /** @param samples completions of each problem; more than one gives pass@k too */
-  async evaluate(_step = 0, samples = 1): Promise<EvaluationResult> {
-    await this.prepare();
-    const { config, generator, learner, folder, task } = this;
-    const settings = { ...this.samplingSettings(config, EVALUATION_STREAM), top_k: 0, top_p: 1 };
-    const generate = (prompts: number[][]) => generator.generate(learner.params, prompts, samples, settings);
-    return evaluate({
-      task,
-      config,
-      tokenizer: folder.tokenizer,
-      texts: this.texts,
-      problems: config.eval_problems,
-      generate,
-    });
   }
 
   async checkpoint(): Promise<Uint8Array> {
@@ -188,178 +91,18 @@ export class GrpoSession implements EngineSession {
     return this.learner.parameters();
   }
 
-  destroy(): void {
-    this.gpu.destroy();
-  }
-
   /** The cold start, once, unless a checkpoint has been restored instead. */
-  private prepare(): Promise<void> {
+  protected prepare(): Promise<void> {
     this.prepared ??= coldStart(this.learner, this.folder, this.config).then(() => this.generator.parametersChanged());
     return this.prepared;
   }
 
-  private samplingSettings(config: RunConfig, stream: number) {
-    const { temperature, top_k, top_p, max_completion_length: max_new_tokens, seed } = config;
-    return { temperature, top_k, top_p, max_new_tokens, seed, stream };
+  protected generate(prompts: number[][], samples: number, settings: SamplingSettings, recorder?: Recorder) {
+    const options = recorder ? { recorder } : {};
+    return this.generator.generate(this.learner.params, prompts, samples, settings, options);
   }
 
-  /** A group of completions for each of the step's prompts. */
-  private async sample(step: number, config: RunConfig): Promise<Rollout> {
-    const { folder, task, generator, learner } = this;
-    const random = rng(config.seed, TRAINING_PROBLEMS, step);
-    const problems = Array.from({ length: config.num_prompts }, () => task.generate(random, config.difficulty));
-    const prompts = problems.map(({ prompt }) => encodePrompt(folder.tokenizer, prompt));
-    const recorder = this.gpu.recorder(this.options);
-    const settings = this.samplingSettings(config, step);
-    const groups = await generator.generate(learner.params, prompts, config.num_generations, settings, { recorder });
-    if (this.options.profile) this.profile = await recorder.timings();
-    const samples = groups.flat();
-    const texts = samples.map(({ ids, truncated }) => this.texts.whole(truncated ? ids : ids.slice(0, -1)));
-    return {
-      problems,
-      prompts,
-      samples,
-      texts,
-      scores: [],
-      advantages: { advantages: [], groups: [], frac_reward_zero_std: 0 },
-    };
+  protected policyChanged(): void {
+    this.generator.parametersChanged();
   }
-
-  /** Rewards each completion and compares it with its group. */
-  private judge(rollout: Rollout, config: RunConfig): void {
-    const { num_generations: size, max_completion_length } = config;
-    rollout.scores = rollout.samples.map(({ ids, truncated }, i) => {
-      const problem = rollout.problems[Math.floor(i / size)]!;
-      const completion = { task: this.task, problem, text: rollout.texts[i]!, length: ids.length, truncated };
-      return scoreCompletion({ ...completion, max_completion_length }, config.reward_weights);
-    });
-    const rewards = rollout.scores.map(({ reward }) => reward);
-    rollout.advantages = computeAdvantages(rewards, size, config.scale_rewards);
-  }
-
-  /** The policy's update: num_iterations passes over the batch, micro-batch by micro-batch. */
-  private async update(rollout: Rollout, config: RunConfig, lr: number) {
-    const { learner } = this;
-    const { samples, prompts } = rollout;
-    const size = config.num_generations;
-    const { advantages } = rollout.advantages;
-    const lengths = samples.map(({ ids }) => ids.length);
-    const truncated = samples.map((sample) => sample.truncated);
-    const weights = sequenceWeights(config, lengths, truncated);
-    const groups = prompts.map((prompt, i) => ({
-      prompt,
-      completions: samples.slice(i * size, (i + 1) * size).map(({ ids }) => ids),
-    }));
-    const batch = learner.load(groups, (i) => ({ advantage: advantages[i]!, weight: weights[i]! }));
-    const recorder = this.gpu.recorder(this.options);
-    if (learner.reference) {
-      recorder.phase('reference');
-      learner.score(recorder, batch, learner.reference, learner.rows.refLogp, config.temperature);
-    }
-    const reads: Promise<[ArrayBuffer, ArrayBuffer]>[] = [];
-    for (let iteration = 0; iteration < config.num_iterations; iteration++) {
-      learner.accumulate(recorder, batch, config, iteration === 0, config.temperature);
-      learner.update(recorder, ++this.updates, { ...config, learning_rate: lr });
-      reads.push(
-        Promise.all([recorder.read(learner.stats, samples.length * 32), recorder.read(learner.optimizer.norm, 4)]),
-      );
-    }
-    const after = config.log_probability_change ? this.rescore(recorder, batch, config) : null;
-    recorder.submit();
-    const updates = reads.map(async (read) => {
-      const [stats, norm] = await read;
-      return {
-        ...updateMetrics(config, parseStats(stats, samples.length), weights),
-        grad_norm: new Float32Array(norm)[0]!,
-      };
-    });
-    // Awaited together: when the GPU is lost each of them rejects, and none may do so unheard.
-    const [measured, logprobsAfter] = await Promise.all([Promise.all(updates), after]);
-    if (this.options.profile) this.profile = merge(this.profile, await recorder.timings());
-    return { metrics: meanOf(measured), logprobsAfter };
-  }
-
-  /** Log-probabilities of the sampled tokens under the updated policy, by sequence. */
-  private rescore(
-    recorder: ReturnType<Gpu['recorder']>,
-    loaded: LoadedBatch,
-    config: RunConfig,
-  ): Promise<Float32Array[]> {
-    const { learner } = this;
-    recorder.phase('rescore');
-    learner.score(recorder, loaded, learner.params, learner.rows.dLogp, config.temperature);
-    const { rows, rowStart } = loaded.batch;
-    return recorder.read(learner.rows.dLogp, rows * 4).then((data) => {
-      const values = new Float32Array(data);
-      return Array.from({ length: rowStart.length - 1 }, (_, i) => values.subarray(rowStart[i]!, rowStart[i + 1]!));
-    });
-  }
-
-  private measure({ samples, scores, prompts, advantages }: Rollout, config: RunConfig): Record<string, number> {
-    const promptTokens = config.num_generations * prompts.reduce((sum, prompt) => sum + prompt.length, 0);
-    const completions = samples.map(({ ids, truncated }, i) => {
-      const { rewards, reward } = scores[i]!;
-      return { length: ids.length, truncated, rewards, reward };
-    });
-    const metrics = batchMetrics({ completions, advantages, promptTokens, previousTokens: this.tokens });
-    this.tokens = metrics.num_tokens!;
-    return metrics;
-  }
-
-  private describe(rollout: Rollout, config: RunConfig, after: Float32Array[] | null): Group[] {
-    const { num_generations: size } = config;
-    return rollout.problems.map((problem, g) => ({
-      prompt: problem.prompt,
-      answer: problem.answer,
-      mean: rollout.advantages.groups[g]!.mean,
-      std: rollout.advantages.groups[g]!.std,
-      completions: Array.from({ length: size }, (_, j) => {
-        const i = g * size + j;
-        const { ids, logprobs, truncated } = rollout.samples[i]!;
-        const { rewards, reward, parsed } = rollout.scores[i]!;
-        return {
-          text: rollout.texts[i]!,
-          token_ids: ids,
-          tokens: this.texts.each(ids),
-          logprobs: logprobs.map(rounded),
-          ...(after && { logprobs_after: Array.from(after[i]!, rounded) }),
-          rewards,
-          reward: reward ?? 0,
-          advantage: rollout.advantages.advantages[i]!,
-          truncated,
-          style: parsed.style,
-        };
-      }),
-    }));
-  }
-}
-
-/** Enough digits to see any change by, and a fifth of the size of a recording with all of them. */
-const rounded = (x: number): number => Math.round(x * 1e5) / 1e5;
-
-function meanOf(records: readonly Record<string, number>[]): Record<string, number> {
-  const names = Object.keys(records[0]!);
-  return Object.fromEntries(
-    names.map((name) => [name, records.reduce((sum, record) => sum + record[name]!, 0) / records.length]),
-  );
-}
-
-/** Adds the milliseconds since the last call under a name. */
-function stopwatch(timings: Record<string, number>): (name: string) => void {
-  let last = performance.now();
-  return (name) => {
-    const now = performance.now();
-    timings[name] = now - last;
-    last = now;
-  };
-}
-
-type Profile = NonNullable<GrpoSession['profile']>;
-
-function merge(a: Profile | null, b: Profile): Profile {
-  const add = (x: Record<string, number> = {}, y: Record<string, number>) =>
-    Object.fromEntries(
-      [...new Set([...Object.keys(x), ...Object.keys(y)])].map((key) => [key, (x[key] ?? 0) + (y[key] ?? 0)]),
-    );
-  return { milliseconds: add(a?.milliseconds, b.milliseconds), dispatches: add(a?.dispatches, b.dispatches) };
 }

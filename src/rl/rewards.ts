@@ -4,7 +4,7 @@
  */
 import type { Problem, Task } from '../tasks/task';
 import type { ParsedCompletion } from './completion';
-import { parseCompletion } from './completion';
+import { parseChatCompletion, parseCompletion } from './completion';
 import type { RewardWeights } from './config';
 
 export interface SampledCompletion {
@@ -27,12 +27,13 @@ export interface RewardContext extends SampledCompletion {
 export type RewardName = keyof RewardWeights;
 export type RewardFunction = (context: RewardContext) => number | null;
 
-/** 1 for a well-formed completion with a correct answer, else 0. */
+/** 1 for a well-formed completion with a correct answer, else 0; in a chat, any answer that can be found is read. */
 function accuracy({ task, problem, parsed }: RewardContext): number {
-  return parsed.formatted && task.verify(problem, parsed.answer!) ? 1 : 0;
+  const isRead = parsed.formatted || (task.instruction !== undefined && parsed.answer !== null);
+  return isRead && task.verify(problem, parsed.answer!) ? 1 : 0;
 }
 
-/** 1 for exactly `<think>…</think><answer>…</answer>`, ended by the model itself, else 0. */
+/** 1 for `<think>…</think><answer>…</answer>` and nothing else, ended by the model itself, else 0. */
 function format({ parsed }: RewardContext): number {
   return parsed.formatted ? 1 : 0;
 }
@@ -65,7 +66,9 @@ export function scoreCompletion(
   weights: RewardWeights,
   functions: Readonly<Record<RewardName, RewardFunction>> = rewardFunctions,
 ): CompletionScore {
-  const parsed = parseCompletion(completion.text, completion.problem.steps.length);
+  const { text, task, problem } = completion;
+  const parsed =
+    task.instruction === undefined ? parseCompletion(text, problem.steps.length) : parseChatCompletion(text);
   if (completion.truncated) Object.assign(parsed, { formatted: false, style: 'unformatted' });
   const context = { ...completion, parsed };
   const rewards = {

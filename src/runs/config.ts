@@ -1,7 +1,7 @@
 /** @file A run's config: the defaults, what can't run and why, and its form in a URL. */
 import { defaultGrpoConfig } from '../rl/config';
 import type { RunConfig } from '../rl/config';
-import { getTask, tasks } from '../tasks';
+import { allTasks, getTask, tasks } from '../tasks';
 import { describeField, fieldKeys, getField, isFieldKey, withField } from './fields';
 import type { Field, FieldKey, FieldValue, NumberField } from './fields';
 
@@ -100,9 +100,9 @@ function checkNumber(key: FieldKey, field: NumberField, value: FieldValue | unde
   return `${field.label} must be ${kind} ${range}, not ${show(value)}.`;
 }
 
-function checkTask(value: FieldValue | undefined): string | null {
-  if (tasks.some((task) => task.name === value)) return null;
-  return `There is no task ${show(value)}. The tasks are: ${tasks.map((task) => task.name).join(', ')}.`;
+function checkTask(value: FieldValue | undefined, known = allTasks): string | null {
+  if (known.some((task) => task.name === value)) return null;
+  return `There is no task ${show(value)}. The tasks are: ${known.map((task) => task.name).join(', ')}.`;
 }
 
 /** A name that is a folder below models/, a checkpoint of a saved run or an imported file: never a path elsewhere. */
@@ -147,7 +147,7 @@ export function configFromParams(
 ): { config: RunConfig; problems: { param: string; message: string }[] } {
   const problems: { param: string; message: string }[] = [];
   const task = params.get('task');
-  const known = task !== null && checkTask(task) === null;
+  const known = task !== null && checkTask(task, tasks) === null;
   let config = known ? configForTask(defaultRunConfig, task) : defaultRunConfig;
   for (const [param, text] of params) {
     if (others.includes(param)) continue;
@@ -156,7 +156,8 @@ export function configFromParams(
       continue;
     }
     const value = parseValue(describeField(param), text);
-    const message = checkValue(param, value);
+    // What a page can run is less than what there is.
+    const message = param === 'task' ? checkTask(value, tasks) : checkValue(param, value);
     if (message) problems.push({ param, message: `${message} The default was kept.` });
     else config = withField(config, param, value);
   }

@@ -14,6 +14,11 @@ export interface Problem {
 export type TraceStyle = 'bare' | 'direct' | 'partial' | 'full' | 'check';
 
 export interface Task {
+  /**
+   * How to answer, for a task that is asked through a model's chat template: of models that can read and have learned to
+   * follow. Without it, the prompt alone is what the model sees.
+   */
+  instruction?: string;
   /** Key in the registry, in configs and in URLs. */
   name: string;
   title: string;

@@ -1,15 +1,24 @@
-/** @file `train`: a GRPO run on this machine's GPU; writes its events, and at the end the model. */
+/**
+ * @file `train`: a GRPO run on this machine's GPU; writes its events, and at the end the model. With --lora-r it trains
+ * adapters of a model of any size, a folder or a .gguf, and writes PEFT folders.
+ */
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { loadModelFolder } from '../../formats/model-folder';
+import type { OpenedModel } from '../../formats/model-files';
+import { openModel } from '../../formats/open-model';
+import { loraModules, type LoraModule } from '../../model/lora-layout';
+import { quantizations } from '../../model/weight-plan';
 import type { RunConfig } from '../../rl/config';
-import { GrpoSession, type Rollout } from '../../rl/grpo-session';
+import { GrpoSession, type GrpoSessionOptions, type Rollout } from '../../rl/grpo-session';
+import { adapterOfCheckpoint, LoraSession } from '../../rl/lora-session';
 import { configForTask, defaultRunConfig } from '../../runs/config';
 import type { RunEvent } from '../../runs/events';
-import { LocalTrainer } from '../../runs/local-trainer';
+import { LocalTrainer, type LocalTrainerParts } from '../../runs/local-trainer';
 import { getPreset, presetConfig, presets } from '../../runs/presets';
 import { folderSource, JsonLines, writeFolder } from '../files';
 import { openGpu } from '../gpu';
+import { modelFiles } from '../model-files';
 import { parseOptions, UsageError } from '../options';
 
 /** The config's fields by option name; everything else has the option's name with `_` for `-`. */
@@ -22,7 +31,7 @@ const ALIASES: Record<string, keyof RunConfig> = {
 };
 
 export async function train(args: string[]): Promise<void> {
-  const own = ['model', 'events', 'out', 'preset', 'dump-batches'];
+  const own = ['model', 'events', 'out', 'preset', 'dump-batches', 'lora-r', 'lora-alpha', 'lora-target', 'quant'];
   const { mine, fields } = split(args, own);
   const options = parseOptions(mine, {
     model: { type: 'string', required: true },
@@ -30,27 +39,25 @@ export async function train(args: string[]): Promise<void> {
     events: { type: 'string' },
     preset: { type: 'string' },
     'dump-batches': { type: 'flag' },
+    /** The rank of the adapters; without it all weights learn. */
+    'lora-r': { type: 'number' },
+    'lora-alpha': { type: 'number', default: 32 },
+    'lora-target': { type: 'string', default: 'all-linear' },
+    /** What a large model's float weights are held as while its adapters learn. */
+    quant: { type: 'string', default: 'stored' },
   });
   const base = configForTask(presetNamed(options.preset), fields.task ?? presetNamed(options.preset).task);
   // A run knows models by name; the folder itself is this command's business.
   const config: RunConfig = { ...base, ...fields, model: `file:${basename(resolve(options.model))}` };
-  if (!existsSync(options.model)) throw new UsageError(`there is no folder ${options.model}`);
+  if (!existsSync(options.model)) throw new UsageError(`there is no model at ${options.model}`);
 
   const events = await JsonLines.open(options.events ?? join(options.out, 'events.jsonl'), 'nothing');
   const batches = options['dump-batches'] ? await JsonLines.open(join(options.out, 'batches.jsonl'), 'nothing') : null;
-  // A lost device can't be used again: each session opens its own.
-  let device = '';
-  const trainer = new LocalTrainer({
-    loadModel: () => loadModelFolder(folderSource(options.model)),
-    createSession: async (session, folder) => {
-      const gpu = await openGpu();
-      device = gpu.description;
-      return GrpoSession.create(gpu, session, folder, {
-        onBatch: (step, lr, rollout) => batches?.write(dump(step, lr, rollout, session.num_generations)),
-      });
-    },
-    device: () => device,
-  });
+  const onBatch = (step: number, lr: number, rollout: Rollout) =>
+    batches?.write(dump(step, lr, rollout, config.num_generations));
+  const adapters =
+    options['lora-r'] === undefined ? null : await trainAdapters(options['lora-r'], options, { onBatch });
+  const trainer = new LocalTrainer(adapters?.parts ?? trainWeights(options.model, { onBatch }));
   let failure: string | null = null;
   const ended = new Promise<void>((resolve) => {
     const onEvent = (event: RunEvent) => {
@@ -71,12 +78,76 @@ export async function train(args: string[]): Promise<void> {
   await events.close();
   await batches?.close();
   // A run that failed still has the weights of its last checkpoint.
-  const model = await trainer.exportModel().catch((error: Error) => {
-    if (failure === null) throw error;
-    return null;
-  });
+  if (adapters) await adapters.finish();
+  const model = adapters
+    ? null
+    : await trainer.exportModel().catch((error: Error) => {
+        if (failure === null) throw error;
+        return null;
+      });
   if (model) await writeFolder(options.out, model);
   if (failure !== null) throw new Error(failure);
+}
+
+/** A run in which all weights learn. */
+function trainWeights(path: string, session: GrpoSessionOptions): LocalTrainerParts {
+  // A lost device can't be used again: each session opens its own.
+  let device = '';
+  return {
+    loadModel: () => loadModelFolder(folderSource(path)),
+    createSession: async (config, folder) => {
+      const gpu = await openGpu();
+      device = gpu.description;
+      return GrpoSession.create(gpu, config, folder, session);
+    },
+    device: () => device,
+  };
+}
+
+/**
+ * A run in which adapters learn. Each checkpoint becomes a PEFT folder of its own, the last one the folder itself.
+ * @throws UsageError for options that say nothing possible
+ */
+async function trainAdapters(
+  r: number,
+  options: { model: string; out: string; 'lora-alpha': number; 'lora-target': string; quant: string },
+  session: GrpoSessionOptions,
+): Promise<{ parts: LocalTrainerParts; finish(): Promise<void> }> {
+  const lora = { r, lora_alpha: options['lora-alpha'], target_modules: targetModules(options['lora-target']) };
+  const quant = quantizations.find((name) => name === options.quant);
+  if (!quant) throw new UsageError(`--quant takes ${quantizations.join(', ')}, not ${options.quant}`);
+  const model: OpenedModel = await openModel(await modelFiles(options.model));
+  let device = '';
+  let last: Uint8Array | null = null;
+  const parts: LocalTrainerParts = {
+    // The run loop asks for a model's sizes and tokenizer; its weights go from their files straight to the GPU.
+    loadModel: () => Promise.resolve({ ...model, tensors: new Map(), files: new Map() }),
+    createSession: async (config) => {
+      const gpu = await openGpu();
+      device = gpu.description;
+      return LoraSession.create(gpu, config, model, { ...session, lora, quant });
+    },
+    device: () => device,
+    saveCheckpoint: async (_, step, bytes) => {
+      last = bytes;
+      await writeFolder(join(options.out, `checkpoint-${step}`), adapterOfCheckpoint(bytes));
+    },
+    onWarning: (message) => console.warn(message),
+  };
+  const finish = async () => {
+    if (last) await writeFolder(options.out, adapterOfCheckpoint(last));
+  };
+  return { parts, finish };
+}
+
+function targetModules(text: string): LoraModule[] {
+  if (text === 'all-linear') return [...loraModules];
+  return text.split(',').map((name) => {
+    const module = loraModules.find((each) => each === name.trim());
+    if (!module)
+      throw new UsageError(`--lora-target takes all-linear or some of ${loraModules.join(',')}, not ${name}`);
+    return module;
+  });
 }
 
 function presetNamed(name: string | undefined): RunConfig {

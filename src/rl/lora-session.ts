@@ -1,0 +1,159 @@
+/**
+ * @file GRPO in which low-rank adapters of a model of any size learn, its own weights staying packed as they are. Its
+ * checkpoints hold the adapters and their moments alone; what comes out is a PEFT folder.
+ */
+import type { OpenedModel } from '../formats/model-files';
+import { peftTensors, writePeft } from '../formats/peft';
+import { readSafetensors, toFloat32, writeSafetensors } from '../formats/safetensors';
+import type { Gpu } from '../gpu/gpu';
+import type { Sample, SamplingSettings } from '../model/generator';
+import { modulesOf, loraModules, type LoraTensors } from '../model/lora-layout';
+import { LoraPolicy, loraLayoutOf, type LoraConfig } from '../model/lora-policy';
+import type { Quantization } from '../model/weight-plan';
+import type { LoraGradients, LoraWeights } from '../nn/lora-linear';
+import type { RunConfig } from './config';
+import { Grpo, lossOptions, type GrpoOptions } from './grpo';
+import { planLora } from './lora-plan';
+import { MAX_CHAT_PROMPT_LENGTH } from './prompt';
+
+export interface LoraSessionOptions extends GrpoOptions {
+  lora: LoraConfig;
+  /** What weights stored as floats become. */
+  quant?: Quantization;
+}
+
+/** Names in a checkpoint, beside PEFT's own. */
+const MOMENTS = 'adam.moments';
+
+export class LoraSession extends Grpo<LoraWeights, LoraGradients> {
+  private constructor(
+    gpu: Gpu,
+    config: RunConfig,
+    private readonly model: Pick<OpenedModel, 'name' | 'tokenizer'>,
+    readonly policyModel: LoraPolicy,
+    private readonly lora: LoraConfig,
+    options: GrpoOptions,
+  ) {
+    super(gpu, config, model.tokenizer, policyModel.learner, options);
+  }
+
+  /** @throws OutOfMemoryError; RangeError for a config that adapters can't be trained with */
+  static async create(
+    gpu: Gpu,
+    config: RunConfig,
+    model: Pick<OpenedModel, 'name' | 'config' | 'tokenizer' | 'tensors' | 'bytes'>,
+    { lora, quant = 'stored', ...options }: LoraSessionOptions,
+  ): Promise<LoraSession> {
+    checkLora(lora);
+    if (config.cold_start_steps > 0)
+      throw new RangeError('a cold start trains all weights, and so can’t be had with LoRA');
+    const policy = await LoraPolicy.create(gpu, model, {
+      lora,
+      quant,
+      learner: planLora(gpu, model.config, loraLayoutOf(model.config, lora), config),
+      loss: lossOptions(config),
+      slots: config.num_generations,
+      seed: config.seed,
+      validTokens: model.tokenizer.vocabularySize,
+    });
+    return new LoraSession(gpu, config, model, policy, lora, options);
+  }
+
+  async checkpoint(): Promise<Uint8Array> {
+    const { learner } = this.policyModel;
+    const { count } = learner.lora.layout;
+    const moments = new Float32Array(await this.gpu.read(learner.optimizer.moments, count * 8));
+    const tensors = [...(await this.exportTensors()), { name: MOMENTS, shape: [moments.length], data: moments }];
+    return writeSafetensors(tensors, 'F32', {
+      updates: String(this.updates),
+      tokens: String(this.tokens),
+      lora: JSON.stringify(this.lora),
+      base_model: this.model.name,
+    });
+  }
+
+  /** @throws Error when the file is damaged or from another run; nothing has changed then */
+  async restore(bytes: Uint8Array): Promise<void> {
+    const { tensors, metadata } = readSafetensors(bytes);
+    const { learner } = this.policyModel;
+    const { layout } = learner.lora;
+    const stored = tensors.get(MOMENTS);
+    const [updates, tokens] = [Number(metadata.updates), Number(metadata.tokens)];
+    if (!stored || !Number.isInteger(updates) || !Number.isInteger(tokens)) {
+      throw new Error('The file is not a checkpoint of a LoRA run.');
+    }
+    if (metadata.lora !== JSON.stringify(this.lora)) {
+      throw new Error(`The checkpoint is of other adapters: ${metadata.lora}, not ${JSON.stringify(this.lora)}.`);
+    }
+    const moments = toFloat32(stored);
+    if (moments.length !== 2 * layout.count) {
+      throw new Error(
+        `The checkpoint is not one of this model: it has ${moments.length} moments, not ${2 * layout.count}.`,
+      );
+    }
+    const values = (name: string) => {
+      const tensor = tensors.get(name);
+      return tensor ? toFloat32(tensor) : new Float32Array();
+    };
+    const adapters = [...modulesOf(layout)].map(({ part: { name } }): [string, LoraTensors] => {
+      const [a, b] = peftTensors([[name, { a: new Float32Array(), b: new Float32Array() }]], this.lora.r);
+      return [name, { a: values(a!.name), b: values(b!.name) }];
+    });
+    learner.setAdapters(new Map(adapters));
+    this.gpu.write(learner.optimizer.moments, moments);
+    this.policyChanged();
+    this.updates = updates;
+    this.tokens = tokens;
+    await this.gpu.device.queue.onSubmittedWorkDone();
+  }
+
+  /** The adapters under PEFT's names. */
+  async exportTensors() {
+    return peftTensors(await this.policyModel.learner.adapters(), this.lora.r);
+  }
+
+  protected async prepare(): Promise<void> {
+    // Adapters need no cold start.
+  }
+
+  protected policyChanged(): void {
+    this.policyModel.adaptersChanged();
+  }
+
+  protected async generate(prompts: number[][], samples: number, settings: SamplingSettings): Promise<Sample[][]> {
+    const results: Sample[][] = [];
+    for (const [i, prompt] of prompts.entries()) {
+      if (prompt.length > MAX_CHAT_PROMPT_LENGTH) {
+        throw new RangeError(`a prompt of ${prompt.length} tokens; at most ${MAX_CHAT_PROMPT_LENGTH} are planned`);
+      }
+      // Prompts of a step draw differently; the first as the seed says.
+      const seed = (settings.seed ^ Math.imul(i, 0x9e3779b1)) >>> 0;
+      results.push(await this.policyModel.sample(prompt, samples, { ...settings, seed }));
+    }
+    return results;
+  }
+}
+
+/** The PEFT folder that a checkpoint of a LoRA run holds, as files by path. @throws Error for another file */
+export function adapterOfCheckpoint(bytes: Uint8Array): Map<string, Uint8Array<ArrayBuffer>> {
+  const { tensors, metadata } = readSafetensors(bytes);
+  if (metadata.lora === undefined || metadata.base_model === undefined) {
+    throw new Error('The file is not a checkpoint of a LoRA run.');
+  }
+  const lora = JSON.parse(metadata.lora) as LoraConfig;
+  const adapters = [...tensors.values()].filter(({ name }) => name !== MOMENTS);
+  return writePeft(
+    { ...lora, base_model: metadata.base_model },
+    adapters.map((tensor) => ({ name: tensor.name, shape: tensor.shape, data: toFloat32(tensor) })),
+  );
+}
+
+function checkLora({ r, lora_alpha, target_modules }: LoraConfig): void {
+  if (!Number.isInteger(r) || r < 1 || r > 256)
+    throw new RangeError(`r must be a whole number from 1 to 256, not ${r}`);
+  if (!(lora_alpha > 0)) throw new RangeError(`lora_alpha must be above 0, not ${lora_alpha}`);
+  const unknown = target_modules.find((module) => !loraModules.includes(module));
+  if (unknown !== undefined || target_modules.length === 0) {
+    throw new RangeError(`adapters go to ${loraModules.join(', ')}, not to ${unknown ?? 'nothing'}`);
+  }
+}
