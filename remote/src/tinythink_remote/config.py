@@ -1,0 +1,223 @@
+"""What a request may ask for. Every field is a number, a switch, or a name from a list: none can name code or a path.
+
+`RunConfig` has the names, ranges and defaults of src/rl/config.ts and src/runs/fields.ts, and is held to that table by
+tests/python/test_remote_tasks.py. `RemoteOptions` is what only a server needs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from .tasks import TASKS
+
+# A folder's name, a checkpoint of another run of this sidecar, or a repository of the Hub.
+FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+CHECKPOINT = re.compile(r"run:([0-9a-f]{16})@(\d{1,9})")
+HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
+RUN_ID = re.compile(r"[0-9a-f]{16}")
+DATASET = re.compile(r"dataset:([0-9a-f]{16})")
+
+# RepeatSampler lists every prompt of a run, so their number is bounded.
+MAX_PROMPTS = 10_000_000
+MAX_COMPLETIONS = 65_536
+
+
+class Strict(BaseModel):
+    """Unknown keys and values of another type are errors; so are NaN and infinity."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def whole(low: int, high: int):
+    return Annotated[int, Field(ge=low, le=high)]
+
+
+def real(low: float, high: float):
+    return Annotated[float, Field(ge=low, le=high)]
+
+
+def above(low: float, high: float):
+    return Annotated[float, Field(gt=low, le=high)]
+
+
+Weight = real(-100, 100)
+
+
+class RewardWeights(Strict):
+    """Named rewards only; 0 still measures, and rewards nothing."""
+
+    accuracy: Weight = 1
+    format: Weight = 0.2
+    length: Weight = 0
+
+
+class RunConfig(Strict):
+    """A run's config, as the page has it."""
+
+    num_prompts: whole(1, 1024) = 16
+    num_generations: whole(2, 1024) = 16
+    max_completion_length: whole(1, 8192) = 112
+    temperature: above(0, 10) = 1
+    top_k: whole(0, 1 << 20) = 0
+    top_p: above(0, 1) = 1
+    learning_rate: above(0, 1) = 3e-4
+    warmup_steps: whole(0, 1_000_000) = 10
+    lr_scheduler_type: Literal["constant", "linear", "cosine"] = "linear"
+    max_steps: whole(1, 1_000_000) = 160
+    adam_beta1: real(0, 0.99999) = 0.9
+    adam_beta2: real(0, 0.999999) = 0.95
+    adam_epsilon: above(0, 1) = 1e-8
+    weight_decay: real(0, 1) = 0
+    max_grad_norm: real(0, 1000) = 1
+    loss_type: Literal["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo"] = "dapo"
+    scale_rewards: Literal["group", "batch", "none"] = "group"
+    importance_sampling_level: Literal["token", "sequence"] = "token"
+    num_iterations: whole(1, 64) = 1
+    epsilon: above(0, 1) = 0.2
+    epsilon_high: above(0, 1000) = 0.2
+    delta: above(0, 1000) | None = None
+    beta: real(0, 100) = 0
+    use_bias_correction_kl: bool = True
+    mask_truncated_completions: bool = False
+    sapo_temperature_pos: above(0, 100) = 1
+    sapo_temperature_neg: above(0, 100) = 1.05
+    reward_weights: RewardWeights = RewardWeights()
+    seed: whole(0, 2**32 - 1) = 0
+    model: str = "tinythink-1m"
+    task: str = "sum"
+    difficulty: whole(0, 1000) = 8
+    cold_start_steps: whole(0, 10_000) = 0
+    cold_start_p_cot: real(0, 1) = 0.2
+    eval_steps: whole(0, 1_000_000) = 10
+    eval_problems: whole(1, 4096) = 128
+    save_steps: whole(0, 1_000_000) = 40
+    log_probability_change: bool = True
+
+    @field_validator("model")
+    @classmethod
+    def _is_a_name(cls, name: str) -> str:
+        if any(pattern.fullmatch(name) for pattern in (FOLDER, CHECKPOINT, HUB_ID)):
+            return name
+        raise ValueError("not the name of a model: a folder of this server, run:<id>@<step>, or owner/name on the Hub")
+
+    @field_validator("task")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name in TASKS or DATASET.fullmatch(name):
+            return name
+        raise ValueError(f"there is no such task; there are {', '.join(TASKS)} and dataset:<id>")
+
+    @field_validator("cold_start_steps")
+    @classmethod
+    def _none_here(cls, steps: int) -> int:
+        if steps > 0:
+            raise ValueError("a server does no cold start: begin with the checkpoint of a model that had one")
+        return steps
+
+    @model_validator(mode="after")
+    def _fits_together(self):
+        if self.task in TASKS:
+            low, high = TASKS[self.task].difficulty
+            if not low <= self.difficulty <= high:
+                raise ValueError(f"difficulty of {self.task} goes from {low} to {high}, not {self.difficulty}")
+        if all(weight == 0 for weight in self.reward_weights.model_dump().values()):
+            raise ValueError("every reward has weight 0, so there is nothing to learn")
+        if self.delta is not None and self.delta <= 1 + self.epsilon_high:
+            raise ValueError(f"delta must be above 1 + epsilon_high, that is above {1 + self.epsilon_high}")
+        if self.max_steps * self.num_prompts > MAX_PROMPTS:
+            raise ValueError(f"max_steps times num_prompts is above {MAX_PROMPTS}")
+        if self.num_prompts * self.num_generations > MAX_COMPLETIONS:
+            raise ValueError(f"num_prompts times num_generations is above {MAX_COMPLETIONS}")
+        return self
+
+
+class LiveConfig(Strict):
+    """What may change while a run goes on."""
+
+    learning_rate: above(0, 1) | None = None
+    temperature: above(0, 10) | None = None
+    reward_weights: RewardWeights | None = None
+
+
+class Lora(Strict):
+    """A low-rank adapter on every linear layer; names are PEFT's."""
+
+    r: whole(1, 1024) = 16
+    lora_alpha: above(0, 4096) = 32
+    lora_dropout: real(0, 0.9) = 0
+
+
+class RemoteOptions(Strict):
+    """How a server runs it. Left alone: one process, f32, all weights, vLLM where it is installed and there is a GPU."""
+
+    launcher: Literal["none", "accelerate"] = "none"
+    # For accelerate: processes on this machine, one a GPU.
+    num_processes: whole(1, 64) = 1
+    # f32 weights always; bf16 computes in bfloat16 under autocast.
+    precision: Literal["f32", "bf16"] = "f32"
+    lora: Lora | None = None
+    # None: where it can be. True is refused where vLLM is missing.
+    use_vllm: bool | None = None
+    vllm_gpu_memory_utilization: real(0.05, 0.95) = 0.3
+    gradient_checkpointing: bool = False
+    # Completions in one forward and backward of one process; None: all of them.
+    per_device_train_batch_size: whole(1, 65_536) | None = None
+    # Older checkpoints are deleted; None keeps all.
+    save_total_limit: whole(1, 1000) | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self):
+        if self.launcher == "none" and self.num_processes != 1:
+            raise ValueError("more than one process needs launcher accelerate")
+        return self
+
+
+class NewRun(Strict):
+    """The body of POST /runs."""
+
+    config: RunConfig
+    remote: RemoteOptions = RemoteOptions()
+    # Evaluate, then wait for resume.
+    paused: bool = False
+
+    @model_validator(mode="after")
+    def _divides(self):
+        local_batch(self.config, self.remote)
+        return self
+
+
+class HubDataset(Strict):
+    """Rows of a data set on the Hub, whose loading runs no code."""
+
+    hub: Annotated[str, Field(pattern=rf"^(?:{HUB_ID.pattern})$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,95}$")] | None = None
+    split: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,95}$")] = "train"
+
+
+def local_batch(config: RunConfig, remote: RemoteOptions) -> tuple[int, int]:
+    """Completions of one forward of one process, and how many such forwards make a step.
+
+    Raises ValueError when the step's completions can't be shared out evenly.
+    """
+    total = config.num_prompts * config.num_generations
+    processes = remote.num_processes
+    if total % processes:
+        raise ValueError(f"{total} completions a step can't be shared by {processes} processes")
+    share = total // processes
+    size = remote.per_device_train_batch_size or share
+    if share % size:
+        raise ValueError(f"{share} completions a process can't be cut into batches of {size}")
+    return size, share // size
+
+
+def describe(errors: list) -> str:
+    """Pydantic's errors as one line a problem; the values, which may be anything, are left out."""
+    lines = []
+    for error in errors[:20]:
+        place = ".".join(str(part) for part in error["loc"] if part != "body")
+        message = error["msg"].removeprefix("Value error, ")
+        lines.append(f"{place}: {message}" if place else message)
+    return "\n".join(lines)

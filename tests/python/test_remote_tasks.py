@@ -1,0 +1,133 @@
+"""The sidecar's tasks and rewards are those of src/: both sides are held to tests/goldens/task_vectors.json."""
+
+import json
+import math
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+sys.path.insert(0, str(REPOSITORY / "remote" / "src"))
+
+from pydantic import ValidationError  # noqa: E402
+from tinythink_remote.completion import parse_completion  # noqa: E402
+from tinythink_remote.config import RunConfig  # noqa: E402
+from tinythink_remote.final_answer import final_answer  # noqa: E402
+from tinythink_remote.rewards import score, weighted_sum  # noqa: E402
+from tinythink_remote.rng import Rng  # noqa: E402
+from tinythink_remote.tasks import TASKS, Problem  # noqa: E402
+
+VECTORS = json.loads((REPOSITORY / "tests" / "goldens" / "task_vectors.json").read_text())
+
+
+def problem_of(vector: dict) -> Problem:
+    steps = [(step["expression"], step["value"]) for step in vector["steps"]]
+    return Problem(vector["prompt"], vector["answer"], steps)
+
+
+def test_random_streams():
+    for vector in VECTORS["rng"]:
+        rng = Rng(*vector["keys"])
+        assert [rng.next() for _ in vector["next"]] == vector["next"]
+        assert [rng.int(-3, 1000) for _ in vector["ints"]] == vector["ints"]
+        assert rng.shuffle([1, 2, 3, 4, 5, 6, 7]) == vector["shuffled"]
+
+
+def test_the_tasks_are_the_same():
+    assert {vector["name"] for vector in VECTORS["tasks"]} == set(TASKS)
+    for vector in VECTORS["tasks"]:
+        assert TASKS[vector["name"]].difficulty == (vector["difficulty"]["min"], vector["difficulty"]["max"])
+
+
+@pytest.mark.parametrize("vector", VECTORS["tasks"], ids=lambda vector: vector["name"])
+def test_problems(vector):
+    task = TASKS[vector["name"]]
+    for drawn in vector["problems"]:
+        rng = Rng(*drawn["keys"])
+        for expected in drawn["problems"]:
+            assert task.generate(rng, drawn["difficulty"]) == problem_of(expected)
+
+
+@pytest.mark.parametrize("vector", VECTORS["tasks"], ids=lambda vector: vector["name"])
+def test_verification(vector):
+    problem = problem_of(vector["verify"]["problem"])
+    for case in vector["verify"]["answers"]:
+        assert TASKS[vector["name"]].verify(problem, case["answer"]) is case["correct"], case
+
+
+@pytest.mark.parametrize("vector", VECTORS["tasks"], ids=lambda vector: vector["name"])
+def test_rewards(vector):
+    problem = problem_of(vector["scores"]["problem"])
+    verdicts = set()
+    for case in vector["scores"]["completions"]:
+        ours = score(
+            TASKS[vector["name"]],
+            problem,
+            case["text"],
+            case["length"],
+            case["truncated"],
+            VECTORS["max_completion_length"],
+        )
+        assert ours.parsed.style == case["style"], case
+        for name, value in case["rewards"].items():
+            assert math.isclose(ours.rewards[name], value, abs_tol=1e-15), (name, case)
+        assert math.isclose(weighted_sum(ours.rewards, VECTORS["reward_weights"]), case["reward"], abs_tol=1e-12)
+        verdicts.add((ours.rewards["accuracy"], ours.rewards["format"]))
+    assert len(verdicts) > 2, "the cases don't tell right, wrong and unformatted apart"
+
+
+def test_parsing():
+    for case in VECTORS["parsed"]:
+        assert asdict(parse_completion(case["text"], case["steps"])) == case["parsed"], case
+
+
+def test_final_answers():
+    for case in VECTORS["final_answers"]:
+        assert final_answer(case["text"]) == case["answer"], case
+
+
+def with_field(key: str, value) -> dict:
+    config = json.loads(json.dumps(VECTORS["config"]["defaults"]))
+    head, _, tail = key.partition(".")
+    if tail:
+        config[head][tail] = value
+    else:
+        config[head] = value
+    return config
+
+
+def accepts(key: str, value) -> bool:
+    try:
+        RunConfig.model_validate(with_field(key, value))
+        return True
+    except ValidationError as error:
+        # Rules between fields are not the field's own.
+        return any(issue["loc"] == () for issue in error.errors())
+
+
+def test_the_default_config_is_the_pages_own():
+    config = RunConfig.model_validate({})
+    assert config.model_dump() == VECTORS["config"]["defaults"]
+
+
+@pytest.mark.parametrize("key", VECTORS["config"]["fields"])
+def test_each_setting_takes_what_the_page_takes(key):
+    field = VECTORS["config"]["fields"][key]
+    if field["kind"] == "choice":
+        assert all(accepts(key, option) for option in field["options"])
+        assert not accepts(key, "other")
+    elif field["kind"] == "switch":
+        assert accepts(key, True) and accepts(key, False) and not accepts(key, "yes")
+    elif field["kind"] == "number" and key not in ("cold_start_steps", "difficulty"):
+        low, high = field["min"], field["max"]
+        beyond = 1 if field["integer"] else 1e-3
+        assert accepts(key, high) and not accepts(key, high + beyond)
+        assert accepts(key, low) is not field["above"] and not accepts(key, low - beyond)
+        assert accepts(key, None) is field["nullable"]
+        assert not accepts(key, "1") and not accepts(key, True)
+        if field["integer"]:
+            assert not accepts(key, low + 0.5)
+    else:
+        assert not accepts(key, None)
