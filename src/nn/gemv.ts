@@ -134,6 +134,7 @@ export class Gemv {
             SWIGLU: shape.activation === 'swiglu',
             SHUFFLES: gpu.features.subgroups && leastSubgroup(gpu) >= width,
             WIDE: width < lanes,
+            PAIR: lanes === 1 && count === 1 && results * (shape.activation ? 2 : 1) === 2,
           },
         });
         return [count, { kernel, resultsPerGroup: results * groups }] as const;
