@@ -16,6 +16,8 @@ export interface InferenceOptions {
   slots?: number;
   /** Tokens of a prompt that are computed at once. */
   prefillTokens?: number;
+  /** Names of the tensors that an adapter will be added to. */
+  adapted?: ReadonlySet<string>;
 }
 
 export interface InferencePlan {
@@ -51,7 +53,7 @@ export function inferencePlan(
   }
   if (!Number.isInteger(slots) || slots < 1) throw new RangeError(`slots must be a whole number from 1, not ${slots}`);
   const prefillTokens = Math.min(context, options.prefillTokens ?? DEFAULT_PREFILL);
-  const weights = planWeights(config, typeOf, quant);
+  const weights = planWeights(config, typeOf, quant, options.adapted);
   const sizes = { context, slots, prefillTokens };
   const work = Object.values(workBytes(config, sizes)).reduce((sum, bytes) => sum + bytes, 0);
   const kv = 2 * config.num_hidden_layers * cacheBytes(cache, cacheShape(config, sizes));

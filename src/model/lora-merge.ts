@@ -8,14 +8,12 @@ import { slice, type Gpu, type Tensor } from '../gpu/gpu';
 import type { Kernel } from '../gpu/kernel';
 import { f32, grid, type Recorder } from '../gpu/recorder';
 import { loraConstants, loraSizes } from '../nn/lora-shape';
-import { packedRowBytes, type PackedMatrix, type WeightKind } from '../nn/packed';
+import { packedRowBytes, type PackedMatrix } from '../nn/packed';
 import { weightConditions, weightConstants } from '../nn/packed-shader';
 import { flattenLora, loraLayout, projectionNames, type LoraLayout, type LoraPlace } from './lora-layout';
 import { matricesOf } from './lora-parts';
 import type { PackedLayer, PackedParameters } from './packed-parameters';
-
-/** What an adapted matrix is held as. */
-export const mergedKind = (kind: WeightKind): WeightKind => (kind === 'f32' ? 'f32' : 'f16');
+import { mergedKind } from './weight-plan';
 
 /** Rows of a merged matrix that come from one part of the base. */
 interface Piece {
@@ -117,6 +115,10 @@ async function mergedMatrix(
     return { matrix: { kind: to, rows, columns, parts: merged }, pieces };
   });
 }
+
+/** The tensors that an adapter is added to. */
+export const adaptedTensors = ({ modules }: PeftAdapter): Set<string> =>
+  new Set([...modules.keys()].map((name) => `${name}.weight`));
 
 /**
  * Adds an adapter to weights for good: the matrices that it changes are replaced, and freed. A layer at a time, so that

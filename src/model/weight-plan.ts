@@ -60,11 +60,18 @@ export interface WeightPlan {
   largestBuffer?: number;
 }
 
-/** @param typeOf how the tensor of that name is stored */
+/** What a matrix is held as once adapters have been added to it. */
+export const mergedKind = (kind: WeightKind): WeightKind => (kind === 'f32' ? 'f32' : 'f16');
+
+/**
+ * @param typeOf how the tensor of that name is stored
+ * @param adapted tensors that adapters will be added to, and so take more memory: counted, not planned
+ */
 export function planWeights(
   config: DecoderConfig,
   typeOf: (name: string) => StoredType,
   quantization: Quantization,
+  adapted: ReadonlySet<string> = new Set(),
 ): WeightPlan {
   const { hidden_size: hidden, intermediate_size: intermediate, head_dim: headDim, vocab_size: vocab } = config;
   const q = config.num_attention_heads * headDim;
@@ -121,7 +128,7 @@ export function planWeights(
     head: config.tie_word_embeddings ? null : single('head', 'lm_head.weight', vocab, hidden, ends),
     finalNorm: vector('final norm', hidden, 'model.norm.weight'),
   };
-  return { ...plan, bytes: planBytes(plan) };
+  return { ...plan, bytes: planBytes(plan, adapted) };
 }
 
 /** Every matrix of a plan. */
@@ -139,10 +146,14 @@ export const planVectors = (plan: Pick<WeightPlan, 'layers' | 'embedding' | 'hea
   plan.finalNorm,
 ];
 
-function planBytes(plan: Pick<WeightPlan, 'layers' | 'embedding' | 'head' | 'finalNorm'>): number {
-  const matrices = planMatrices(plan).map(
-    ({ kind, columns, pieces }) => packedRowBytes(kind, columns) * pieces.reduce((sum, { rows }) => sum + rows, 0),
-  );
+function planBytes(
+  plan: Pick<WeightPlan, 'layers' | 'embedding' | 'head' | 'finalNorm'>,
+  adapted: ReadonlySet<string>,
+): number {
+  const matrices = planMatrices(plan).map(({ kind, columns, pieces }) => {
+    const held = pieces.some(({ name }) => adapted.has(name)) ? mergedKind(kind) : kind;
+    return packedRowBytes(held, columns) * pieces.reduce((sum, { rows }) => sum + rows, 0);
+  });
   const vectors = planVectors(plan).map(({ size }) => 4 * size);
   return [...matrices, ...vectors].reduce((sum, bytes) => sum + bytes, 0);
 }

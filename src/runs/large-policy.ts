@@ -1,9 +1,11 @@
 /** @file A model of any size on the local engine, as a Policy: conversations of several turns, streamed as they are sampled. */
 import type { OpenedModel } from '../formats/model-files';
+import type { PeftAdapter } from '../formats/peft';
 import { TextStream } from '../formats/text-stream';
 import { OutOfMemoryError, type Gpu } from '../gpu/gpu';
 import { InferenceModel } from '../model/inference-model';
 import { inferencePlan, type InferencePlan } from '../model/inference-plan';
+import { adaptedTensors } from '../model/lora-merge';
 import { TextGenerator } from '../model/text-generator';
 import type { Draw } from '../nn/sampler';
 import type { LoadOptions, LoadProgress } from './load-options';
@@ -25,6 +27,7 @@ export class LargePolicy implements Policy {
 
   /**
    * Takes over the device and streams the weights onto it.
+   * @param adapter is added to them
    * @throws OutOfMemoryError with the number of bytes when the model doesn't fit; AbortError
    */
   static async create(
@@ -33,10 +36,14 @@ export class LargePolicy implements Policy {
     options: LoadOptions = {},
     onProgress: (progress: LoadProgress) => void = () => {},
     signal?: AbortSignal,
+    adapter?: PeftAdapter,
   ): Promise<LargePolicy> {
-    const plan = inferencePlan(opened.config, (name) => opened.tensors.get(name)!.type, options);
+    const plan = inferencePlan(opened.config, (name) => opened.tensors.get(name)!.type, {
+      ...options,
+      ...(adapter && { adapted: adaptedTensors(adapter) }),
+    });
     const report = (bytes: number, total: number) => onProgress({ bytes, total });
-    const model = await InferenceModel.load(gpu, opened, plan, report, signal).catch((error: unknown) => {
+    const model = await InferenceModel.load(gpu, opened, plan, report, signal, adapter).catch((error: unknown) => {
       throw error instanceof OutOfMemoryError ? doesNotFit(opened.name, plan, error) : error;
     });
     return new LargePolicy(

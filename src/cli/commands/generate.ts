@@ -1,12 +1,19 @@
-/** @file `generate --model DIR|FILE.gguf --prompt TEXT` and `logits --model DIR|FILE.gguf --ids 1,2,3 --out FILE`. */
+/**
+ * @file `generate --model DIR|FILE.gguf --prompt TEXT` and `logits --model DIR|FILE.gguf --ids 1,2,3 --out FILE`, both with a
+ * PEFT folder as --adapter.
+ */
+import type { OpenedModel } from '../../formats/model-files';
 import { openModel } from '../../formats/open-model';
+import { readPeft, type PeftAdapter } from '../../formats/peft';
 import { writeSafetensors } from '../../formats/safetensors';
 import { InferenceModel } from '../../model/inference-model';
 import { inferencePlan, type InferenceOptions } from '../../model/inference-plan';
+import { loraTargets } from '../../model/lora-layout';
+import { adaptedTensors } from '../../model/lora-merge';
 import { quantizations, type Quantization } from '../../model/weight-plan';
 import { cacheKinds, type CacheKind } from '../../nn/kv-cache';
 import { LargePolicy } from '../../runs/large-policy';
-import { writeWhole } from '../files';
+import { folderSource, writeWhole } from '../files';
 import { openGpu } from '../gpu';
 import { modelFiles } from '../model-files';
 import { parseOptions, UsageError } from '../options';
@@ -17,6 +24,10 @@ export const inferenceFlags = {
   cache: { type: 'string', default: 'f16' },
   context: { type: 'number' },
 } as const;
+
+/** The adapter in a PEFT folder, where one is named. @throws PeftError */
+const adapterOf = async (path: string | undefined, { config }: OpenedModel): Promise<PeftAdapter | undefined> =>
+  path === undefined ? undefined : await readPeft(folderSource(path), loraTargets(config));
 
 /** @throws UsageError naming what can be chosen */
 export function inferenceOptions(options: {
@@ -44,6 +55,7 @@ export async function generate(args: string[]): Promise<void> {
     model: { type: 'string', required: true },
     prompt: { type: 'string', required: true },
     system: { type: 'string' },
+    adapter: { type: 'string' },
     temperature: { type: 'number' },
     'top-k': { type: 'number' },
     'top-p': { type: 'number' },
@@ -54,7 +66,9 @@ export async function generate(args: string[]): Promise<void> {
     ...inferenceFlags,
   });
   const opened = await openModel(await modelFiles(options.model));
-  const policy = await LargePolicy.create(await openGpu(), opened, inferenceOptions(options));
+  const adapter = await adapterOf(options.adapter, opened);
+  const gpu = await openGpu();
+  const policy = await LargePolicy.create(gpu, opened, inferenceOptions(options), undefined, undefined, adapter);
   const { sampling } = opened;
   const system = options.system === undefined ? [] : [{ role: 'system' as const, content: options.system }];
   const request = {
@@ -80,6 +94,7 @@ export async function logits(args: string[]): Promise<void> {
     model: { type: 'string', required: true },
     ids: { type: 'string', required: true },
     out: { type: 'string', required: true },
+    adapter: { type: 'string' },
     ...inferenceFlags,
     cache: { type: 'string', default: 'f32' },
   });
@@ -89,10 +104,15 @@ export async function logits(args: string[]): Promise<void> {
   if (!ids.every((id) => Number.isInteger(id) && id >= 0 && id < config.vocab_size)) {
     throw new UsageError(`--ids takes whole numbers from 0 to ${config.vocab_size - 1}, separated by commas`);
   }
+  const adapter = await adapterOf(options.adapter, opened);
   const gpu = await openGpu();
   const typeOf = (name: string) => opened.tensors.get(name)!.type;
-  const plan = inferencePlan(config, typeOf, { context: ids.length, ...inferenceOptions(options) });
-  const model = await InferenceModel.load(gpu, opened, plan);
+  const plan = inferencePlan(config, typeOf, {
+    context: ids.length,
+    ...inferenceOptions(options),
+    ...(adapter && { adapted: adaptedTensors(adapter) }),
+  });
+  const model = await InferenceModel.load(gpu, opened, plan, undefined, undefined, adapter);
   const data = new Float32Array(ids.length * config.vocab_size);
   for (let at = 0; at < ids.length; at += plan.prefillTokens) {
     const piece = ids.slice(at, at + plan.prefillTokens);
