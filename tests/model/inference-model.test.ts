@@ -154,3 +154,14 @@ describe('weights and cache in f16', () => {
     model.free();
   });
 });
+
+describe('a cache in q8', () => {
+  it('keeps the likeliest token of all but a few positions', async () => {
+    const model = await load('r1-qwen2', { cache: 'q8', quant: 'stored', prefillTokens: 1 });
+    const { ids } = golden('r1-qwen2');
+    const logits = await forcedLogits(model, ids('forced'), 0);
+    const wanted = ids('forced_top');
+    expect(logits.filter((row, i) => top(row) === wanted[i]).length).toBeGreaterThanOrEqual(122);
+    model.free();
+  });
+});

@@ -30,6 +30,8 @@ export const papers: readonly Credit[] = [
     gave: 'the parity task, and why long chains win',
   },
   { title: 'STaR', href: arxiv('2203.14465'), gave: 'learning from one’s own right answers' },
+  { title: 'LoRA', href: arxiv('2106.09685'), gave: 'adapters that learn while a large model stays as it is' },
+  { title: 'FlashAttention', href: arxiv('2205.14135'), gave: 'attention in tiles, and for one token in stretches' },
 ];
 
 export const programs: readonly Credit[] = [
@@ -42,6 +44,11 @@ export const programs: readonly Credit[] = [
     title: 'PyTorch and Transformers',
     href: 'https://github.com/huggingface/transformers',
     gave: 'the logits and gradients it is checked against',
+  },
+  {
+    title: 'ggml and llama.cpp',
+    href: 'https://github.com/ggml-org/llama.cpp',
+    gave: 'GGUF, its block formats and how they round',
   },
   { title: 'llm.c', href: 'https://github.com/karpathy/llm.c', gave: 'layers with explicit forward and backward' },
   {
