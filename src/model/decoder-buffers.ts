@@ -16,7 +16,7 @@ export interface DecoderPlan {
   training: boolean;
   /** Rows whose logits are kept at once; all when left out. */
   logitRows?: number;
-  /** Whether its matrices don't learn, and so need no scratch for their gradients. */
+  /** Whether none of its own weights learn: they need no scratch for gradients then. */
   frozen?: boolean;
 }
 

@@ -45,7 +45,7 @@ export class Decoder<M = Tensor, G = Tensor> {
     const table = ropeTable(plan.maxPositions, ropeFrequencies(config));
     const tableBuffer = gpu.alloc('rope table', table.byteLength);
     gpu.write(tableBuffer, table);
-    const [layers, parts] = await Promise.all([createLayers(gpu, config), createParts(buffers)]);
+    const [layers, parts] = await Promise.all([createLayers(gpu, config, plan), createParts(buffers)]);
     return new Decoder(config, plan, buffers, layers.attention.shape.tile, tableBuffer, { ...layers, ...parts });
   }
 
@@ -201,16 +201,16 @@ type LayerGradients<G> = DecoderGradients<G>['layers'][number];
 type Layers = Awaited<ReturnType<typeof createLayers>>;
 
 /** Compiles the kernels of what lies between the matrices. */
-async function createLayers(gpu: Gpu, config: DecoderConfig) {
+async function createLayers(gpu: Gpu, config: DecoderConfig, { frozen = false }: DecoderPlan) {
   const { hidden_size: hidden, head_dim: headDim } = config;
   const { num_attention_heads: heads, num_key_value_heads: kvHeads, rms_norm_eps: epsilon } = config;
   const qkvSize = (heads + 2 * kvHeads) * headDim;
   const headNorm = (count: number, base: number) =>
-    RmsNorm.create(gpu, { size: headDim, epsilon, heads: count, stride: qkvSize, base, inPlace: true });
+    RmsNorm.create(gpu, { size: headDim, epsilon, heads: count, stride: qkvSize, base, inPlace: true, frozen });
   const [rows, norm, rowNorm, rope, attention, swiglu, qkNorm] = await Promise.all([
     Gather.create(gpu, hidden, false),
-    RmsNorm.create(gpu, { size: hidden, epsilon }),
-    RmsNorm.create(gpu, { size: hidden, epsilon, inPlace: true }),
+    RmsNorm.create(gpu, { size: hidden, epsilon, frozen }),
+    RmsNorm.create(gpu, { size: hidden, epsilon, inPlace: true, frozen }),
     Rope.create(gpu, { headDim, heads, kvHeads }),
     Attention.create(gpu, { heads, kvHeads, headDim }),
     Swiglu.create(gpu, config.intermediate_size),

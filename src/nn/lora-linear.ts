@@ -50,6 +50,9 @@ export interface LoraGradients {
   du: Tensor;
 }
 
+/** Of a workgroup of shaders/lora_gradient.wesl. */
+const GRADIENT_COLUMNS = 16;
+
 /** The kernels of a layer that has adapters. */
 interface AdapterKernels {
   down: Matmul;
@@ -140,9 +143,9 @@ export class LoraLinear {
       [Math.ceil(tokens / 4), blocks.length, rank / 4 / quads],
     );
     const ofB = [tokens, f32(scale / gradientScale)];
-    recorder.dispatch(gradientOfB, [dy, u, dWeight.b], ofB, [Math.ceil(outFeatures / 64)]);
+    recorder.dispatch(gradientOfB, [dy, u, dWeight.b], ofB, [Math.ceil(outFeatures / GRADIENT_COLUMNS)]);
     const ofA = [tokens, f32(1 / gradientScale)];
-    recorder.dispatch(gradientOfA, [x, du, dWeight.a], ofA, [Math.ceil(inFeatures / 64), blocks.length]);
+    recorder.dispatch(gradientOfA, [x, du, dWeight.a], ofA, [Math.ceil(inFeatures / GRADIENT_COLUMNS), blocks.length]);
     inputGradient.record(recorder, { a: du, b: a, c: dx, rows: tokens, depth: blocks.length * rank, accumulate: true });
   }
 }

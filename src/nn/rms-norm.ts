@@ -13,9 +13,14 @@ export interface RmsNormOptions {
   base?: number;
   /** The backward overwrites the incoming gradient instead of adding to another one. */
   inPlace?: boolean;
+  /** Its weight doesn't learn: `dWeight` is null, and few rows a workgroup keep more of a GPU busy. */
+  frozen?: boolean;
 }
 
 const ROWS_PER_GROUP = 64;
+
+/** Of the backward. Where a weight learns, its partial sums are one a workgroup. */
+const rowsPerGroup = (frozen: boolean, lanes: number): number => (frozen ? 4 * (64 / lanes) : ROWS_PER_GROUP);
 
 /** Bytes of the scratch that `backward` needs for `rows` rows (lines × heads). */
 export const rmsNormScratchBytes = (rows: number, size: number): number => Math.ceil(rows / ROWS_PER_GROUP) * size * 4;
@@ -31,7 +36,7 @@ export class RmsNorm {
   ) {}
 
   static async create(gpu: Gpu, options: RmsNormOptions): Promise<RmsNorm> {
-    const full = { heads: 1, stride: options.size, base: 0, inPlace: false, ...options };
+    const full = { heads: 1, stride: options.size, base: 0, inPlace: false, frozen: false, ...options };
     const lanes = full.size >= 512 ? 64 : 16;
     const constants = {
       SIZE: full.size,
@@ -46,8 +51,8 @@ export class RmsNorm {
       forward(false),
       forward(true),
       gpu.kernel('rms_norm_backward', {
-        constants: { ...constants, ROWS_PER_GROUP },
-        conditions: { IN_PLACE: full.inPlace },
+        constants: { ...constants, ROWS_PER_GROUP: rowsPerGroup(full.frozen, lanes) },
+        conditions: { IN_PLACE: full.inPlace, FROZEN: full.frozen },
       }),
       gpu.kernel('column_total', { constants: { COLUMNS: full.size } }),
     ]);
@@ -87,8 +92,11 @@ export class RmsNorm {
     lines: number,
   ): void {
     const rows = lines * this.options.heads;
-    const groups = Math.ceil(rows / ROWS_PER_GROUP);
-    recorder.dispatch(this.gradient, [x, weight, rstd, dx, scratch, ...(dy ? [dy] : [])], [rows], [groups]);
-    if (dWeight) recorder.dispatch(this.total, [scratch, dWeight], [groups], [Math.ceil(this.options.size / 32)]);
+    const { frozen, size } = this.options;
+    if (frozen !== (dWeight === null)) throw new Error('a norm has a gradient exactly when it learns');
+    const groups = Math.ceil(rows / rowsPerGroup(frozen, 64 / this.rowsPerGroup));
+    const bindings = [x, weight, rstd, dx, ...(frozen ? [] : [scratch]), ...(dy ? [dy] : [])];
+    recorder.dispatch(this.gradient, bindings, [rows], [groups]);
+    if (dWeight) recorder.dispatch(this.total, [scratch, dWeight], [groups], [Math.ceil(size / 32)]);
   }
 }
