@@ -72,7 +72,10 @@ export default defineConfig({
   build: { target: 'es2023', sourcemap: true },
   test: {
     projects: [
-      { extends: true, test: { name: 'unit', include: ['tests/{tasks,rl,formats,runs,worker,ui,cli}/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['tests/{tasks,rl,formats,runs,remote,worker,ui,cli}/**/*.test.ts'] },
+      },
       gpuProject('gpu', '{gpu,nn,model,grpo}'),
       // The kernels once more, where there is no f16 and a subgroup has 4 lanes.
       gpuProject('gpu-swiftshader', '{gpu,nn}', { TINYTHINK_ADAPTERS: 'swiftshader' }),

@@ -45,6 +45,23 @@ export interface PolicyToken {
   notice?: string;
   /** On the last token, whose text may be empty. */
   finish?: 'stop' | 'length';
+  /** On the last token, where a server answers. A token of a server may be several of the model's. */
+  server?: ServerReport;
+}
+
+/** What a server counted and timed itself; only what it says. */
+export interface ServerReport {
+  prompt_tokens?: number;
+  /** Of the prompt: taken from what was computed for a request before. */
+  cached_tokens?: number;
+  /** Thoughts included. */
+  completion_tokens?: number;
+  /** Of the completion: thoughts. */
+  reasoning_tokens?: number;
+  /** Milliseconds: loading the model, computing the prompt, writing the completion. */
+  load_ms?: number;
+  prompt_ms?: number;
+  completion_ms?: number;
 }
 
 /** Counted in tokens. */
