@@ -143,9 +143,13 @@ export class LoraLinear {
       [Math.ceil(tokens / 4), blocks.length, rank / 4 / quads],
     );
     const ofB = [tokens, f32(scale / gradientScale)];
-    recorder.dispatch(gradientOfB, [dy, u, dWeight.b], ofB, [Math.ceil(outFeatures / GRADIENT_COLUMNS)]);
+    recorder.dispatch(gradientOfB, [dy, u, dWeight.b], ofB, [Math.ceil(outFeatures / GRADIENT_COLUMNS), 1, rank / 4]);
     const ofA = [tokens, f32(1 / gradientScale)];
-    recorder.dispatch(gradientOfA, [x, du, dWeight.a], ofA, [Math.ceil(inFeatures / GRADIENT_COLUMNS), blocks.length]);
+    recorder.dispatch(gradientOfA, [x, du, dWeight.a], ofA, [
+      Math.ceil(inFeatures / GRADIENT_COLUMNS),
+      blocks.length,
+      rank / 4,
+    ]);
     inputGradient.record(recorder, { a: du, b: a, c: dx, rows: tokens, depth: blocks.length * rank, accumulate: true });
   }
 }
