@@ -15,7 +15,7 @@ import type { Quantization } from '../../src/model/weight-plan';
 
 /** What transformers.js calls `dtype`, by what it is here. */
 const quantizations: Record<string, Quantization> = { q4: 'q4_0', q8: 'q8_0', fp32: 'stored' };
-/** Of both: the cache of the peer's model file is f32 and grows with the text. */
+/** What the rotary tables of the peer's model file hold. Its keys and values are f32, and so they are here. */
 const CONTEXT = 1024;
 
 interface Run {
@@ -28,7 +28,7 @@ interface Run {
 
 let generator: TextGenerator;
 
-/** @returns the adapter's name */
+/** @returns the name of what computes */
 async function load({ model: name, dtype }: { model: string; dtype: string }): Promise<string> {
   const files = served(`/models/${name}/`, name);
   const config = parseDecoderConfig(await (await fetch(`/models/${name}/config.json`)).json());
@@ -37,7 +37,7 @@ async function load({ model: name, dtype }: { model: string; dtype: string }): P
   const quant = quantizations[dtype];
   if (!quant) throw new Error(`no weights in ${dtype}; there are ${Object.keys(quantizations).join(', ')}`);
   const gpu = await Gpu.request(navigator.gpu);
-  const options = { quant, context: CONTEXT, cache: gpu.features.f16 ? 'f16' : 'f32' } as const;
+  const options = { quant, context: CONTEXT, cache: 'f32' } as const;
   const plan = inferencePlan(config, (tensor) => tensors.get(tensor)!.type, options);
   generator = new TextGenerator(await InferenceModel.load(gpu, { config, tensors, bytes }, plan), { stops: [] });
   return gpu.description;

@@ -6,7 +6,9 @@
  *     npm install --prefix DIR @huggingface/transformers@4.3.1   (DIR/.npmrc: onnxruntime-node-install=skip)
  *     python bench/transformers_js/make_model.py MODELS/tiny --shape tiny
  *     node bench/transformers_js/run.mjs DIR/node_modules MODELS tiny [--dtype q4,fp32] [--context 128] [--tokens 32]
- *          [--pairs 5] [--only tinythink|transformers.js] [--json FILE]
+ *          [--pairs 5] [--device webgpu|wasm] [--only tinythink|transformers.js] [--json FILE]
+ *
+ * `--device` is transformers.js's. The tokens of the float32 runs are compared: both hold the same weights.
  *
  * Not part of the tests: nothing in the repository depends on these packages. CHROME_PATH names another browser.
  */
