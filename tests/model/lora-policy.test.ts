@@ -9,8 +9,11 @@ import { readSafetensors, toFloat32 } from '../../src/formats/safetensors';
 import type { Gpu } from '../../src/gpu/gpu';
 import { InferenceModel } from '../../src/model/inference-model';
 import { inferencePlan } from '../../src/model/inference-plan';
-import { loraTargets } from '../../src/model/lora-layout';
+import { loraLayout, loraTargets } from '../../src/model/lora-layout';
+import { LoraLearner } from '../../src/model/lora-learner';
 import { LoraPolicy } from '../../src/model/lora-policy';
+import { loadPackedParameters } from '../../src/model/packed-parameters';
+import { planWeights } from '../../src/model/weight-plan';
 import { openTestGpu } from '../support/gpu';
 import { goldenModels, loadGolden, relativeError } from './goldens';
 
@@ -56,8 +59,26 @@ it.each([...goldenModels, 'patterns'] as const)(
   },
 );
 
-it('samples what its learner scores, before and after updates', async () => {
-  const model = await openModel(await modelFiles(`${root}models/llama`));
+it('a learner takes the bytes that it says', async () => {
+  const model = await openModel(await modelFiles(`${root}models/qwen2`));
+  const { config } = model;
+  const base = await loadPackedParameters(
+    gpu,
+    model,
+    planWeights(config, (name) => model.tensors.get(name)!.type, 'stored'),
+  );
+  const layout = loraLayout(config, () => 8);
+  const plan = { maxTokens: 512, maxPositions: 64, batchRows: 512, batchSequences: 8, reference: true };
+  const before = gpu.allocated;
+  const loss = { objective: 'clip', sequenceRatio: false, klRatio: false } as const;
+  await LoraLearner.create(gpu, config, base, { layout, scale: 1 }, plan, loss);
+  const planned = Object.values(LoraLearner.bytes(gpu, config, layout, plan)).reduce((sum, bytes) => sum + bytes, 0);
+  expect(Math.abs(planned / (gpu.allocated - before) - 1)).toBeLessThan(0.05);
+});
+
+// The sampler's cache is in f16, and so are its merged copies of quantised matrices.
+it.each(['models/llama', 'checkpoints/llama3-k.gguf'])('%s: samples what its learner scores', async (path) => {
+  const model = await openModel(await modelFiles(root + path));
   const policy = await LoraPolicy.create(gpu, model, {
     lora: { r: 4, lora_alpha: 16, target_modules: ['q_proj', 'v_proj', 'down_proj'] },
     quant: 'stored',
@@ -102,7 +123,6 @@ it('samples what its learner scores, before and after updates', async () => {
     recorder.submit();
     const [scored, reference] = (await reads).map((data) => new Float32Array(data));
     const sampled = samples.flatMap(({ logprobs }) => logprobs);
-    // The sampler's cache is in f16.
     expect(relativeError(scored!, sampled)).toBeLessThan(5e-3);
     changes.push(relativeError(scored!, reference!));
     policy.adaptersChanged();
