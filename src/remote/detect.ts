@@ -17,6 +17,9 @@ const PROBE_MS = 10_000;
 /** Who says so of its models. */
 const OWNERS: Readonly<Record<string, ServerKind>> = { vllm: 'vllm', sglang: 'sglang', llamacpp: 'llamacpp' };
 
+/** What only transformers serve has among its paths. */
+const transformersPaths = v.object({ paths: v.object({ '/load_model': v.unknown() }) });
+
 /**
  * Finds out what answers at `address`.
  * @param key of the server, where it asks for one
@@ -65,12 +68,12 @@ export async function detectServer(
         return found('ollama', await tryAsk('/api/tags'));
       const info = await tryAsk('/info');
       if (is(tgiInfo, info)) return found('tgi', info);
-      const paths = v.object({ paths: v.object({ '/load_model': v.unknown() }) });
-      return found(is(paths, await tryAsk('/openapi.json')) ? 'transformers' : 'openai', answer);
+      return found(is(transformersPaths, await tryAsk('/openapi.json')) ? 'transformers' : 'openai', answer);
     }
   } catch (error) {
-    // Only a server that has no such list may still be one of the others.
-    const passing = error instanceof RemoteError && ['path', 'model', 'protocol', 'html'].includes(error.code);
+    // Only a server that has no such list may still be one of the others; transformers serve fails over an empty cache.
+    const passing =
+      error instanceof RemoteError && ['path', 'model', 'protocol', 'html', 'server'].includes(error.code);
     if (!passing) throw error;
     problem = error;
   }
@@ -78,9 +81,10 @@ export async function detectServer(
     return found('ollama', await tryAsk('/api/tags'));
   const info = await tryAsk('/info');
   if (is(tgiInfo, info)) return found('tgi', info);
+  if (is(transformersPaths, await tryAsk('/openapi.json'))) return found('transformers', { data: [] });
   const bare = await tryAsk('/models');
   if (is(openAiList, bare)) return found('openai', bare, '');
-  throw problem instanceof RemoteError && problem.code === 'html'
+  throw problem instanceof RemoteError && (problem.code === 'html' || problem.code === 'server')
     ? problem
     : new RemoteError(
         'path',

@@ -30,6 +30,9 @@ const MAX_ERROR = 64_000;
 export interface ExchangeInit {
   /** Sent as JSON by POST; without, GET. */
   body?: unknown;
+  method?: 'PATCH';
+  /** The last event that was received of a stream. */
+  lastEventId?: string;
 }
 
 /** Somebody waits for it; ends by the caller's signal, by silence, or by `close`. */
@@ -97,13 +100,14 @@ export class Exchange {
     }
   }
 
-  async #send(url: string, { body }: ExchangeInit): Promise<Response> {
+  async #send(url: string, { body, method, lastEventId }: ExchangeInit): Promise<Response> {
     this.#arm(this.options.firstMs ?? FIRST_MS);
     try {
       const headers: Record<string, string> = { ...this.server.key?.headersFor(url) };
       if (body !== undefined) headers['Content-Type'] = 'application/json';
+      if (lastEventId !== undefined) headers['Last-Event-ID'] = lastEventId;
       const request: RequestInit = {
-        method: body === undefined ? 'GET' : 'POST',
+        method: method ?? (body === undefined ? 'GET' : 'POST'),
         headers,
         signal: this.#abort.signal,
         redirect: 'manual',

@@ -83,6 +83,8 @@ export class RemotePolicy implements Policy {
         );
       }
       for (const token of tokensOf(piece, text)) {
+        // What came with the last bytes counts no more. Returning closes the connection.
+        if (signal.aborted) return;
         yield { ...first, ...token };
         first = {};
       }

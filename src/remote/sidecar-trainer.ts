@@ -1,0 +1,171 @@
+/**
+ * @file A run on a GPU server as a `Trainer`, so that nothing above asks where it runs. Closing the page, or `detach`,
+ * leaves the run going; `watch` takes it up again.
+ */
+import type { LiveConfig } from '../rl/config';
+import type { RunConfig, RunEvent } from '../runs/events';
+import type { Resume, Trainer } from '../runs/trainer';
+import { hasEnded, type RemoteRunOptions, type Sidecar, type SidecarCommand, type Standing } from './sidecar';
+
+interface Waiter {
+  is(standing: Standing): boolean;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+export class SidecarTrainer implements Trainer {
+  readonly #sidecar: Sidecar;
+  readonly #remote: RemoteRunOptions;
+  readonly #stopWatching = new AbortController();
+  #id: string | null = null;
+  #onEvent: (event: RunEvent) => void = () => {};
+  #standing: Standing = { state: 'starting', step: 0, seq: 0 };
+  #lastReason = '';
+  #waiters = new Set<Waiter>();
+  /** Why the run can no longer be watched; the run itself may well go on. */
+  #lost: unknown = null;
+
+  /** @param remote how the server is to run it */
+  constructor(sidecar: Sidecar, remote: RemoteRunOptions = {}) {
+    this.#sidecar = sidecar;
+    this.#remote = remote;
+  }
+
+  /** The server's name of the run. */
+  get runId(): string | null {
+    return this.#id;
+  }
+
+  get hasEnded(): boolean {
+    return hasEnded(this.#standing);
+  }
+
+  /**
+   * Starts a run on the server. With `resume`, takes up the run of that id instead, whether its process lives or not, and
+   * leaves it as it stands: the server keeps its checkpoints, and all its events come again from the first.
+   */
+  async start(config: RunConfig, onEvent: (event: RunEvent) => void, resume?: Resume): Promise<void> {
+    if (resume) {
+      await this.watch(resume.run_id, onEvent);
+      return;
+    }
+    this.#claim(onEvent);
+    const { id } = await this.#sidecar.create(config, this.#remote, true, this.#stopWatching.signal);
+    this.#follow(id);
+    await this.#until(({ state }) => state === 'paused' || hasEnded({ state }));
+    if (this.#standing.state === 'failed') throw new Error(this.#lastReason);
+  }
+
+  /** Takes up a run that is on the server already. Resolves when what has happened so far has been told. */
+  async watch(id: string, onEvent: (event: RunEvent) => void): Promise<void> {
+    this.#claim(onEvent);
+    await this.#sidecar.run(id, this.#stopWatching.signal);
+    this.#follow(id);
+    await this.#until(() => true);
+  }
+
+  /** Looks away; the run goes on. */
+  detach(): void {
+    this.#stopWatching.abort();
+  }
+
+  async resume(): Promise<void> {
+    await this.#tell('resume');
+  }
+
+  async pause(): Promise<void> {
+    const seq = await this.#tell('pause');
+    await this.#until((standing) => standing.seq >= seq && standing.state === 'paused');
+  }
+
+  async step(): Promise<void> {
+    if (this.#standing.state !== 'paused') return;
+    const seq = await this.#tell('step');
+    await this.#until((standing) => standing.seq >= seq && standing.state === 'paused');
+  }
+
+  async stop(): Promise<void> {
+    if (this.#id === null) return;
+    await this.#tell('stop');
+    await this.#until(hasEnded);
+  }
+
+  async update(change: LiveConfig): Promise<void> {
+    if (this.#id === null || this.hasEnded) throw new Error('There is no run to change.');
+    await this.#sidecar.update(this.#id, change);
+  }
+
+  async exportModel(): Promise<Map<string, Uint8Array>> {
+    const id = this.#id;
+    if (id === null) throw new Error('There is no model to export yet.');
+    const seq = await this.#tell('checkpoint');
+    await this.#until((standing) => standing.seq >= seq);
+    const last = (await this.#sidecar.checkpoints(id)).at(-1);
+    if (!last) throw new Error('The run has no checkpoint to export.');
+    return this.#sidecar.download(id, last, this.#stopWatching.signal);
+  }
+
+  #claim(onEvent: (event: RunEvent) => void): void {
+    if (this.#id !== null || this.#stopWatching.signal.aborted) {
+      throw new Error('This trainer has been used: a new run needs a new one.');
+    }
+    this.#onEvent = onEvent;
+  }
+
+  /** Reads the run's stream until it ends, in the background. */
+  #follow(id: string): void {
+    this.#id = id;
+    void (async () => {
+      try {
+        for await (const message of this.#sidecar.watch(id, 0, this.#stopWatching.signal)) {
+          if (message.kind === 'run') {
+            if (message.event.type === 'failed') this.#lastReason = message.event.reason;
+            this.#onEvent(message.event);
+          } else this.#stands(message);
+        }
+        this.#lose(new Error('The run has ended.'));
+      } catch (error) {
+        this.#lose(error);
+      }
+    })();
+  }
+
+  #stands({ state, step, seq }: Standing): void {
+    this.#standing = { state, step, seq };
+    this.#known = true;
+    for (const waiter of [...this.#waiters]) {
+      // What has ended will reach nothing any more; the events have said why.
+      if (waiter.is(this.#standing) || this.hasEnded) {
+        this.#waiters.delete(waiter);
+        waiter.resolve();
+      }
+    }
+  }
+  /** The stream has said where the run stands. */
+  #known = false;
+
+  #lose(error: unknown): void {
+    this.#lost = error;
+    for (const waiter of this.#waiters) waiter.reject(error);
+    this.#waiters.clear();
+  }
+
+  /** Resolves when the run stands there, or has ended; rejects when it can no longer be watched. */
+  #until(is: (standing: Standing) => boolean): Promise<void> {
+    if (this.#known && (is(this.#standing) || this.hasEnded)) return Promise.resolve();
+    if (this.#lost) return Promise.reject(this.#lost);
+    return new Promise((resolve, reject) => this.#waiters.add({ is, resolve, reject }));
+  }
+
+  /** @returns the command's number; 0 for a run that has ended, which needs none */
+  async #tell(what: SidecarCommand): Promise<number> {
+    if (this.#id === null || this.hasEnded) return 0;
+    try {
+      return await this.#sidecar.tell(this.#id, what);
+    } catch (error) {
+      // It may have ended in the meantime.
+      if (hasEnded(await this.#sidecar.run(this.#id))) return 0;
+      throw error;
+    }
+  }
+}
