@@ -156,6 +156,8 @@ class RemoteOptions(Strict):
     launcher: Literal["none", "accelerate"] = "none"
     # For accelerate: processes on this machine, one a GPU.
     num_processes: whole(1, 64) = 1
+    # For accelerate on GPUs: shard weights, gradients and optimizer with DeepSpeed ZeRO-3, or give each GPU all of them.
+    sharding: Literal["zero3", "none"] = "zero3"
     # f32 weights always; bf16 computes in bfloat16 under autocast.
     precision: Literal["f32", "bf16"] = "f32"
     lora: Lora | None = None

@@ -1,0 +1,221 @@
+"""The HTTP side: runs started, watched and told what to do. See remote/README.md for the list of addresses."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from typing import Annotated
+
+from fastapi import FastAPI, Header, HTTPException, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
+from pydantic import ValidationError
+
+from . import __version__
+from .config import HubDataset, LiveConfig, NewRun, describe
+from .events import to_json
+from .files import Control, Status
+from .rewards import REWARDS
+from .runs import Refused, Run, RunManager, Unknown, tail
+from .security import OriginGuard, TokenGuard
+from .tasks import TASKS
+
+BODY_LIMIT = 1 << 20
+DATASET_LIMIT = 64 << 20
+LOG_LIMIT = 256 << 10
+# Seconds between two looks at a run's events, and between signs of life where there are none.
+POLL = 0.2
+KEEP_ALIVE = 15.0
+
+RunId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
+Step = Annotated[int, Path(ge=0, le=10**9)]
+
+
+def create_app(
+    manager: RunManager,
+    *,
+    token: str | None = None,
+    origins: tuple[str, ...] = (),
+    body_limit: int = BODY_LIMIT,
+    keep_alive: float = KEEP_ALIVE,
+) -> FastAPI:
+    """The application. Without a token only this machine is answered."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI):
+        care = asyncio.create_task(manager.look_after_forever())
+        yield
+        care.cancel()
+        manager.close()
+
+    # The pages that describe an API load scripts from elsewhere: none here.
+    app = FastAPI(title="tinythink-remote", version=__version__, lifespan=lifespan, openapi_url=None)
+
+    # The last one added is the outermost.
+    app.add_middleware(TokenGuard, token=token, limits={"/datasets": DATASET_LIMIT}, limit=body_limit)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST", "PATCH"],
+        allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+        max_age=600,
+    )
+    app.add_middleware(OriginGuard, origins=origins, has_token=token is not None)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"detail": describe(error.errors())}, 422)
+
+    @app.exception_handler(ValidationError)
+    async def invalid_together(_request: Request, error: ValidationError) -> JSONResponse:
+        return JSONResponse({"detail": describe(error.errors())}, 422)
+
+    @app.exception_handler(Refused)
+    async def refused(_request: Request, error: Refused) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 409)
+
+    @app.exception_handler(Unknown)
+    async def unknown(_request: Request, error: Unknown) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 404)
+
+    @app.get("/info")
+    def info() -> dict:
+        installed = {name: find_spec(name) is not None for name in ("vllm", "deepspeed", "peft")}
+        return {
+            "name": "tinythink-remote",
+            "version": __version__,
+            "models": manager.model_names(),
+            "hub": list(manager.hub),
+            "tasks": list(TASKS),
+            "rewards": list(REWARDS),
+            "gpus": manager.gpus,
+            **installed,
+        }
+
+    @app.post("/runs", status_code=201)
+    def create(request: NewRun) -> dict:
+        return manager.describe(manager.create(request))
+
+    @app.get("/runs")
+    def runs() -> list[dict]:
+        return [manager.describe(run) for run in manager.list()]
+
+    @app.get("/runs/{run_id}")
+    def run(run_id: RunId) -> dict:
+        return manager.describe(manager.get(run_id))
+
+    @app.patch("/runs/{run_id}")
+    def update(run_id: RunId, live: LiveConfig) -> dict:
+        return {"seq": manager.update(manager.get(run_id), live)}
+
+    def command(name: str, change) -> None:
+        @app.post(f"/runs/{{run_id}}/{name}", name=name)
+        def tell(run_id: RunId) -> dict:
+            return {"seq": manager.tell(manager.get(run_id), change)}
+
+    command("pause", _pause)
+    command("resume", _resume)
+    command("step", _step)
+    command("stop", _stop)
+    command("checkpoint", _checkpoint)
+
+    @app.get("/runs/{run_id}/events")
+    async def events(
+        run_id: RunId, last_event_id: Annotated[str | None, Header(pattern=r"^\d{0,9}$")] = None
+    ) -> StreamingResponse:
+        watched = manager.get(run_id)
+        after = int(last_event_id or 0)
+        if after > await asyncio.to_thread(watched.reader.count):
+            raise HTTPException(400, "Last-Event-ID is not one of this run")
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
+        stream = stream_events(manager, watched, after, keep_alive)
+        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+    @app.get("/runs/{run_id}/checkpoints")
+    def checkpoints(run_id: RunId) -> list[dict]:
+        return manager.checkpoints(manager.get(run_id))
+
+    @app.get("/runs/{run_id}/checkpoints/{step}/{name}")
+    def checkpoint_file(run_id: RunId, step: Step, name: str) -> FileResponse:
+        path = manager.checkpoint_file(manager.get(run_id), step, name)
+        headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+        return FileResponse(path, media_type="application/octet-stream", filename=path.name, headers=headers)
+
+    @app.get("/runs/{run_id}/logs")
+    def logs(run_id: RunId, size: Annotated[int, Query(ge=1, le=LOG_LIMIT, alias="bytes")] = 16 << 10):
+        text = tail(manager.get(run_id).files.log, size)
+        return PlainTextResponse(text, headers={"X-Content-Type-Options": "nosniff"})
+
+    @app.get("/datasets")
+    def datasets() -> list[dict]:
+        return manager.datasets()
+
+    @app.post("/datasets", status_code=201)
+    async def add_dataset(request: Request) -> dict:
+        """JSON lines, or as application/json the name of a data set on the Hub."""
+        body = await request.body()
+        kind = request.headers.get("content-type", "").partition(";")[0].strip()
+        if kind == "application/json":
+            return manager.add_hub_dataset(HubDataset.model_validate_json(body))
+        if kind != "application/x-ndjson":
+            raise HTTPException(415, "a data set comes as application/x-ndjson, or by name as application/json")
+        try:
+            return await asyncio.to_thread(manager.add_dataset, body.decode())
+        except ValueError as error:
+            raise HTTPException(422, "not UTF-8" if isinstance(error, UnicodeError) else str(error)) from None
+
+    return app
+
+
+def _pause(control: Control, _status: Status) -> None:
+    control.state, control.until = "paused", 0
+
+
+def _resume(control: Control, _status: Status) -> None:
+    control.state = "running"
+
+
+def _step(control: Control, status: Status) -> None:
+    if status.state != "paused":
+        raise Refused("the run is not paused")
+    control.state, control.until = "paused", status.step + 1
+
+
+def _stop(control: Control, _status: Status) -> None:
+    control.state = "stopped"
+
+
+def _checkpoint(control: Control, _status: Status) -> None:
+    control.save += 1
+
+
+async def stream_events(manager: RunManager, run: Run, after: int, keep_alive: float) -> AsyncIterator[str]:
+    """Events after one, each with its number for an id; between them `state`, where the run stands; at last `end`."""
+    yield ": tinythink-remote\n\n"
+    told = None
+    quiet_since = time.monotonic()
+    while True:
+        # Before the events: what a state says has happened is then always in the events sent before it.
+        status = await asyncio.to_thread(run.files.read_status)
+        ended = manager.has_ended(run)
+        while lines := await asyncio.to_thread(run.reader.read, after + 1):
+            for line in lines:
+                after += 1
+                yield f"id: {after}\nevent: run\ndata: {line}\n\n"
+            quiet_since = time.monotonic()
+        state = to_json({"state": status.state, "step": status.step, "seq": status.seq})
+        if state != told:
+            told = state
+            quiet_since = time.monotonic()
+            yield f"event: state\ndata: {state}\n\n"
+        if ended:
+            yield "event: end\ndata: {}\n\n"
+            return
+        if time.monotonic() - quiet_since >= keep_alive:
+            quiet_since = time.monotonic()
+            yield ": keep-alive\n\n"
+        await asyncio.sleep(POLL)

@@ -1,0 +1,116 @@
+"""The command line of a run's process, and what accelerate needs to start one for each GPU."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from .config import RemoteOptions
+from .files import RunFiles
+
+PACKAGE_ROOT = Path(__file__).resolve().parents[1]
+
+
+def gpu_count() -> int:
+    """GPUs that a run may use, without starting CUDA in this process."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([device for device in visible.split(",") if device.strip() not in ("", "-1")])
+    return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+
+
+def problem_with(remote: RemoteOptions, gpus: int) -> str | None:
+    """Why this machine can't run it so; None when it can."""
+    if remote.lora and find_spec("peft") is None:
+        return "LoRA needs PEFT on the server: pip install 'tinythink-remote[lora]'"
+    if remote.use_vllm and (find_spec("vllm") is None or gpus == 0):
+        return "vLLM is wanted, but it is not installed on the server or there is no GPU"
+    if remote.launcher == "none" or gpus == 0:
+        return None
+    if remote.num_processes > gpus:
+        return f"{remote.num_processes} processes are wanted, but the server has {gpus} GPUs"
+    if remote.sharding == "zero3" and find_spec("deepspeed") is None:
+        return "ZeRO-3 needs DeepSpeed on the server: pip install 'tinythink-remote[deepspeed]'"
+    return None
+
+
+def accelerate_config(remote: RemoteOptions, port: int) -> str:
+    """accelerate's YAML for the GPUs of this machine, as its own `accelerate config` would write it."""
+    lines = [
+        "compute_environment: LOCAL_MACHINE",
+        "debug: false",
+        *zero3(remote),
+        "downcast_bf16: 'no'",
+        "machine_rank: 0",
+        "main_training_function: main",
+        f"main_process_port: {port}",
+        f"mixed_precision: '{'bf16' if remote.precision == 'bf16' else 'no'}'",
+        "num_machines: 1",
+        f"num_processes: {remote.num_processes}",
+        "rdzv_backend: static",
+        "same_network: true",
+        "use_cpu: false",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def zero3(remote: RemoteOptions) -> list[str]:
+    if remote.sharding == "none":
+        # accelerate refuses MULTI_GPU for a single process.
+        return [f"distributed_type: {'MULTI_GPU' if remote.num_processes > 1 else 'NO'}"]
+    return [
+        "deepspeed_config:",
+        "  deepspeed_multinode_launcher: standard",
+        "  offload_optimizer_device: none",
+        "  offload_param_device: none",
+        "  zero3_init_flag: true",
+        "  zero3_save_16bit_model: true",
+        "  zero_stage: 3",
+        "distributed_type: DEEPSPEED",
+    ]
+
+
+def command(files: RunFiles, remote: RemoteOptions, models: Path, datasets: Path, gpus: int) -> list[str]:
+    """What runs a run. Nothing in it comes from a request but numbers and choices."""
+    folders = ["--run", str(files.folder), "--models", str(models), "--datasets", str(datasets)]
+    worker = ["-m", "tinythink_remote.worker", *folders]
+    if remote.launcher == "none":
+        return [sys.executable, *worker]
+    if gpus == 0:
+        # `accelerate launch` starts several processes on CPUs only through MPI; torchrun is what it uses for GPUs.
+        count = str(remote.num_processes)
+        return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", count, *worker]
+    config = files.folder / "accelerate.yaml"
+    config.write_text(accelerate_config(remote, free_port()))
+    return [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config), *worker]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def environment(run_id: str, remote: RemoteOptions, gpus: int, hub: bool) -> dict[str, str]:
+    """Of a run's process. The mark is how processes of a run that lost their launcher are found."""
+    paths = [str(PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    changes = {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONUNBUFFERED": "1",
+        "TINYTHINK_RUN": run_id,
+        "TOKENIZERS_PARALLELISM": "false",
+        "TRL_EXPERIMENTAL_SILENCE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    if not hub:
+        changes |= {"HF_HUB_OFFLINE": "1"}
+    if gpus == 0:
+        changes |= {"ACCELERATE_USE_CPU": "true"}
+    elif remote.launcher == "none":
+        # Given several GPUs, Trainer would split the batch by itself.
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+        changes |= {"CUDA_VISIBLE_DEVICES": visible.split(",")[0]}
+    return {**os.environ, **changes}
