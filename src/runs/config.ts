@@ -2,6 +2,7 @@
 import { defaultGrpoConfig } from '../rl/config';
 import type { RunConfig } from '../rl/config';
 import { allTasks, getTask, tasks } from '../tasks';
+import { isDataset } from '../tasks/dataset';
 import { describeField, fieldKeys, getField, isFieldKey, withField } from './fields';
 import type { Field, FieldKey, FieldValue, NumberField } from './fields';
 
@@ -101,13 +102,17 @@ function checkNumber(key: FieldKey, field: NumberField, value: FieldValue | unde
 }
 
 function checkTask(value: FieldValue | undefined, known = allTasks): string | null {
-  if (known.some((task) => task.name === value)) return null;
+  if (known.some((task) => task.name === value) || (known === allTasks && isDataset(value))) return null;
   return `There is no task ${show(value)}. The tasks are: ${known.map((task) => task.name).join(', ')}.`;
 }
 
-/** A name that is a folder below models/, a checkpoint of a saved run or an imported file: never a path elsewhere. */
+/**
+ * A name that is a folder below models/, a checkpoint of a saved run, an imported file, or for a GPU server owner/name on
+ * the Hub: never a path elsewhere.
+ */
 function checkModelName(value: FieldValue | undefined): string | null {
-  const pattern = /^(?:[A-Za-z0-9][\w.-]{0,99}|run:[\w-]{1,64}@\d{1,9}|file:[\w. -]{1,100})$/;
+  const hub = '[A-Za-z0-9][\\w.-]{0,95}/[A-Za-z0-9][\\w.-]{0,95}';
+  const pattern = new RegExp(`^(?:[A-Za-z0-9][\\w.-]{0,99}|run:[\\w-]{1,64}@\\d{1,9}|file:[\\w. -]{1,100}|${hub})$`);
   if (typeof value === 'string' && pattern.test(value)) return null;
   return `${show(value)} is not the name of a model. Choose one of the list, such as ${defaultRunConfig.model}.`;
 }

@@ -1,5 +1,6 @@
 /** @file The registry of tasks. */
 import { countdown } from './countdown';
+import { datasetTask, isDataset } from './dataset';
 import { mul } from './mul';
 import { parity } from './parity';
 import { sum } from './sum';
@@ -14,8 +15,9 @@ export const chatTasks: readonly Task[] = [wordProblems];
 
 export const allTasks: readonly Task[] = [...tasks, ...chatTasks];
 
-/** @throws RangeError naming the tasks there are. */
+/** Also of a data set on a server. @throws RangeError naming the tasks there are. */
 export function getTask(name: string): Task {
+  if (isDataset(name)) return datasetTask(name);
   const task = allTasks.find((candidate) => candidate.name === name);
   if (!task) {
     throw new RangeError(`There is no task '${name}'. The tasks are: ${allTasks.map((each) => each.name).join(', ')}.`);

@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY / "remote" / "src"))
 
 from pydantic import ValidationError  # noqa: E402
-from tinythink_remote.completion import parse_completion  # noqa: E402
+from tinythink_remote.completion import parse_chat_completion, parse_completion  # noqa: E402
 from tinythink_remote.config import RunConfig  # noqa: E402
 from tinythink_remote.final_answer import final_answer  # noqa: E402
 from tinythink_remote.rewards import score, weighted_sum  # noqa: E402
@@ -38,6 +38,7 @@ def test_random_streams():
 def test_the_tasks_are_the_same():
     assert {vector["name"] for vector in VECTORS["tasks"]} == set(TASKS)
     for vector in VECTORS["tasks"]:
+        assert TASKS[vector["name"]].instruction == vector["instruction"]
         assert TASKS[vector["name"]].difficulty == (vector["difficulty"]["min"], vector["difficulty"]["max"])
 
 
@@ -81,6 +82,8 @@ def test_rewards(vector):
 def test_parsing():
     for case in VECTORS["parsed"]:
         assert asdict(parse_completion(case["text"], case["steps"])) == case["parsed"], case
+    for case in VECTORS["parsed_chat"]:
+        assert asdict(parse_chat_completion(case["text"])) == case["parsed"], case
 
 
 def test_final_answers():

@@ -68,6 +68,15 @@ describe('checkConfig', () => {
     expect(checkConfig(config({ model: 'run:abc-123@40' }))).toEqual([]);
     expect(checkConfig(config({ model: 'file:my model.zip' }))).toEqual([]);
     expect(checkConfig(config({ model: 'run:a/b@4' }))).toHaveLength(1);
+    expect(checkConfig(config({ model: 'Qwen/Qwen2.5-0.5B-Instruct' }))).toEqual([]);
+    expect(checkConfig(config({ model: 'a/../b' }))).toHaveLength(1);
+  });
+
+  it('knows the data sets of a server', () => {
+    expect(checkConfig(config({ task: 'dataset:0123456789abcdef', difficulty: 0 }))).toEqual([]);
+    expect(checkConfig(config({ task: 'dataset:../../etc' }))).toHaveLength(1);
+    // A link can't ask for one: this page has none.
+    expect(configFromParams(new URLSearchParams('task=dataset:0123456789abcdef')).problems).toHaveLength(1);
   });
 });
 

@@ -1,10 +1,10 @@
 /** @file What the tasks, the reading of completions, the rewards and the config's table give, as plain JSON. */
-import { parseCompletion } from '../../src/rl/completion';
+import { parseChatCompletion, parseCompletion } from '../../src/rl/completion';
 import { finalAnswer } from '../../src/rl/final-answer';
 import { scoreCompletion } from '../../src/rl/rewards';
 import { defaultRunConfig } from '../../src/runs/config';
 import { describeField, fieldKeys } from '../../src/runs/fields';
-import { tasks } from '../../src/tasks';
+import { allTasks } from '../../src/tasks';
 import { rng } from '../../src/tasks/rng';
 import type { Problem, Task } from '../../src/tasks/task';
 
@@ -57,6 +57,10 @@ const hostile = (answer: string): string[] => [
   '1'.repeat(100),
   '9*'.repeat(31) + '9',
   '__import__("os")',
+  `$${answer}.00`,
+  `1,${answer}`,
+  `${answer} or 3`,
+  '😀'.repeat(150) + answer,
   '１２',
   '\u0661',
 ];
@@ -75,6 +79,8 @@ function completions(task: Task, problem: Problem) {
     `<think> ; ;</think><answer>${answer}</answer>`,
     `<think>wait</think><answer>${answer}1</answer>`,
     `<answer>${answer}</answer><think></think>`,
+    `thought</think> <answer> ${answer} </answer>`,
+    `<think>thought</think> so it is \\boxed{${answer}}`,
     '<think>',
     '',
   ];
@@ -117,13 +123,27 @@ const PARSED = [
   '<think>\u00a0;\u0085</think><answer>1</answer>',
 ];
 
+const CHAT = [
+  ' \n<think>\nfirst\n</think>\n\n<answer> 12 </answer>\n',
+  'opened by the template</think><answer>12</answer>',
+  '</think><answer></answer>',
+  '<think>a</think>so \\boxed{12}',
+  '<think>a</think>\\boxed{1{2}}',
+  '<think>a</think><answer>1</answer><answer>2</answer>',
+  '<think><think>a</think><answer>1</answer>',
+  '<answer>1</answer>',
+  '\u0085<think>a</think><answer>1</answer>\u00a0',
+  '<think>a',
+];
+
 export function taskVectors() {
   return {
     rng: streams(),
-    tasks: tasks.map((task) => {
+    tasks: allTasks.map((task) => {
       const problem = task.generate(rng(23), task.difficulty.default);
       return {
         name: task.name,
+        instruction: task.instruction ?? null,
         difficulty: { min: task.difficulty.min, max: task.difficulty.max },
         problems: problems(task),
         verify: {
@@ -136,6 +156,7 @@ export function taskVectors() {
     max_completion_length: LIMIT,
     reward_weights: WEIGHTS,
     parsed: PARSED.flatMap((text) => [0, 2, 3].map((steps) => ({ text, steps, parsed: parseCompletion(text, steps) }))),
+    parsed_chat: CHAT.map((text) => ({ text, parsed: parseChatCompletion(text) })),
     final_answers: FREE_TEXT.map((text) => ({ text, answer: finalAnswer(text) })),
     config: {
       defaults: defaultRunConfig,

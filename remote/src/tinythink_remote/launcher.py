@@ -75,8 +75,9 @@ def zero3(remote: RemoteOptions) -> list[str]:
 
 def command(files: RunFiles, remote: RemoteOptions, models: Path, datasets: Path, gpus: int) -> list[str]:
     """What runs a run. Nothing in it comes from a request but numbers and choices."""
-    folders = ["--run", str(files.folder), "--models", str(models), "--datasets", str(datasets)]
-    worker = ["-m", "tinythink_remote.worker", *folders]
+    folders = {"run": files.folder, "models": models, "datasets": datasets}
+    named = [word for name, folder in folders.items() for word in (f"--{name}-folder", str(folder))]
+    worker = ["-m", "tinythink_remote.worker", *named]
     if remote.launcher == "none":
         return [sys.executable, *worker]
     if gpus == 0:

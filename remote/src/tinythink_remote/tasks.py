@@ -1,4 +1,4 @@
-"""The toy tasks of src/tasks, problem for problem and verdict for verdict; both sides are held to the same vectors.
+"""The tasks of src/tasks, problem for problem and verdict for verdict; both sides are held to the same vectors.
 
 Only what a trainer needs is here: problems and their verification. Traces, which a cold start learns from, stay in
 TypeScript.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from . import word_problems
 from .expression import evaluate
 from .rng import Rng
 
@@ -127,6 +128,14 @@ def _parity(rng: Rng, difficulty: int) -> Problem:
     return Problem(f"parity {bits}=", str(running), steps)
 
 
+def _word_problem(rng: Rng, difficulty: int) -> Problem:
+    return Problem(*word_problems.generate(rng, difficulty))
+
+
+def _verify_word_problem(problem: Problem, answer: str) -> bool:
+    return word_problems.verify(problem.answer, answer)
+
+
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
@@ -134,5 +143,6 @@ TASKS: dict[str, Task] = {
         Task("mul", (1, 9), _mul, _is_answer),
         Task("countdown", (2, 4), _countdown, _verify_countdown),
         Task("parity", (2, 23), _parity, _is_answer),
+        Task("word-problems", (2, 4), _word_problem, _verify_word_problem, word_problems.INSTRUCTION),
     )
 }

@@ -288,7 +288,7 @@ class RunTrainer(GRPOTrainer):
             for name in dict.fromkeys(name for each in self._logged for name in each)
             if name not in ("epoch", "num_tokens")
         }
-        metrics["num_tokens"] = self._logged[-1]["num_tokens"]
+        metrics["num_tokens"] = self.state.num_input_tokens_seen
         self._logged = []
         end = time.perf_counter()
         timings = {

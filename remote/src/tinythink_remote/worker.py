@@ -1,4 +1,4 @@
-"""The process that runs one run: `python -m tinythink_remote.worker --run FOLDER --models FOLDER --datasets FOLDER`.
+"""The process that runs one run: `python -m tinythink_remote.worker --run-folder DIR --models-folder DIR --datasets-folder DIR`.
 
 Started by the sidecar, itself or through `accelerate launch`, and on its own from then on: it needs no sidecar to go on.
 Started again, it goes on from the last whole checkpoint.
@@ -187,12 +187,12 @@ def report_failure(files: RunFiles, error: BaseException) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("run", "models", "datasets"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
+        parser.add_argument(f"--{name}-folder", type=Path, required=True)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-    files = RunFiles(options.run.resolve())
+    files = RunFiles(options.run_folder.resolve())
     try:
-        train(files, options.models.resolve(), options.datasets.resolve())
+        train(files, options.models_folder.resolve(), options.datasets_folder.resolve())
     except Exception as error:
         traceback.print_exc()
         if os.environ.get("RANK", "0") == "0":
