@@ -10,6 +10,7 @@ import { readSafetensors, toFloat32, toIntegers } from '../../src/formats/safete
 import type { Gpu } from '../../src/gpu/gpu';
 import { InferenceModel } from '../../src/model/inference-model';
 import { inferencePlan, type InferenceOptions } from '../../src/model/inference-plan';
+import { forcedLogits, promptLogits } from '../../src/model/logits';
 import { openTestGpu } from '../support/gpu';
 
 const root = new URL('../goldens/checkpoints/', import.meta.url).pathname;
@@ -49,44 +50,9 @@ function worst(found: Float32Array, wanted: Float32Array): number {
   return difference / largest;
 }
 
-/** The logits after every token of a prompt, computed in pieces. */
-async function promptLogits(model: InferenceModel, ids: number[], piece: number): Promise<Float32Array> {
-  const rows: Float32Array[] = [];
-  for (let at = 0; at < ids.length; at += piece) {
-    const chunk = ids.slice(at, at + piece);
-    for (let row = 0; row < chunk.length; row++) {
-      const recorder = gpu.recorder();
-      if (row === 0) model.recordPrefill(recorder, chunk, at);
-      model.recordLogits(recorder, row, 1);
-      const read = recorder.read(model.buffers.work.logits, 4 * model.config.vocab_size);
-      recorder.submit();
-      rows.push(new Float32Array(await read));
-    }
-  }
-  const all = new Float32Array(rows.length * model.config.vocab_size);
-  rows.forEach((row, i) => all.set(row, i * model.config.vocab_size));
-  return all;
-}
-
-/** The logits after every token, fed one by one from position `first` on. */
-async function forcedLogits(model: InferenceModel, ids: number[], first: number): Promise<Float32Array[]> {
-  const rows: Promise<ArrayBuffer>[] = [];
-  const tokens = gpu.alloc('forced', 4 * ids.length);
-  gpu.write(tokens, Uint32Array.from(ids));
-  for (let at = 0; at < ids.length; at += 16) {
-    const recorder = gpu.recorder();
-    const steps = Math.min(16, ids.length - at);
-    model.placeSteps(first + at, steps);
-    for (let step = 0; step < steps; step++) {
-      model.recordDecode(recorder, tokens, at + step, step, first + at + step);
-      rows.push(recorder.read(model.buffers.work.logits, 4 * model.config.vocab_size));
-    }
-    recorder.submit();
-  }
-  const logits = (await Promise.all(rows)).map((row) => new Float32Array(row));
-  gpu.free(tokens);
-  return logits;
-}
+/** The worst of rows that lie one after another in `wanted`. */
+const worstOf = (rows: Float32Array[], wanted: Float32Array): number =>
+  Math.max(...rows.map((row, i) => worst(row, wanted.subarray(i * row.length, (i + 1) * row.length))));
 
 const top = (logits: Float32Array) => logits.indexOf(Math.max(...logits));
 
@@ -97,8 +63,8 @@ describe('weights as they are stored, in f32', () => {
     const model = await load(name, exact);
     const { ids, values } = golden(name);
     // In pieces of five: the second one attends to what the first left in the cache.
-    expect(worst(await promptLogits(model, ids('input_ids'), 5), values('logits'))).toBeLessThan(1e-4);
-    const logits = await forcedLogits(model, ids('forced'), 0);
+    expect(worstOf(await promptLogits(model, ids('input_ids'), 5), values('logits'))).toBeLessThan(1e-4);
+    const logits = await forcedLogits(model, ids('forced'));
     const wanted = ids('forced_top');
     expect(logits.filter((row, i) => top(row) === wanted[i]).length).toBe(128);
     expect(worst(logits.at(-1)!, values('forced_last_logits'))).toBeLessThan(1e-4);
@@ -110,11 +76,7 @@ describe('weights as they are stored, in f32', () => {
   it.each([...types.map((type) => `qwen2-${type}.gguf`), 'llama-q8_0.gguf', 'qwen3-f16.gguf'])('%s', async (name) => {
     const model = await load(name, { ...exact, prefillTokens: 1 });
     const { ids, values } = golden(name);
-    const vocab = model.config.vocab_size;
-    const wanted = values('logits');
-    const logits = await forcedLogits(model, ids('input_ids'), 0);
-    const errors = logits.map((row, i) => worst(row, wanted.subarray(i * vocab, (i + 1) * vocab)));
-    expect(Math.max(...errors)).toBeLessThan(1e-4);
+    expect(worstOf(await forcedLogits(model, ids('input_ids')), values('logits'))).toBeLessThan(1e-4);
     model.free();
   });
 });
@@ -131,13 +93,10 @@ describe('matrices in several buffers', () => {
     const model = await InferenceModel.load(gpu, opened, plan);
     expect(model.weights.embedding.parts.length).toBeGreaterThan(4);
     const { ids, values } = golden(name);
-    expect(worst(await promptLogits(model, ids('input_ids'), 8), values('logits'))).toBeLessThan(1e-4);
+    expect(worstOf(await promptLogits(model, ids('input_ids')), values('logits'))).toBeLessThan(1e-4);
     model.free();
-    const vocab = model.config.vocab_size;
     const again = await InferenceModel.load(gpu, opened, plan);
-    const rows = await forcedLogits(again, ids('input_ids'), 0);
-    const wanted = values('logits');
-    rows.forEach((row, i) => expect(worst(row, wanted.subarray(i * vocab, (i + 1) * vocab))).toBeLessThan(1e-4));
+    expect(worstOf(await forcedLogits(again, ids('input_ids')), values('logits'))).toBeLessThan(1e-4);
     again.free();
   });
 });
@@ -146,8 +105,8 @@ describe('weights and cache in f16', () => {
   it.each(['r1-qwen2', 'qwen3'])('%s', async (name) => {
     const model = await load(name, { cache: 'f16', quant: 'f16' });
     const { ids, values } = golden(name);
-    expect(worst(await promptLogits(model, ids('input_ids'), 16), values('logits'))).toBeLessThan(2e-2);
-    const logits = await forcedLogits(model, ids('forced'), 0);
+    expect(worstOf(await promptLogits(model, ids('input_ids')), values('logits'))).toBeLessThan(2e-2);
+    const logits = await forcedLogits(model, ids('forced'));
     const wanted = ids('forced_top');
     expect(logits.filter((row, i) => top(row) === wanted[i]).length).toBeGreaterThanOrEqual(127);
     expect(worst(logits.at(-1)!, values('forced_last_logits'))).toBeLessThan(2e-2);
@@ -159,7 +118,7 @@ describe('a cache in q8', () => {
   it('keeps the likeliest token of all but a few positions', async () => {
     const model = await load('r1-qwen2', { cache: 'q8', quant: 'stored', prefillTokens: 1 });
     const { ids } = golden('r1-qwen2');
-    const logits = await forcedLogits(model, ids('forced'), 0);
+    const logits = await forcedLogits(model, ids('forced'));
     const wanted = ids('forced_top');
     expect(logits.filter((row, i) => top(row) === wanted[i]).length).toBeGreaterThanOrEqual(122);
     model.free();

@@ -10,6 +10,7 @@ import { InferenceModel } from '../../model/inference-model';
 import { inferencePlan, type InferenceOptions } from '../../model/inference-plan';
 import { loraTargets } from '../../model/lora-layout';
 import { adaptedTensors } from '../../model/lora-merge';
+import { promptLogits } from '../../model/logits';
 import { quantizations, type Quantization } from '../../model/weight-plan';
 import { cacheKinds, type CacheKind } from '../../nn/kv-cache';
 import { LargePolicy } from '../../runs/large-policy';
@@ -114,16 +115,6 @@ export async function logits(args: string[]): Promise<void> {
   });
   const model = await InferenceModel.load(gpu, opened, plan, undefined, undefined, adapter);
   const data = new Float32Array(ids.length * config.vocab_size);
-  for (let at = 0; at < ids.length; at += plan.prefillTokens) {
-    const piece = ids.slice(at, at + plan.prefillTokens);
-    for (let row = 0; row < piece.length; row++) {
-      const recorder = gpu.recorder();
-      if (row === 0) model.recordPrefill(recorder, piece, at);
-      model.recordLogits(recorder, row, 1);
-      const read = recorder.read(model.buffers.work.logits, 4 * config.vocab_size);
-      recorder.submit();
-      data.set(new Float32Array(await read), (at + row) * config.vocab_size);
-    }
-  }
+  (await promptLogits(model, ids)).forEach((row, i) => data.set(row, i * config.vocab_size));
   await writeWhole(options.out, writeSafetensors([{ name: 'logits', shape: [ids.length, config.vocab_size], data }]));
 }
