@@ -20,6 +20,8 @@ export class SidecarTrainer implements Trainer {
   #id: string | null = null;
   #onEvent: (event: RunEvent) => void = () => {};
   #standing: Standing = { state: 'starting', step: 0, seq: 0 };
+  /** The stream has said so. */
+  #known = false;
   #lastReason = '';
   #waiters = new Set<Waiter>();
   /** Why the run can no longer be watched; the run itself may well go on. */
@@ -141,8 +143,6 @@ export class SidecarTrainer implements Trainer {
       }
     }
   }
-  /** The stream has said where the run stands. */
-  #known = false;
 
   #lose(error: unknown): void {
     this.#lost = error;

@@ -119,7 +119,7 @@ export class Sidecar {
     return this.#ask('/runs', {}, runs, signal);
   }
 
-  run(id: string, signal?: AbortSignal): Promise<SidecarRun> {
+  async run(id: string, signal?: AbortSignal): Promise<SidecarRun> {
     return this.#ask(`/runs/${checkedId(id)}`, {}, run, signal);
   }
 
@@ -138,7 +138,7 @@ export class Sidecar {
   }
 
   /** Oldest first. */
-  checkpoints(id: string, signal?: AbortSignal): Promise<SidecarCheckpoint[]> {
+  async checkpoints(id: string, signal?: AbortSignal): Promise<SidecarCheckpoint[]> {
     return this.#ask(`/runs/${checkedId(id)}/checkpoints`, {}, checkpoints, signal);
   }
 
