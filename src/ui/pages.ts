@@ -6,6 +6,8 @@ export interface Page {
   name: string;
   title: string;
   load: () => Promise<{ default: Component }>;
+  /** On a phone it is in the menu, not in the bar. */
+  inMenu?: boolean;
 }
 
 export const startPage = 'train';
@@ -14,6 +16,8 @@ export const pages: readonly Page[] = [
   { name: 'train', title: 'Train', load: () => import('./train/Train.svelte') },
   { name: 'chat', title: 'Chat', load: () => import('./chat/Chat.svelte') },
   { name: 'models', title: 'Models', load: () => import('./models/Models.svelte') },
-  { name: 'runs', title: 'Runs', load: () => import('./library/Library.svelte') },
-  { name: 'about', title: 'About', load: () => import('./about/About.svelte') },
+  { name: 'eval', title: 'Eval', load: () => import('./eval/Eval.svelte') },
+  { name: 'connect', title: 'Connect', load: () => import('./connect/Connect.svelte'), inMenu: true },
+  { name: 'runs', title: 'Runs', load: () => import('./library/Library.svelte'), inMenu: true },
+  { name: 'about', title: 'About', load: () => import('./about/About.svelte'), inMenu: true },
 ];

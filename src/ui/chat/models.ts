@@ -1,14 +1,17 @@
-/** @file Whom the chat can ask, wherever they are: the embedded model, checkpoints of runs, imported and stored models. */
+/** @file Whom the chat can ask, wherever they are: the embedded model, checkpoints of runs, imported and stored models, servers. */
 import { defaultRunConfig } from '../../runs/config';
 import type { LoadOptions } from '../../runs/load-options';
 import type { RunStorage } from '../../runs/storage';
 import type { SamplingHints } from './settings';
 
 export interface ChatModel extends SamplingHints {
-  /** As the engine names it: `tinythink-1m`, `run:<id>@<step>`, `file:<name>`, `store:<id>`; `own:<n>` for files of now. */
+  /**
+   * As the engine names it: `tinythink-1m`, `run:<id>@<step>`, `file:<name>`, `store:<id>`; `own:<n>` for files of now;
+   * `remote:<server>:<name>` on a server.
+   */
   id: string;
   /** The heading it is listed under. */
-  group: 'Toy models' | 'Large models' | 'Your files';
+  group: 'Toy models' | 'Large models' | 'Your files' | 'On servers';
   /** Knows the toy tasks and nothing else: it is offered examples, is judged, and writes no markdown. */
   toy: boolean;
   /** Given by the reader for as long as the page is open. */
@@ -34,6 +37,7 @@ const toy = (id: string, label: string): ChatModel => ({ id, label, group: 'Toy 
 export async function chatModels(
   storage: Storage,
   stored: () => Promise<StoredEntry[]> = () => Promise.resolve([]),
+  remote: () => Promise<ChatModel[]> = () => Promise.resolve([]),
 ): Promise<ChatModel[]> {
   const models = [toy(DEFAULT_MODEL, `${DEFAULT_MODEL}, as pretrained`)];
   try {
@@ -52,11 +56,27 @@ export async function chatModels(
   } catch {
     // No engine or no store: the others are there.
   }
+  try {
+    models.push(...(await remote()));
+  } catch {
+    // Nothing is stored here, servers neither.
+  }
   return models;
+}
+
+/** Names a model on a server that the user added: neither its address nor its key is in it. */
+export const remoteId = (server: string, model: string): string => `remote:${server}:${model}`;
+
+/** Null for any other model. */
+export function parseRemoteId(id: string): { server: string; model: string } | null {
+  const match = /^remote:([\w-]+):(.+)$/s.exec(id);
+  return match && { server: match[1]!, model: match[2]! };
 }
 
 /** A model by its id alone, as an address or an old conversation names it. */
 export function namedModel(id: string): ChatModel {
+  const remote = parseRemoteId(id);
+  if (remote) return { id, label: remote.model, group: 'On servers', toy: false };
   const isLarge = /^(?:store|own):/.test(id);
   return { id, label: id, group: isLarge ? 'Large models' : 'Toy models', toy: !isLarge };
 }
