@@ -102,6 +102,19 @@ describe.each(SERVER_KINDS)('%s', (kind) => {
     await server.asked[0]!.left;
   });
 
+  it('gives out nothing more once it is stopped, though more has come', async () => {
+    const server = await serve(stream(kind, [STREAMS[kind].body]));
+    const policy = new RemotePolicy({ kind, url: server.url, label: 's' }, { id: 'm' });
+    const abort = new AbortController();
+    let count = 0;
+    for await (const token of policy.generate(REQUEST, abort.signal)) {
+      count++;
+      expect(token.finish).toBeUndefined();
+      abort.abort();
+    }
+    expect(count).toBe(1);
+  });
+
   it('lets the connection go when the reader leaves', async () => {
     const server = await serve(stream(kind, beginning(kind), { ending: 'hold' }));
     const policy = new RemotePolicy({ kind, url: server.url, label: 's' }, { id: 'm' });
@@ -200,6 +213,10 @@ describe('an error in the middle of a stream', () => {
     expect(await after('sglang', ended('abort'), 'data: [DONE]\n\n')).toMatchObject({ code: 'server' });
     expect(await after('deepseek', ended('insufficient_system_resource'))).toMatchObject({ code: 'overloaded' });
     expect(await after('openai', ended('content_filter'))).toMatchObject({ code: 'filtered' });
+    // OpenRouter has both in one.
+    const both =
+      'data: {"error":{"message":"no"},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"stop"}]}\n\n';
+    expect(await after('openai', both)).toMatchObject({ code: 'server' });
     expect(await after('openai', ended('bored'))).toMatchObject({ code: 'server' });
   });
 

@@ -56,6 +56,7 @@ describe('a key', () => {
     const store = new ServerStore(name);
     await store.save(record, { secret: SECRET, keep: true });
     const moved = { ...record, url: 'http://evil.example:8000' };
+    expect((await store.open(moved)).key).toBeNull();
     await store.save(moved);
     expect((await store.open(moved)).key).toBeNull();
     expect(await stored()).not.toContain(SECRET);
