@@ -33,7 +33,7 @@ export function corsRemedies(kind: ServerKind, origin: string, key = false): Rem
     case 'llamacpp':
       return [
         {
-          text: 'Start llama-server with these flags added; an older one answers every page but lets keys through only with the second.',
+          text: 'Start llama-server with these flags added; without the second, pages can send no key. A build that doesn't know them answers every page.',
           command: `--cors-origins ${page} --cors-headers "Authorization,Content-Type"`,
         },
       ];
