@@ -33,7 +33,7 @@ export function corsRemedies(kind: ServerKind, origin: string, key = false): Rem
     case 'llamacpp':
       return [
         {
-          text: 'Start llama-server with these flags added; without the second, pages can send no key. A build that doesn't know them answers every page.',
+          text: 'Start llama-server with these flags added; without the second, pages can send no key. A build that knows neither answers every page.',
           command: `--cors-origins ${page} --cors-headers "Authorization,Content-Type"`,
         },
       ];
