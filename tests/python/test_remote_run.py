@@ -115,9 +115,24 @@ class Sidecar:
 class Finished:
     """What the run left behind, and what was seen of it on the way."""
 
-    def __init__(self, run: str, events: list[dict], first: list[dict], checkpoints: Path, files: list, timeline: dict):
-        self.run, self.events, self.first = run, events, first
-        self.checkpoints, self.files, self.timeline = checkpoints, files, timeline
+    def __init__(
+        self, events: list[dict], first: list[dict], downloaded: Path, checkpoints: list, processes: set, page: dict
+    ):
+        # As streamed; `first` until the run paused before its first step.
+        self.events, self.first = events, first
+        # The last checkpoint, and the list of all.
+        self.downloaded, self.checkpoints = downloaded, checkpoints
+        self.processes = processes
+        # What tests/support/watch-run.ts saw of it.
+        self.page = page
+
+
+def node(program: str, *arguments) -> dict:
+    """A program of tests/support; its last line as JSON."""
+    command = ["node", "scripts/run-ts.mjs", f"tests/support/{program}", *map(str, arguments)]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
@@ -169,11 +184,8 @@ def finished(start_model, tmp_path_factory):
         files = sidecar.get(f"/runs/{run}/checkpoints")
         last = folder / "downloaded"
         last.mkdir()
-        for file in files[-1]["files"]:
-            content = sidecar.client.get(f"/runs/{run}/checkpoints/{files[-1]['step']}/{file['name']}").content
-            assert len(content) == file["bytes"]
-            (last / file["name"]).write_bytes(content)
-        yield Finished(run, events, first, last, files, {"processes": processes})
+        page = node("watch-run.ts", str(sidecar.client.base_url), run, last)
+        yield Finished(events, first, last, files, processes, page)
     finally:
         sidecar.kill()
         for kept in (folder / "kept" / "runs").iterdir():
@@ -203,16 +215,13 @@ def test_order_of_events(finished):
         ("checkpoint", 3),
         ("finished", 3),
     ]
-    assert len(finished.timeline["processes"]) == 2
+    assert len(finished.processes) == 2
 
 
 def test_the_page_reads_the_events(finished, tmp_path):
     file = tmp_path / "events.jsonl"
     file.write_text("".join(json.dumps(event) + "\n" for event in finished.events))
-    command = ["node", "scripts/run-ts.mjs", "tests/support/check-events.ts", str(file)]
-    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0, result.stderr
-    read = json.loads(result.stdout.splitlines()[-1])
+    read = node("check-events.ts", file)
     assert read["types"] == [event["type"] for event in finished.events]
     expected = {
         *("loss", "grad_norm", "learning_rate", "num_tokens", "step_time", "entropy", "reward", "reward_std"),
@@ -220,6 +229,17 @@ def test_the_page_reads_the_events(finished, tmp_path):
         *("rewards/format/std", "rewards/length/mean", "clip_ratio/high_max", "completions/max_terminated_length"),
     }
     assert expected <= set(read["metrics"])
+
+
+def test_the_pages_client_watches_and_downloads(finished):
+    page = finished.page
+    assert page["types"] == [event["type"] for event in finished.events] and page["ended"]
+    assert "tinythink-1m" in page["models"]
+    listed = finished.checkpoints[-1]["files"]
+    assert page["files"] == [file["name"] for file in listed]
+    for file in listed:
+        assert (finished.downloaded / file["name"]).stat().st_size == file["bytes"]
+    assert page["tensors"] == 38 and page["log"] > 0
 
 
 def test_problems_are_those_of_a_local_run(finished):
@@ -289,14 +309,14 @@ def test_the_checkpoint_opens_in_transformers(finished, start_model):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    assert [checkpoint["step"] for checkpoint in finished.files] == [1, 2, 3]
-    model = AutoModelForCausalLM.from_pretrained(finished.checkpoints, dtype=torch.float32)
+    assert [checkpoint["step"] for checkpoint in finished.checkpoints] == [1, 2, 3]
+    model = AutoModelForCausalLM.from_pretrained(finished.downloaded, dtype=torch.float32)
     before = AutoModelForCausalLM.from_pretrained(start_model, dtype=torch.float32)
     moved = [not torch.equal(a, b) for a, b in zip(model.parameters(), before.parameters(), strict=True)]
     assert all(moved)
-    tokenizer = AutoTokenizer.from_pretrained(finished.checkpoints)
+    tokenizer = AutoTokenizer.from_pretrained(finished.downloaded)
     assert tokenizer("12+3=")["input_ids"] == AutoTokenizer.from_pretrained(start_model)("12+3=")["input_ids"]
-    for file in finished.checkpoints.glob("*.json"):
+    for file in finished.downloaded.glob("*.json"):
         assert str(start_model) not in file.read_text(), f"{file.name} tells a path of the server"
 
 
@@ -304,4 +324,4 @@ def test_the_checkpoint_runs_in_the_pages_engine(finished, cli_logits):
     from test_checkpoint import assert_same_logits, transformers_logits
 
     ids = [1, 8, 9, 17, 10, 18]
-    assert_same_logits(cli_logits(finished.checkpoints, ids), transformers_logits(finished.checkpoints, ids))
+    assert_same_logits(cli_logits(finished.downloaded, ids), transformers_logits(finished.downloaded, ids))

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient  # noqa: E402
 from tinythink_remote.__main__ import check, read_token  # noqa: E402
 from tinythink_remote.app import create_app  # noqa: E402
 from tinythink_remote.config import NewRun, RemoteOptions  # noqa: E402
+from tinythink_remote.events import EventReader, EventWriter, RunIsTaken, read_events  # noqa: E402
 from tinythink_remote.files import RunFiles, Status  # noqa: E402
 from tinythink_remote.launcher import accelerate_config, environment  # noqa: E402
 from tinythink_remote.runs import Refused, RunManager  # noqa: E402
@@ -37,7 +38,6 @@ def manager(tmp_path, monkeypatch):
     (secret / "config.json").write_text("{}")
     (models / "link").symlink_to(secret)
     monkeypatch.setattr(RunManager, "_start", lambda self, run: None)
-    monkeypatch.setattr(RunManager, "look_after", lambda self: None)
     made = RunManager(models, tmp_path / "runs", hub=("Qwen/*",), max_running=50)
     yield made
     made.close()
@@ -363,6 +363,41 @@ def test_datasets(client):
         assert client.post("/datasets", json={"hub": name}).status_code == 422
     assert client.post("/datasets", json={"hub": "evil/data"}).status_code == 409
     assert client.post("/datasets", json={"hub": "Qwen/data", "trust_remote_code": True}).status_code == 422
+
+
+def test_a_process_that_keeps_dying_is_given_up(manager, monkeypatch):
+    starts = []
+    monkeypatch.setattr(RunManager, "_start", lambda self, run: starts.append(run.id))
+    run = manager.create(NewRun.model_validate(body()))
+    run.files.write_status(Status(state="running", step=4))
+    for _ in range(10):
+        manager.look_after()
+    assert len(starts) == 1 + 3
+    assert run.files.read_status().state == "failed"
+    (event,) = read_events(run.files.events)
+    assert event["type"] == "failed" and event["step"] == 4
+
+
+def test_a_process_that_died_after_its_last_word_is_not_started_again(manager):
+    run = manager.create(NewRun.model_validate(body()))
+    run.files.write_status(Status(state="running", step=2))
+    run.files.events.write_text('{"type":"finished","step":3,"reason":"stopped"}\n')
+    manager.look_after()
+    assert run.files.read_status().state == "stopped"
+
+
+def test_a_line_that_a_crash_cut_short_is_no_event(tmp_path):
+    file = tmp_path / "events.jsonl"
+    file.write_text('{"type":"step"}\n{"type":"st')
+    reader = EventReader(file)
+    assert reader.count() == 1
+    writer = EventWriter(file)
+    with pytest.raises(RunIsTaken):
+        EventWriter(file)
+    writer.append({"type": "failed", "reason": float("nan")})
+    writer.close()
+    assert reader.read(1) == ['{"type":"step"}', '{"type":"failed","reason":null}']
+    assert reader.read(2, 1) == ['{"type":"failed","reason":null}'] and reader.read(3) == []
 
 
 def test_one_sidecar_a_folder(manager, tmp_path):

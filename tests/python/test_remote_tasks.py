@@ -15,6 +15,7 @@ from pydantic import ValidationError  # noqa: E402
 from tinythink_remote.completion import parse_chat_completion, parse_completion  # noqa: E402
 from tinythink_remote.config import RunConfig  # noqa: E402
 from tinythink_remote.final_answer import final_answer  # noqa: E402
+from tinythink_remote.problems import DatasetProblems, read_jsonl, to_prompt  # noqa: E402
 from tinythink_remote.rewards import score, weighted_sum  # noqa: E402
 from tinythink_remote.rng import Rng  # noqa: E402
 from tinythink_remote.tasks import TASKS, Problem  # noqa: E402
@@ -134,3 +135,44 @@ def test_each_setting_takes_what_the_page_takes(key):
             assert not accepts(key, low + 0.5)
     else:
         assert not accepts(key, None)
+
+
+def test_data_sets():
+    lines = [json.dumps({"question": f"{i}+{i}?", "answer": f"because\n#### {2 * i}"}) for i in range(30)]
+    config = RunConfig(task="dataset:0123456789abcdef", eval_problems=64, seed=3)
+    problems = DatasetProblems(config, read_jsonl("\n".join(lines)))
+    held_out = {problem.prompt for problem in problems.held_out()}
+    assert held_out == {f"{i}+{i}?" for i in (27, 28, 29)}
+    epochs = [[problems.training(27 * epoch + i).prompt for i in range(27)] for epoch in range(2)]
+    for epoch in epochs:
+        assert len(set(epoch)) == 27 and not held_out & set(epoch)
+    assert epochs[0] != epochs[1], "every epoch has an order of its own"
+    assert problems.training(5) == DatasetProblems(config, read_jsonl("\n".join(lines))).training(5)
+    (message,) = to_prompt(problems.task, problems.training(0))
+    assert message["role"] == "user" and message["content"].startswith(problems.training(0).prompt)
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer", "correct"),
+    [
+        ("18", "18", True),
+        ("18", " $18.00$ ", True),
+        ("1,234", "1234", True),
+        ("0.5", ".5", False),
+        ("0", "-0.0", True),
+        ("18", "18 or 19", False),
+        ("9007199254740993", "9007199254740992", False),
+        ("\\frac{1}{2}", "\\frac{1}{2}", True),
+        ("18", "__import__('os')", False),
+    ],
+)
+def test_answers_of_data_sets(expected, answer, correct):
+    task = DatasetProblems(RunConfig(task="dataset:0123456789abcdef"), [Problem("a", "b")] * 2).task
+    assert task.verify(Problem("?", expected), answer) is correct
+
+
+def test_text_after_the_thought_is_read_in_a_data_set():
+    task = DatasetProblems(RunConfig(task="dataset:0123456789abcdef"), [Problem("a", "b")] * 2).task
+    boxed = score(task, Problem("?", "4"), "<think>2+2</think> so \\boxed{4}", 9, False, 100).rewards
+    tagged = score(task, Problem("?", "4"), "<think>2+2</think>\n<answer>4</answer>", 9, False, 100).rewards
+    assert (boxed["accuracy"], boxed["format"]) == (1, 0) and (tagged["accuracy"], tagged["format"]) == (1, 1)

@@ -278,32 +278,35 @@ class RunManager:
 
     def look_after(self) -> None:
         """Starts again what died without a last word; gives up what keeps dying."""
-        for run in self._runs.values():
-            if self.has_ended(run) or self.is_alive(run):
-                continue
-            status = run.files.read_status()
-            last = run.reader.read(run.reader.count(), 1) if run.reader.count() else []
-            end = json.loads(last[0]) if last else {}
-            if end.get("type") in ("finished", "failed"):
-                # It died between its last event and saying so.
-                stopped = "stopped" if end.get("reason") == "stopped" else "finished"
-                status.state = "failed" if end["type"] == "failed" else stopped
-                run.files.write_status(status)
-                continue
-            run.restarts = run.restarts + 1 if status.step == run.step_at_restart else 1
-            run.step_at_restart = status.step
-            if run.restarts > MAX_RESTARTS:
-                report_failure(run.files, RuntimeError(f"its process ended {run.restarts} times without a step: see the log"))
-                continue
-            log.warning("run %s: its process has ended; starting it again", run.id)
-            self._start(run)
+        for run in list(self._runs.values()):
+            try:
+                if not self.has_ended(run) and not self.is_alive(run):
+                    self._revive(run)
+            except Exception:
+                log.exception("looking after run %s", run.id)
+
+    def _revive(self, run: Run) -> None:
+        status = run.files.read_status()
+        count = run.reader.count()
+        end = json.loads(run.reader.read(count)[0]) if count else {}
+        if end.get("type") in ("finished", "failed"):
+            # It died between its last event and saying so.
+            stopped = "stopped" if end.get("reason") == "stopped" else "finished"
+            status.state = "failed" if end["type"] == "failed" else stopped
+            run.files.write_status(status)
+            return
+        run.restarts = run.restarts + 1 if status.step == run.step_at_restart else 1
+        run.step_at_restart = status.step
+        if run.restarts > MAX_RESTARTS:
+            reason = f"its process ended {run.restarts} times without a step: see the log"
+            report_failure(run.files, RuntimeError(reason))
+            return
+        log.warning("run %s: its process has ended; starting it again", run.id)
+        self._start(run)
 
     async def look_after_forever(self, every: float = 1.0) -> None:
         while True:
-            try:
-                await asyncio.to_thread(self.look_after)
-            except Exception:
-                log.exception("looking after the runs")
+            await asyncio.to_thread(self.look_after)
             await asyncio.sleep(every)
 
     def close(self) -> None:
