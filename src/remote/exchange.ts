@@ -26,6 +26,8 @@ const LONGEST_WAIT = 30_000;
 /** Of an answer that is read as a whole, in bytes. */
 const MAX_JSON = 4_000_000;
 const MAX_ERROR = 64_000;
+/** What a server says of a refusal is not worth more, in milliseconds. */
+const ERROR_MS = 5000;
 
 export interface ExchangeInit {
   /** Sent as JSON by POST; without, GET. */
@@ -42,8 +44,6 @@ export class Exchange {
   readonly #stop: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stalled = false;
-  /** Rejects when the request has been given up: not every reader notices by itself. */
-  readonly #givenUp: Promise<never>;
   response!: Response;
 
   private constructor(
@@ -53,10 +53,6 @@ export class Exchange {
   ) {
     this.#signal = signal;
     this.#stop = () => this.#abort.abort();
-    this.#givenUp = new Promise((_, reject) => {
-      this.#abort.signal.addEventListener('abort', () => reject(new DOMException('given up', 'AbortError')));
-    });
-    this.#givenUp.catch(() => {});
     if (signal.aborted) this.#stop();
     else signal.addEventListener('abort', this.#stop);
   }
@@ -116,7 +112,7 @@ export class Exchange {
         cache: 'no-store',
       };
       if (body !== undefined) request.body = JSON.stringify(body);
-      return await Promise.race([(this.options.fetch ?? fetch)(url, request), this.#givenUp]);
+      return await this.#unlessGivenUp((this.options.fetch ?? fetch)(url, request));
     } catch {
       throw this.#broken('unreachable', `${this.server.label} can't be reached at ${new URL(url).origin}.`);
     } finally {
@@ -135,9 +131,7 @@ export class Exchange {
       for (;;) {
         this.#arm(stallMs());
         // A reader that takes its time is no silence.
-        const { done, value } = await Promise.race([reader.read(), this.#givenUp]).finally(() =>
-          clearTimeout(this.#timer),
-        );
+        const { done, value } = await this.#unlessGivenUp(reader.read()).finally(() => clearTimeout(this.#timer));
         if (done) return;
         yield value;
       }
@@ -190,6 +184,17 @@ export class Exchange {
     return new RemoteError(code, message);
   }
 
+  /** Rejects as soon as the request has been given up: not everything that is waited for notices by itself. */
+  #unlessGivenUp<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#abort;
+    return new Promise((resolve, reject) => {
+      const stop = () => reject(new DOMException('given up', 'AbortError'));
+      if (signal.aborted) stop();
+      signal.addEventListener('abort', stop, { once: true });
+      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+    });
+  }
+
   #arm(ms: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
@@ -198,12 +203,17 @@ export class Exchange {
     }, ms);
   }
 
-  /** Null when it is longer. */
-  async #text(limit: number): Promise<string | null> {
+  /**
+   * The whole body, within the time that its head may take; a trickle is no sign of life.
+   * @returns null when it is longer
+   */
+  async #text(limit: number, withinMs = this.options.firstMs ?? FIRST_MS): Promise<string | null> {
+    const end = Date.now() + withinMs;
+    const left = () => Math.max(0, Math.min(this.options.stallMs ?? STALL_MS, end - Date.now()));
     const decoder = new TextDecoder();
     let text = '';
     let bytes = 0;
-    for await (const piece of this.bytes()) {
+    for await (const piece of this.bytes(left)) {
       bytes += piece.length;
       if (bytes > limit) return null;
       text += decoder.decode(piece, { stream: true });
@@ -216,7 +226,7 @@ export class Exchange {
     const { status } = this.response;
     let text = '';
     try {
-      text = (await this.#text(MAX_ERROR)) ?? '';
+      text = (await this.#text(MAX_ERROR, ERROR_MS)) ?? '';
     } catch (error) {
       // The status alone says enough, unless the caller has left.
       if (this.#signal.aborted) return error as Error;

@@ -284,6 +284,14 @@ describe('patience', () => {
     expect(left.error).toMatchObject({ code: 'stalled' });
   });
 
+  it('is not for a list that trickles in', async () => {
+    const trickle = { body: Array<string>(300).fill(' '), pace: 15 };
+    const server = { kind: 'vllm' as const, url: (await serve(trickle)).url, label: 's' };
+    const begun = Date.now();
+    await expect(listModels(server, { firstMs: 150, stallMs: 150 })).rejects.toMatchObject({ code: 'stalled' });
+    expect(Date.now() - begun).toBeLessThan(2000);
+  });
+
   it('is not for a server that sends far more than was asked for', async () => {
     const event = `data: {"choices":[{"delta":{"content":"${'x'.repeat(500_000)}"}}]}\n\n`;
     const { error } = await ask(await serve(stream('vllm', Array<string>(10).fill(event), { ending: 'hold' })));
