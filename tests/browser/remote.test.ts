@@ -1,162 +1,271 @@
-/**
- * @file The adapters in a real browser, from a page to servers of other origins: what CORS lets through, what it hides,
- * who sees the key, and that a stopped answer ends the connection.
- */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { build } from 'vite';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type * as Remote from '../support/remote-entry';
+/** A model on a server through the page: connected, talked to, evaluated; and where its key goes. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { readFileSync } from 'node:fs';
+import type { Browser, Download, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { overflow, violations } from '../support/axe';
 import { launchBrowser } from '../support/browser';
-import { startFaultServer, type FaultServer, type Script } from '../support/fault-server';
-import { STREAMS } from '../support/server-streams';
 
-declare global {
-  interface Window {
-    remote: typeof Remote;
-  }
+const PATIENCE = { timeout: 20_000 };
+const KEY = 'sk-never-to-be-seen-1234';
+const PROBLEMS = [
+  { problem: 'What is $6 \\times 7$?', answer: '#### 42' },
+  { problem: 'Half as a fraction?', answer: '\\frac{1}{2}' },
+  { question: 'Eleven or twelve?', answer: 12 },
+];
+/** What the model says, by a word of the question. */
+const SAYS: Record<string, string> = { times: '\\boxed{42}', fraction: '\\boxed{0.5}', Eleven: '\\boxed{11}' };
+
+interface Asked {
+  path: string;
+  method: string;
+  key: string | undefined;
 }
 
-const SECRET = 'sk-0123456789abcdef';
-
+let model: Server;
+let address: string;
+const asked: Asked[] = [];
+/** Whether the server lets pages in. */
+let open = true;
+/** Answers that are given before the server stops answering. */
+let left = Infinity;
 let browser: Browser;
-let script: string;
 let page: Page;
-let site: FaultServer;
-const servers: FaultServer[] = [];
+const problems: string[] = [];
+
+/** Speaks as vLLM does, and asks for the key. */
+function startModel(): Promise<Server> {
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const piece of request) body += String(piece);
+    const { url: path = '', method = '', headers } = request;
+    asked.push({ path, method, key: headers.authorization });
+    const cors = open
+      ? { 'Access-Control-Allow-Origin': '*', 'Access-Control-Allow-Headers': 'authorization,content-type' }
+      : {};
+    const json = (status: number, value: unknown) =>
+      response.writeHead(status, { ...cors, 'Content-Type': 'application/json' }).end(JSON.stringify(value));
+    if (method === 'OPTIONS') return void response.writeHead(204, cors).end();
+    if (headers.authorization !== `Bearer ${KEY}`) return void json(401, { error: 'Unauthorized' });
+    if (path === '/v1/models') {
+      return void json(200, { data: [{ id: 'tiny/thinker', owned_by: 'vllm', max_model_len: 4096 }] });
+    }
+    if (path !== '/v1/chat/completions') return void json(404, { detail: 'Not Found' });
+    if (left-- <= 0) return void json(500, { error: { message: 'out of order' } });
+    const { messages } = JSON.parse(body) as { messages: { content: string }[] };
+    const question = messages.at(-1)!.content;
+    const said = Object.entries(SAYS).find(([word]) => question.includes(word))?.[1] ?? 'Hello.';
+    response.writeHead(200, { ...cors, 'Content-Type': 'text/event-stream' });
+    const send = (value: unknown) => response.write(`data: ${JSON.stringify(value)}\n\n`);
+    const thought = `I was asked something. ${'Let me think it over once more. '.repeat(12)}`;
+    for (const reasoning of thought.split(/(?<= )/)) send({ choices: [{ index: 0, delta: { reasoning } }] });
+    send({ choices: [{ index: 0, delta: { content: `So it is ${said}` } }] });
+    send({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] });
+    send({ choices: [], usage: { prompt_tokens: 9, completion_tokens: 100 } });
+    response.end('data: [DONE]\n\n');
+  });
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+}
 
 beforeAll(async () => {
+  model = await startModel();
+  address = `http://127.0.0.1:${(model.address() as AddressInfo).port}`;
+  // What is on servers needs no GPU here.
   browser = await launchBrowser('none');
-  const folder = mkdtempSync(join(tmpdir(), 'tinythink-remote-'));
-  const entry = join(import.meta.dirname, '../support/remote-entry.ts');
-  const output = await build({
-    configFile: false,
-    logLevel: 'error',
-    build: { outDir: folder, write: false, minify: false, lib: { entry, formats: ['iife'], name: 'remote' } },
-  });
-  rmSync(folder, { recursive: true });
-  const [built] = Array.isArray(output) ? output : [output];
-  if (!built || !('output' in built)) throw new Error('nothing was built');
-  script = built.output[0].code;
-});
-afterAll(() => browser?.close());
-
-beforeEach(async () => {
-  site = await startFaultServer(() => ({
-    headers: { 'Content-Type': 'text/html' },
-    body: ['<!doctype html><title>x</title>'],
-  }));
-  const context = await browser.newContext();
+  const context = await browser.newContext({ acceptDownloads: true, serviceWorkers: 'block' });
   page = await context.newPage();
-  await page.goto(site.url);
-  await page.addScriptTag({ content: script });
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('console', (message) => problems.push(message.text()));
+  await page.goto(`${inject('appUrl')}#/connect`);
 });
-afterEach(async () => {
-  await page.context().close();
-  for (const server of [site, ...servers.splice(0)]) await server.close();
+afterAll(async () => {
+  await browser?.close();
+  model?.closeAllConnections();
+  model?.close();
 });
 
-const cors = { 'Access-Control-Allow-Origin': '*', 'Access-Control-Allow-Headers': 'authorization, content-type' };
+const go = (hash: string) => page.evaluate((to) => (location.hash = to), hash);
+const textOf = async (download: Download) => readFileSync(await download.path(), 'utf8');
 
-async function serve(answer: Script, headers: Record<string, string> = cors): Promise<FaultServer> {
-  const server = await startFaultServer(({ method, path }) => {
-    if (method === 'OPTIONS') return { headers };
-    if (path === '/v1/models') return { headers, body: ['{"data":[{"id":"m","owned_by":"vllm"}]}'] };
-    return { ...answer, headers: { ...headers, ...answer.headers } };
-  });
-  servers.push(server);
-  return server;
+async function saved(press: () => Promise<void>): Promise<string> {
+  const [download] = await Promise.all([page.waitForEvent('download'), press()]);
+  return textOf(download);
 }
 
-const streamOf = (ending: Script['ending'], events: number): Script => ({
-  headers: { 'Content-Type': STREAMS.vllm.contentType },
-  body: STREAMS.vllm.events.slice(0, events),
-  ending: ending!,
+/** All that the page keeps: databases, local and session storage, caches, the address, and what it shows. */
+const kept = () =>
+  page.evaluate(async () => {
+    const found: unknown[] = [location.href, { ...localStorage }, { ...sessionStorage }, document.body.innerText];
+    for (const { name } of await indexedDB.databases()) {
+      const db = await new Promise<IDBDatabase>((resolve, reject) => {
+        const opening = indexedDB.open(name!);
+        opening.onsuccess = () => resolve(opening.result);
+        opening.onerror = () => reject(opening.error);
+      });
+      for (const store of db.objectStoreNames) {
+        const all = db.transaction(store).objectStore(store).getAll();
+        found.push(await new Promise((resolve) => (all.onsuccess = () => resolve([name, all.result]))));
+      }
+      db.close();
+    }
+    for (const name of await caches.keys()) found.push((await (await caches.open(name)).keys()).map(({ url }) => url));
+    return JSON.stringify(found);
+  });
+
+async function connect(key: string): Promise<void> {
+  await page.getByLabel('Address').fill(address);
+  await page.getByLabel('Key (if it asks for one)').fill(key);
+  await page.getByRole('button', { name: 'Connect', exact: true }).click();
+}
+
+describe('a server', () => {
+  test('is asked nothing before a click', async () => {
+    await page.getByRole('heading', { name: 'Start one' }).waitFor(PATIENCE);
+    await page.getByLabel('Address').fill(address);
+    expect(asked).toEqual([]);
+  });
+
+  test('that lets no page in, is told apart, with the flag that mends it', async () => {
+    open = false;
+    await page.getByLabel('Kind of server').selectOption('vLLM');
+    await connect('');
+    const alert = page.getByRole('alert');
+    await alert.getByText('--allowed-origins').waitFor({ timeout: 60_000 });
+    expect(await alert.innerText()).toContain(new URL(inject('appUrl')).origin);
+    expect(await violations(page)).toEqual([]);
+    open = true;
+    await page.getByLabel('Kind of server').selectOption('Find out');
+  });
+
+  test('that wants a key, says so', async () => {
+    await connect('wrong');
+    await page.getByRole('alert').getByText('The key is missing or wrong').waitFor(PATIENCE);
+  });
+
+  test('is connected, and its models are listed', async () => {
+    await connect(KEY);
+    await page.getByText('is connected, with 1 model.').waitFor(PATIENCE);
+    await page.getByText(/vLLM.*until the page is closed/).waitFor();
+    expect(await page.getByLabel('Key (if it asks for one)').inputValue()).toBe('');
+    expect(await violations(page)).toEqual([]);
+    expect(await overflow(page)).toBeLessThanOrEqual(0);
+  });
 });
 
-/** Asks from the page; stops after so many tokens where a number is given. */
-const ask = (url: string, stopAfter = Infinity) =>
-  page.evaluate(
-    async ({ url, secret, stopAfter }) => {
-      const { RemotePolicy, ServerKey } = window.remote;
-      const server = { kind: 'vllm' as const, url, label: 'server', key: new ServerKey(url, secret) };
-      const abort = new AbortController();
-      const request = {
-        messages: [{ role: 'user' as const, content: 'x' }],
-        max_tokens: 9,
-        temperature: 1,
-        top_k: 0,
-        top_p: 1,
-        seed: 1,
-      };
-      let text = '';
-      let tokens = 0;
-      try {
-        for await (const token of new RemotePolicy(server, { id: 'm' }).generate(request, abort.signal)) {
-          text += token.text;
-          if (++tokens === stopAfter) abort.abort();
-        }
-        return { text, error: '' };
-      } catch (error) {
-        return { text, error: (error as { code: string }).code };
-      }
-    },
-    { url, secret: SECRET, stopAfter },
-  );
-
-const diagnose = (url: string, secret = '') =>
-  page.evaluate(
-    async ({ url, secret }) => (await window.remote.diagnose(url, null, secret, window.remote.thisPage())).cause,
-    { url, secret },
-  );
-
-describe('a page', () => {
-  it('streams from a server of another origin, with a key', async () => {
-    const server = await serve(streamOf('end', Infinity));
-    expect(await ask(server.url)).toEqual({ text: STREAMS.vllm.text, error: '' });
-    const [preflight, asked] = server.asked;
-    expect(preflight!.method).toBe('OPTIONS');
-    expect(preflight!.headers['access-control-request-headers']).toBe('authorization,content-type');
-    expect(asked!.headers.authorization).toBe(`Bearer ${SECRET}`);
-    expect(asked!.headers.referer).toBeUndefined();
-    expect(asked!.headers.cookie).toBeUndefined();
+describe('its model', () => {
+  test('answers in the chat without a GPU here, thoughts folded', async () => {
+    await page.getByRole('link', { name: 'Chat with tiny/thinker' }).click();
+    await page.getByLabel('Prompt', { exact: true }).fill('What is 6 times 7?');
+    await page.keyboard.press('Enter');
+    const answer = page.getByRole('region', { name: /^Answer of tiny\/thinker/ });
+    await answer.getByText(/So it is/).waitFor(PATIENCE);
+    const thought = answer.getByRole('button', { name: /^Thought for/ });
+    expect(await thought.getAttribute('aria-expanded')).toBe('false');
+    await answer.getByText('context 109 of 4,096').waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
   });
 
-  it('tells a cut stream from a whole one', async () => {
-    for (const ending of ['end', 'cut'] as const) {
-      expect((await ask((await serve(streamOf(ending, 5))).url)).error).toBe('truncated');
-    }
+  test('stands beside a local one in the other column', async () => {
+    await page.getByRole('button', { name: 'Two models side by side' }).click();
+    const [first, second] = [page.getByLabel('Model 1'), page.getByLabel('Model 2')];
+    const label = (picker: typeof first) =>
+      picker.evaluate((select: HTMLSelectElement) => select.selectedOptions[0]?.text);
+    await expect.poll(() => label(first)).toMatch(/^tiny\/thinker/);
+    expect(await label(second)).toMatch(/^tinythink-1m/);
+    await page.getByRole('button', { name: 'Two models side by side' }).click();
   });
 
-  it('ends the connection when the answer is stopped', async () => {
-    const server = await serve(streamOf('hold', 5));
-    expect((await ask(server.url, 2)).error).toBe('');
-    await server.asked.at(-1)!.left;
-  });
-
-  it('follows no redirect, so that nobody else gets prompt or key', async () => {
-    const other = await serve(streamOf('end', Infinity));
-    const first = await serve({ status: 307, headers: { Location: `${other.url}/v1/chat/completions` } });
-    expect((await ask(first.url)).error).toBe('redirect');
-    expect(other.asked).toEqual([]);
-  });
-
-  it('knows why a server can’t be reached', async () => {
-    const fine = await serve(streamOf('end', Infinity));
-    expect(await diagnose(fine.url, SECRET)).toBe('ok');
-    const closed = await serve(streamOf('end', Infinity), {});
-    expect((await ask(closed.url)).error).toBe('unreachable');
-    expect(await diagnose(closed.url, SECRET)).toBe('cors');
-    const keyless = await serve(streamOf('end', Infinity), {
-      'Access-Control-Allow-Origin': '*',
-      // As TGI has it. Chrome takes a star for Authorization too, which the standard doesn't.
-      'Access-Control-Allow-Headers': 'content-type',
+  test('is evaluated on a file, breaks off, and goes on after a reload', async () => {
+    await go('#/eval');
+    await page.getByLabel('A file of your own').check();
+    await page.getByLabel('A .jsonl file of problems').setInputFiles({
+      name: 'bad.jsonl',
+      mimeType: 'application/jsonl',
+      buffer: Buffer.from('{"problem": "a", "answer": "1"}\n{"problem": 7}'),
     });
-    expect(await diagnose(keyless.url, SECRET)).toBe('auth');
-    expect(await diagnose(keyless.url)).toBe('ok');
-    await keyless.close();
-    expect(await diagnose(keyless.url)).toBe('dead');
+    await page.getByRole('alert').getByText('bad.jsonl: Line 2').waitFor(PATIENCE);
+    await page.getByLabel('A .jsonl file of problems').setInputFiles({
+      name: 'three.jsonl',
+      mimeType: 'application/jsonl',
+      buffer: Buffer.from(PROBLEMS.map((problem) => JSON.stringify(problem)).join('\n')),
+    });
+    await page.getByText('three.jsonl: 3 problems').waitFor(PATIENCE);
+    await page.getByLabel(/tiny\/thinker/).check();
+    await page.getByLabel('At once (servers)').fill('1');
+    expect(await violations(page)).toEqual([]);
+    left = 2;
+    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    await page.getByText('2 of 3 answers are there.').waitFor(PATIENCE);
+    await page.getByRole('alert').getByText('out of order').waitFor();
+    left = Infinity;
+    const before = asked.length;
+    await page.reload();
+    await page.getByText('2 of 3 answers are there.').waitFor(PATIENCE);
+    expect(asked).toHaveLength(before);
+    // The key was in memory alone, so the server refuses: nothing is lost, and nothing is counted as wrong.
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByRole('alert').getByText('asks for a key').waitFor(PATIENCE);
+    await go('#/connect');
+    await page.getByText('Give it a key').click();
+    await page.getByLabel('Key of 127.0.0.1').fill(KEY);
+    await page.getByRole('button', { name: 'Set the key' }).click();
+    await page.getByText(/The key of .* is set/).waitFor(PATIENCE);
+    await page.goBack();
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByText('The evaluation is done.').waitFor({ ...PATIENCE, state: 'attached' });
+    const row = page.getByRole('row', { name: /^tiny\/thinker/ });
+    await row.getByText('66.7%').waitFor();
+    await row.getByText('27 in, 300 out').waitFor();
+    expect(await violations(page)).toEqual([]);
+  });
+
+  test('what it wrote is read as markdown, with its thoughts folded', async () => {
+    await page.getByRole('button', { name: /^3 Eleven/ }).click();
+    const dialog = page.getByRole('dialog', { name: 'Problem 3' });
+    await dialog.getByText('✗ Wrong').waitFor();
+    expect(await dialog.getByRole('button', { name: 'Thought' }).getAttribute('aria-expanded')).toBe('false');
+    await dialog.getByRole('button', { name: 'Next' }).click();
+    const first = page.getByRole('dialog', { name: 'Problem 1' });
+    await first.locator('.katex').first().waitFor(PATIENCE);
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+  });
+});
+
+describe('its key', () => {
+  test('is in no export, no link, no storage and no log', async () => {
+    const files = [
+      await saved(() => page.getByRole('button', { name: 'Export JSON' }).click()),
+      await saved(() => page.getByRole('button', { name: 'Export CSV' }).click()),
+    ];
+    expect(files[0]).toContain('"pass_at_1": 0.6666');
+    expect(files[1]!.split('\n')).toHaveLength(5);
+    await go('#/chat');
+    files.push(await saved(() => page.getByRole('button', { name: 'Export all' }).click()));
+    const everything = [...files, await kept(), ...problems].join('\n');
+    expect(everything).toContain('tiny/thinker');
+    expect(everything).not.toContain(KEY);
+    expect(everything).not.toContain(Buffer.from(KEY).toString('base64'));
+  });
+
+  test('is kept when the user says so, and forgotten when told to', async () => {
+    await go('#/connect');
+    await page.getByText('Change or forget its key').click();
+    await page.getByLabel('Key of 127.0.0.1').fill(KEY);
+    await page.getByLabel('Keep on this device').check();
+    await page.getByRole('button', { name: 'Set the key' }).click();
+    await page.getByText('kept on this device').waitFor(PATIENCE);
+    expect(await kept()).toContain(KEY);
+    await page.reload();
+    await page.getByRole('button', { name: /^Ask again/ }).click();
+    await page.getByText('answers, with 1 model.').waitFor(PATIENCE);
+    await page.getByText('Change or forget its key').click();
+    await page.getByRole('button', { name: 'Forget the key' }).click();
+    await page.getByText(/The key of .* is forgotten/).waitFor(PATIENCE);
+    expect(await kept()).not.toContain(KEY);
+    await page.getByRole('button', { name: /^Remove/ }).click();
+    await page.getByText('Removed').waitFor();
+    expect(await page.getByRole('button', { name: /^Ask again/ }).count()).toBe(0);
   });
 });

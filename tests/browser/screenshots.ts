@@ -10,7 +10,7 @@ import { serveApp } from '../support/app';
 import { launchBrowser, openPage, SIZES } from '../support/browser';
 
 const OUT = 'docs/screenshots';
-const PAGES = ['train', 'chat', 'models', 'runs', 'about'];
+const PAGES = ['train', 'chat', 'models', 'eval', 'connect', 'runs', 'about'];
 const [, , path] = process.argv;
 /** The run to show, as a person would drop it on the page. */
 const run = path && {

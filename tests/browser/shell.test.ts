@@ -8,7 +8,15 @@ import { overflow, violations } from '../support/axe';
 import { launchBrowser, openPage, SIZES } from '../support/browser';
 
 const url = inject('appUrl');
-const pages = { train: 'Train', chat: 'Chat', models: 'Models', runs: 'Runs', about: 'About' };
+const pages = {
+  train: 'Train',
+  chat: 'Chat',
+  models: 'Models',
+  eval: 'Eval',
+  connect: 'Connect',
+  runs: 'Runs',
+  about: 'About',
+};
 
 let browser: Browser;
 beforeAll(async () => void (browser = await launchBrowser()));
@@ -65,6 +73,28 @@ describe('the built app', () => {
     await page.getByRole('heading', { name: 'No such page' }).waitFor();
     await page.getByRole('link', { name: 'Go to the start page.' }).click();
     await page.waitForURL('**/#/train*');
+    await close();
+  });
+});
+
+describe('the navigation on a phone', () => {
+  test('has the rest of the pages in a menu, for fingers and keys', async () => {
+    const { page, close } = await openPage(browser, url, { viewport: SIZES.phone });
+    const nav = page.getByRole('navigation', { name: 'Pages' });
+    const more = nav.getByRole('button', { name: /^More/ });
+    await nav.getByRole('link', { name: 'Eval', exact: true }).waitFor();
+    expect(await nav.getByRole('link', { name: 'Runs', exact: true }).isVisible()).toBe(false);
+    await more.focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Escape');
+    expect(await more.evaluate((button) => button === document.activeElement)).toBe(true);
+    expect(await more.getAttribute('aria-expanded')).toBe('false');
+    await more.click();
+    expect(await violations(page)).toEqual([]);
+    await nav.getByRole('link', { name: 'Runs', exact: true }).click();
+    await page.waitForURL('**/#/runs*');
+    expect(await nav.getByRole('link', { name: 'Runs', exact: true }).isVisible()).toBe(false);
     await close();
   });
 });
