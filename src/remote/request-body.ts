@@ -91,7 +91,7 @@ export function requestBody(
   } else if (min_p > 0) ignored.push('min-p');
   if (takes.penalty) {
     if (explicit || repetition_penalty !== 1) sampling[takes.penalty] = repetition_penalty;
-  } else if (repetition_penalty !== 1) ignored.push('the repetition penalty');
+  } else if (repetition_penalty !== 1) ignored.push('repetition penalty');
   if (takes.seed && !without.has('seed')) sampling.seed = seed;
 
   const messages: Message[] = request.messages.map(({ role, content }) => ({ role, content }));

@@ -345,7 +345,7 @@ describe('what is sent', () => {
   });
 
   it('says what is left out, only if it would have changed something', async () => {
-    expect((await sent('transformers', all)).notice).toContain('takes no top-k, no min-p, no the repetition penalty');
+    expect((await sent('transformers', all)).notice).toContain('takes no top-k, no min-p, no repetition penalty');
     expect((await sent('transformers')).notice).toBeUndefined();
   });
 
