@@ -4,7 +4,12 @@ import { VitePWA } from 'vite-plugin-pwa';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
 /** Tests in Node on Dawn, on the best adapter found or the one that `env` names (tests/support/adapter.ts). */
-const gpuProject = (name: string, folders: string, env: Record<string, string> = {}): TestProjectConfiguration => ({
+const gpuProject = (
+  name: string,
+  groupOrder: number,
+  folders: string,
+  env: Record<string, string> = {},
+): TestProjectConfiguration => ({
   extends: true,
   test: {
     name,
@@ -13,8 +18,9 @@ const gpuProject = (name: string, folders: string, env: Record<string, string> =
     include: [`tests/${folders}/**/*.test.ts`],
     testTimeout: 300_000,
     hookTimeout: 120_000,
-    // Two cores, and every GPU here is emulated on them: files run one after another.
-    fileParallelism: false,
+    // Most of the time goes into compiling shaders for an emulated GPU, which takes one core.
+    maxWorkers: 2,
+    sequence: { groupOrder },
   },
 });
 
@@ -76,9 +82,9 @@ export default defineConfig({
         extends: true,
         test: { name: 'unit', include: ['tests/{tasks,rl,formats,runs,remote,worker,ui,cli}/**/*.test.ts'] },
       },
-      gpuProject('gpu', '{gpu,nn,model,grpo}'),
+      gpuProject('gpu', 1, '{gpu,nn,model,grpo}'),
       // The kernels once more, where there is no f16 and a subgroup has 4 lanes.
-      gpuProject('gpu-swiftshader', '{gpu,nn}', { TINYTHINK_ADAPTERS: 'swiftshader' }),
+      gpuProject('gpu-swiftshader', 2, '{gpu,nn}', { TINYTHINK_ADAPTERS: 'swiftshader' }),
       {
         extends: true,
         test: {
@@ -87,7 +93,9 @@ export default defineConfig({
           include: ['tests/browser/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 180_000,
+          // Pages are timed, and share one emulated GPU: one file after another, when nothing else runs.
           fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
     ],
