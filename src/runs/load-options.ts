@@ -1,7 +1,17 @@
 /** @file How a large model is loaded onto the GPU. */
 import type { InferenceOptions } from '../model/inference-plan';
 
-export type LoadOptions = Pick<InferenceOptions, 'quant' | 'cache' | 'context'>;
+export type LoadOptions = Pick<InferenceOptions, 'quant' | 'cache' | 'context'> & {
+  /** Added to the weights as they are loaded. */
+  adapter?: ChosenAdapter;
+};
+
+/** A PEFT folder of the user's. */
+export interface ChosenAdapter {
+  /** For people, and to tell it from others. */
+  name: string;
+  files: readonly File[];
+}
 
 /** Bytes of the stored weights that have been read, and of all. */
 export interface LoadProgress {

@@ -1,7 +1,11 @@
 /** @file The engine that the worker hosts: everything here runs on a GPU device of its own. */
+import { mapSource } from '../formats/file-source';
+import type { OpenedModel } from '../formats/model-files';
+import type { PeftAdapter } from '../formats/peft';
 import { Gpu } from '../gpu/gpu';
 import { GrpoSession } from '../rl/grpo-session';
 import { planRun } from '../rl/plan';
+import type { ChosenAdapter } from '../runs/load-options';
 import { LocalPolicy } from '../runs/local-policy';
 import type { EngineParts } from './host';
 
@@ -13,7 +17,8 @@ export const engineParts: EngineParts = {
   openModel: async (files, signal) => (await import('../formats/open-model')).openModel(files, signal),
   createLargePolicy: async (opened, options, onProgress, signal) => {
     const { LargePolicy } = await import('../runs/large-policy');
-    return withGpu((gpu) => LargePolicy.create(gpu, opened, options, onProgress, signal));
+    const adapter = options.adapter && (await readAdapter(options.adapter, opened));
+    return withGpu((gpu) => LargePolicy.create(gpu, opened, options, onProgress, signal, adapter));
   },
   planMemory: async (config, model) => {
     const gpu = await Gpu.request(navigator.gpu);
@@ -24,6 +29,16 @@ export const engineParts: EngineParts = {
     }
   },
 };
+
+/** @throws PeftError when the folder holds no adapter for this model */
+async function readAdapter({ name, files }: ChosenAdapter, { config }: OpenedModel): Promise<PeftAdapter> {
+  const { loraTargets } = await import('../model/lora-layout');
+  const { readPeft } = await import('../formats/peft');
+  const bytes = await Promise.all(
+    files.map(async (file) => [file.name, new Uint8Array(await file.arrayBuffer())] as const),
+  );
+  return readPeft(mapSource(name, new Map(bytes)), loraTargets(config));
+}
 
 /** Opens a device for what is made on it, and gives it back if that fails. */
 async function withGpu<T>(make: (gpu: Gpu) => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 /** @file How a large model is loaded: the reader's choices, kept by model. */
-import type { LoadOptions } from '../../runs/load-options';
+import type { ChosenAdapter, LoadOptions } from '../../runs/load-options';
 
 type Choice<K extends 'quant' | 'cache'> = { value: NonNullable<LoadOptions[K]>; label: string };
 
@@ -19,6 +19,16 @@ export const cacheChoices: readonly Choice<'cache'>[] = [
 export const contextBounds = { min: 64, max: 1_048_576 };
 
 const KEY = 'tinythink:chat-loading';
+
+/** The adapter among the files of a folder that was chosen, or null. Not kept: a page may not open folders by itself. */
+export function adapterOf(files: readonly File[]): ChosenAdapter | null {
+  const named = (name: string) => files.find((file) => file.name === name);
+  const config = named('adapter_config.json');
+  const weights = named('adapter_model.safetensors');
+  if (!config || !weights) return null;
+  const folder = (config.webkitRelativePath ?? '').split('/').at(-2) ?? 'adapter';
+  return { name: `${folder} (${weights.size} bytes)`, files: [config, weights] };
+}
 
 /** Empty where nothing is kept or storage is blocked. */
 export function loadLoading(storage: Pick<Storage, 'getItem'> | undefined): Record<string, LoadOptions> {

@@ -6,7 +6,7 @@ import { ConversationList } from '../../../src/ui/chat/conversation-list.svelte'
 import { serializeConversations } from '../../../src/ui/chat/conversation-schema';
 import { ConversationStorage } from '../../../src/ui/chat/conversation-storage';
 import { examples, judge } from '../../../src/ui/chat/examples';
-import { loadLoading, saveLoading } from '../../../src/ui/chat/loading';
+import { adapterOf, loadLoading, saveLoading } from '../../../src/ui/chat/loading';
 import { chatModels, DEFAULT_MODEL, modelOfFiles } from '../../../src/ui/chat/models';
 import {
   loadChanges,
@@ -89,6 +89,23 @@ test('how a model is loaded is kept; what is broken is forgotten', () => {
   text = '{"a":{"quant":"q1","cache":7,"context":1e99}}';
   expect(loadLoading(storage)).toEqual({ a: {} });
   for (text of ['{', '{"a":null}', '[]']) expect(loadLoading(storage)).toEqual({});
+});
+
+test('an adapter is a PEFT folder; it is chosen anew on each visit', () => {
+  const file = (path: string) => {
+    const made = new File(['{}'], path.split('/').at(-1)!);
+    Object.defineProperty(made, 'webkitRelativePath', { value: path });
+    return made;
+  };
+  const folder = ['poet/README.md', 'poet/adapter_config.json', 'poet/adapter_model.safetensors'].map(file);
+  const adapter = adapterOf(folder)!;
+  expect(adapter.name).toBe('poet (2 bytes)');
+  expect(adapter.files).toEqual(folder.slice(1));
+  expect(adapterOf(folder.slice(0, 2))).toBeNull();
+  let text = '';
+  const storage = { getItem: () => text, setItem: (_: string, value: string) => (text = value) };
+  saveLoading(storage, { a: { quant: 'f16', adapter } });
+  expect(loadLoading(storage)).toEqual({ a: { quant: 'f16' } });
 });
 
 describe('models', () => {
