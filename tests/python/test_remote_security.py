@@ -145,7 +145,18 @@ def test_no_answering_strangers_without_a_token(host, tmp_path):
         check(host, None)
     check(host, TOKEN)
     check("127.0.0.1", None)
-    command = [sys.executable, "-m", "tinythink_remote", "serve", "--models", tmp_path, "--runs", tmp_path, "--host", host]
+    command = [
+        sys.executable,
+        "-m",
+        "tinythink_remote",
+        "serve",
+        "--models",
+        tmp_path,
+        "--runs",
+        tmp_path,
+        "--host",
+        host,
+    ]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "remote" / "src")}
     if host == "0.0.0.0":
         result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)

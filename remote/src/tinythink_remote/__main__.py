@@ -19,7 +19,9 @@ def read_token(path: Path) -> str:
         raise ValueError(f"{path} can be read by others: chmod 600 {path}")
     token = path.read_text().strip()
     if len(token) < MIN_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
-        raise ValueError(f"{path} must hold at least {MIN_TOKEN} plain characters, such as `openssl rand -hex 32` prints")
+        raise ValueError(
+            f"{path} must hold at least {MIN_TOKEN} plain characters, such as `openssl rand -hex 32` prints"
+        )
     return token
 
 
@@ -37,8 +39,12 @@ def main(arguments: list[str] | None = None) -> int:
     serve.add_argument("--host", default="127.0.0.1", help="address to answer at (127.0.0.1)")
     serve.add_argument("--port", type=int, default=8790, help="port (8790)")
     serve.add_argument("--token-file", type=Path, help="file with the token that every request must carry")
-    serve.add_argument("--origin", action="append", metavar="URL", help="page that may ask, such as https://me.github.io")
-    serve.add_argument("--hub", action="append", default=[], metavar="PATTERN", help="may be had from the Hub: 'Qwen/*'")
+    serve.add_argument(
+        "--origin", action="append", metavar="URL", help="page that may ask, such as https://me.github.io"
+    )
+    serve.add_argument(
+        "--hub", action="append", default=[], metavar="PATTERN", help="may be had from the Hub: 'Qwen/*'"
+    )
     serve.add_argument("--max-running", type=int, default=2, help="runs at a time, paused ones included (2)")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 TAGS = ("<pad>", "<bos>", "<eos>", "<think>", "</think>", "<answer>", "</answer>")
 STYLES = ("unformatted", "direct", "partial", "full", "check")
 # What JavaScript's trim() takes off; Python's strip() takes off more (U+001C to U+001F, U+0085).
-WHITESPACE = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+WHITESPACE = "\t\n\v\f\r \u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
+WHITESPACE += "\u2028\u2029\u202f\u205f\u3000\ufeff"
 
 
 @dataclass

@@ -151,7 +151,7 @@ class Lora(Strict):
 
 
 class RemoteOptions(Strict):
-    """How a server runs it. Left alone: one process, f32, all weights, vLLM where it is installed and there is a GPU."""
+    """How a server runs it. Left alone: one process, f32, all weights, vLLM where it is installed and a GPU is."""
 
     launcher: Literal["none", "accelerate"] = "none"
     # For accelerate: processes on this machine, one a GPU.

@@ -11,7 +11,7 @@ _PLAIN_NUMBER = re.compile(r"-?[0-9,]+(\.[0-9]+)?\.?")
 
 
 def final_answer(text: str) -> str | None:
-    """What follows the thoughts is read first; only without an answer in it, or an end to the thoughts, all of the text."""
+    """What follows the thoughts is read first; only without an answer there, or an end to them, all of the text."""
     thoughts, closed, said = text.rpartition("</think>")
     if not closed:
         return _answer_in(text)

@@ -19,7 +19,8 @@ def gpu_count() -> int:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return len([device for device in visible.split(",") if device.strip() not in ("", "-1")])
-    return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+    listed = list(Path("/proc/driver/nvidia/gpus").glob("*"))
+    return len(listed) or len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
 def problem_with(remote: RemoteOptions, gpus: int) -> str | None:
@@ -109,7 +110,7 @@ def environment(run_id: str, remote: RemoteOptions, gpus: int, hub: bool) -> dic
     if not hub:
         changes |= {"HF_HUB_OFFLINE": "1"}
     if gpus == 0:
-        changes |= {"ACCELERATE_USE_CPU": "true"}
+        changes |= {"ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": ""}
     elif remote.launcher == "none":
         # Given several GPUs, Trainer would split the batch by itself.
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")

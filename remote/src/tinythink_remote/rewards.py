@@ -19,7 +19,7 @@ class Score:
 
 
 def score(task: Task, problem: Problem, text: str, length: int, truncated: bool, max_completion_length: int) -> Score:
-    """Every reward of a completion: `length` tokens, `<eos>` included; `truncated` if the limit and not `<eos>` ended it."""
+    """Every reward of a completion of `length` tokens, `<eos>` included; `truncated` if the limit ended it."""
     chat = task.instruction is not None
     parsed = parse_chat_completion(text) if chat else parse_completion(text, len(problem.steps))
     if truncated:

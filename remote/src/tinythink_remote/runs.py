@@ -60,7 +60,7 @@ class Run:
 
 
 class RunManager:
-    """`models` holds model folders, `folder` what this sidecar keeps; `hub` lists patterns of what may come from the Hub."""
+    """`models` holds model folders, `folder` what this sidecar keeps; `hub`: what may come from the Hub, as patterns."""
 
     def __init__(self, models: Path, folder: Path, hub: tuple[str, ...] = (), max_running: int = 2):
         self.models = models.resolve()
@@ -244,7 +244,7 @@ class RunManager:
         kill_leftovers(run.id)
         lock = os.open(files.lock, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            # The lock belongs to the open file, which the process inherits: it is held from before it starts to its end.
+            # The lock belongs to the open file, which the process inherits: it is held from its first moment to its last.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with open(files.log, "ab") as output:
                 run.process = subprocess.Popen(

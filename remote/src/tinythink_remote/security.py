@@ -38,8 +38,8 @@ def header(scope, name: bytes) -> str | None:
 
 
 class OriginGuard:
-    """A browser tells where a request comes from. `Origin` must be listed; and without a token the server must have been
-    asked for by a loopback name, or a page could reach it under a name of its own that resolves to this machine."""
+    """A browser tells where a request comes from: `Origin` must be listed. And without a token the server must have been
+    asked for by a loopback name, or a page could reach it under a name of its own that resolves here."""
 
     def __init__(self, app, origins: tuple[str, ...], has_token: bool):
         self._app = app
@@ -63,7 +63,7 @@ class OriginGuard:
 
 
 class TokenGuard:
-    """With a token, everybody needs it. Without one, only this machine is answered, and nothing that was passed on to it."""
+    """With a token, everybody needs it. Without, only this machine is answered, and nothing that was passed on to it."""
 
     def __init__(self, app, token: str | None, limits: dict[str, int], limit: int):
         self._app = app
@@ -76,7 +76,9 @@ class TokenGuard:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         if not self._is_known(scope):
-            return await refuse(send, 401, "a token is needed, or it is the wrong one", (b"www-authenticate", b"Bearer"))
+            return await refuse(
+                send, 401, "a token is needed, or it is the wrong one", (b"www-authenticate", b"Bearer")
+            )
         limit = self._limits.get(scope["path"], self._limit)
         body = await self._read(scope, receive, limit)
         if body is None:

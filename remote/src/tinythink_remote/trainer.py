@@ -1,4 +1,4 @@
-"""TRL's GRPOTrainer, made to tell what it does in the events of src/runs/events.ts and to obey pause, resume and stop.
+"""TRL's GRPOTrainer, made to tell what it does in the events of src/runs/events.ts, and to pause, go on and stop.
 
 All arithmetic is TRL's. What is overridden only listens (completions, rewards, log-probabilities, metrics), decides what
 happens between two steps (evaluation, checkpoints, waiting), or gives a step the problems and the learning rate that a
@@ -13,7 +13,8 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -221,7 +222,7 @@ class RunTrainer(GRPOTrainer):
             started=start,
         )
         if self._config.mask_truncated_completions:
-            # TRL then hides truncated completions from attention too, and what the loss computes is not what was sampled.
+            # TRL then hides truncated completions from attention too: what the loss computes is not what was sampled.
             self._batch.logprobs = self._rescore(self._batch)
         # Shuffled and cut up with the rest, so that the loss's values find their way back.
         output["row"] = torch.arange(size, device=output["completion_ids"].device)
@@ -499,7 +500,7 @@ class RunTrainer(GRPOTrainer):
         rows = []
         self.model.eval()
         try:
-            with _own_randomness(self._config.seed, self.accelerator.device):
+            with own_randomness(self._config.seed, self.accelerator.device):
                 for start in range(0, share, size * forwards):
                     rows += self._answers(padded[start : start + size * forwards])
         finally:
@@ -568,20 +569,13 @@ def rows(problems: TaskProblems | DatasetProblems, config: RunConfig) -> Dataset
     return Dataset.from_dict({"row": range(config.max_steps * config.num_prompts)}).with_transform(make)
 
 
-class _own_randomness:
+@contextmanager
+def own_randomness(seed: int, device: torch.device) -> Iterator[None]:
     """Samples drawn inside take nothing from the run's own stream, and are the same each time."""
-
-    def __init__(self, seed: int, device: torch.device):
-        devices = [device.index or 0] if device.type == "cuda" else []
-        self._fork = torch.random.fork_rng(devices=devices)
-        self._seed = seed
-
-    def __enter__(self):
-        self._fork.__enter__()
-        torch.manual_seed(self._seed)
-
-    def __exit__(self, *error):
-        return self._fork.__exit__(*error)
+    devices = [device.index or 0] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
 
 
 def _is_number(value: Any) -> bool:

@@ -1,7 +1,9 @@
-"""The process that runs one run: `python -m tinythink_remote.worker --run-folder DIR --models-folder DIR --datasets-folder DIR`.
+"""The process that runs one run.
 
-Started by the sidecar, itself or through `accelerate launch`, and on its own from then on: it needs no sidecar to go on.
-Started again, it goes on from the last whole checkpoint.
+    python -m tinythink_remote.worker --run-folder DIR --models-folder DIR --datasets-folder DIR
+
+Started by the sidecar, itself or through `accelerate launch`, and on its own from then on: it needs no sidecar to go
+on. Started again, it goes on from the last whole checkpoint.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import os
 import shutil
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from .config import CHECKPOINT, NewRun, local_batch
@@ -139,10 +142,8 @@ def train(files: RunFiles, models: Path, datasets: Path) -> None:
         remove_incomplete(files)
         trainer.mark_process()
     trainer.accelerator.wait_for_everyone()
-    try:
+    with suppress(StopRun):
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    except StopRun:
-        pass
     trainer.close()
 
 
