@@ -116,8 +116,17 @@ class Finished:
     """What the run left behind, and what was seen of it on the way."""
 
     def __init__(
-        self, events: list[dict], first: list[dict], downloaded: Path, checkpoints: list, processes: set, page: dict
+        self,
+        sidecar: Sidecar,
+        run: str,
+        events: list[dict],
+        first: list[dict],
+        downloaded: Path,
+        checkpoints: list,
+        processes: set,
+        page: dict,
     ):
+        self.sidecar, self.run = sidecar, run
         # As streamed; `first` until the run paused before its first step.
         self.events, self.first = events, first
         # The last checkpoint, and the list of all.
@@ -185,7 +194,7 @@ def finished(start_model, tmp_path_factory):
         last = folder / "downloaded"
         last.mkdir()
         page = node("watch-run.ts", str(sidecar.client.base_url), run, last)
-        yield Finished(events, first, last, files, processes, page)
+        yield Finished(sidecar, run, events, first, last, files, processes, page)
     finally:
         sidecar.kill()
         for kept in (folder / "kept" / "runs").iterdir():
@@ -325,3 +334,70 @@ def test_the_checkpoint_runs_in_the_pages_engine(finished, cli_logits):
 
     ids = [1, 8, 9, 17, 10, 18]
     assert_same_logits(cli_logits(finished.downloaded, ids), transformers_logits(finished.downloaded, ids))
+
+
+SMALL = {**CONFIG, "max_steps": 2, "eval_steps": 0, "beta": 0.04, "max_completion_length": 24}
+
+
+@pytest.fixture(scope="module")
+def others(finished):
+    """Two more runs, side by side: one of two processes, and one that trains an adapter on uploaded problems."""
+    sidecar = finished.sidecar
+    rows = "".join(json.dumps({"question": f"{i}+{i}=", "answer": str(2 * i)}) + "\n" for i in range(12))
+    dataset = sidecar.post("/datasets", content=rows, headers={"Content-Type": "application/x-ndjson"})
+    two = {
+        "config": {
+            **SMALL,
+            "num_iterations": 2,
+            "mask_truncated_completions": True,
+            "eval_steps": 2,
+            "eval_problems": 3,
+        },
+        "remote": {"launcher": "accelerate", "num_processes": 2, "per_device_train_batch_size": 2},
+    }
+    lora = {
+        "config": {**SMALL, "model": f"run:{finished.run}@3", "task": dataset["task"], "difficulty": 0},
+        "remote": {"lora": {"r": 4}, "gradient_checkpointing": True},
+    }
+    runs = [sidecar.post("/runs", json=body)["id"] for body in (two, lora)]
+    third = sidecar.client.post("/runs", json=two)
+    assert third.status_code == 409, "the server takes two at a time"
+    for run in runs:
+        sidecar.wait_for(run, "finished", 2)
+    return [(run, [event for kind, _, event in sidecar.events(run) if kind == "run"]) for run in runs]
+
+
+def test_two_processes_make_one_run(others):
+    (_, events), _ = others
+    assert "2 × CPU" in events[0]["device"]["description"]
+    kinds = [(event["type"], event.get("step")) for event in events[1:]]
+    assert kinds[:3] == [("eval", 0), ("step", 1), ("checkpoint", 1)] and kinds[-1] == ("finished", 2)
+    assert len(of_type(events, "eval")[0]["samples"]) == 3, "three held-out problems, shared by two processes"
+    for event in of_type(events, "step"):
+        rng = Rng(CONFIG["seed"], 1, event["step"])
+        assert [group["prompt"] for group in event["groups"]] == [
+            TASKS["sum"].generate(rng, 8).prompt for _ in range(2)
+        ]
+        completions = [completion for group in event["groups"] for completion in group["completions"]]
+        assert len(completions) == 8 and all(None not in completion["logprobs"] for completion in completions)
+        lengths = [len(completion["token_ids"]) for completion in completions]
+        assert event["metrics"]["completions/mean_length"] == pytest.approx(sum(lengths) / 8)
+        assert "kl" in event["metrics"]
+
+
+def test_an_adapter_on_a_data_set(others, finished, tmp_path):
+    _, (run, events) = others
+    prompts = {group["prompt"] for event in of_type(events, "step") for group in event["groups"]}
+    assert len(prompts) == 4 and all(prompt.endswith("=") for prompt in prompts)
+    checkpoint = finished.sidecar.get(f"/runs/{run}/checkpoints")[-1]
+    names = {file["name"] for file in checkpoint["files"]}
+    assert {"adapter_config.json", "adapter_model.safetensors", "tokenizer.json"} <= names
+    config = finished.sidecar.get(f"/runs/{run}/checkpoints/2/adapter_config.json")
+    assert config["base_model_name_or_path"] == f"run:{finished.run}@3" and config["r"] == 4
+
+
+def test_other_runs_read_on_the_page_too(others, tmp_path):
+    for run, events in others:
+        file = tmp_path / f"{run}.jsonl"
+        file.write_text("".join(json.dumps(event) + "\n" for event in events))
+        assert node("check-events.ts", file)["types"] == [event["type"] for event in events]
