@@ -2,7 +2,7 @@
 import { finalAnswer } from '../rl/final-answer';
 import type { Task } from '../tasks/task';
 import { taskProblem, type ExamProblem } from './exam';
-import type { GenerateRequest, Message, Policy } from './policy';
+import type { GenerateRequest, Message, Policy, PolicyToken } from './policy';
 import { sameAnswer } from './same-answer';
 
 export interface EvaluationOptions {
@@ -88,7 +88,7 @@ export async function answerOnce(
   messages: Message[],
   request: Omit<GenerateRequest, 'messages'>,
   signal: AbortSignal,
-  onToken: () => void = () => {},
+  onToken: (token: PolicyToken) => void = () => {},
 ): Promise<Answer | null> {
   const start = performance.now();
   const thought = new ThoughtCount();
@@ -98,6 +98,7 @@ export async function answerOnce(
   let finish: 'stop' | 'length' | undefined;
   let counted: { tokens?: number; thoughts?: number } = {};
   for await (const token of policy.generate({ ...request, messages }, signal)) {
+    onToken(token);
     if (token.context) prompt = token.context.prompt;
     if (token.server) {
       const { prompt_tokens, completion_tokens, reasoning_tokens } = token.server;
@@ -112,7 +113,6 @@ export async function answerOnce(
     if (token.id === undefined && token.text === '') continue;
     tokens++;
     thought.push(token.text);
-    onToken();
   }
   if (signal.aborted) return null;
   const answer = finalAnswer(text);

@@ -1,7 +1,7 @@
 /** @file Asks a policy what is still to be asked of an evaluation: several answers at a time, at a pace, without giving up at once. */
 import { answerOnce, type Answer } from './evaluation';
 import type { ExamProblem } from './exam';
-import type { GenerateRequest, Message, Policy } from './policy';
+import type { GenerateRequest, Message, Policy, PolicyToken } from './policy';
 
 /** Failures in a row after which nothing more is asked. */
 const PATIENCE = 3;
@@ -30,7 +30,7 @@ export interface EvaluatorOptions {
   isDone: (slot: Slot) => boolean;
   /** Awaited before the next question is asked: what it rejects with ends the evaluation. */
   onAnswer: (slot: Slot, answer: Answer) => void | Promise<void>;
-  onToken?: () => void;
+  onToken?: (token: PolicyToken) => void;
   /** Told of an answer that failed; it is left out, and asked for again next time. */
   onFailure?: (slot: Slot, error: unknown) => void;
 }

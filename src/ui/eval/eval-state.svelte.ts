@@ -50,6 +50,8 @@ export class EvalState {
   going = $state.raw<Going | null>(null);
   /** By place in the list; of the last time that they were asked. */
   failures = $state.raw<Readonly<Record<number, Failure>>>({});
+  /** What the models or their servers had to say besides. */
+  notices = $state.raw<readonly string[]>([]);
   problem = $state('');
   readonly removal = new PendingRemoval((id) => this.#attempt(() => this.#delete(id)));
   /** By model, problem and sample. */
@@ -172,7 +174,8 @@ export class EvalState {
       let shown = 0;
       const show = () => {
         const now = Date.now();
-        if (now - shown < SHOW_MS) return;
+        // Summing up a great many answers takes its time.
+        if (now - shown < SHOW_MS + this.#byKey.size / 10) return;
         shown = now;
         this.going = { model: index, opening: null, tokens };
         this.#show();
@@ -194,8 +197,9 @@ export class EvalState {
             this.#byKey.set(keyOf(stored), stored);
             show();
           },
-          onToken: () => {
-            tokens++;
+          onToken: ({ text, notice }) => {
+            if (text !== '') tokens++;
+            if (notice && !this.notices.includes(notice)) this.notices = [...this.notices, notice];
             show();
           },
           onFailure: (_, error) => {
@@ -239,6 +243,7 @@ export class EvalState {
   #present(run: EvaluationRun | null, answers: readonly StoredAnswer[]): void {
     this.problem = '';
     this.failures = {};
+    this.notices = [];
     this.exam = run ? examOf(run.source) : [];
     this.run = run;
     // eslint-disable-next-line svelte/prefer-svelte-reactivity

@@ -59,7 +59,7 @@ function policies(limit = Infinity) {
         asked.push(request);
         await Promise.resolve();
         if (asked.length > seen.limit) throw new Error('No more.');
-        yield { text: '<think>hm</think>' };
+        yield { text: '<think>hm</think>', notice: 'No top-k here.' };
         yield { text: '\\boxed{1}', finish: 'stop' };
       },
     });
@@ -75,6 +75,7 @@ describe('EvalState', () => {
     await evals.goOn();
     expect([opened, seen.closed]).toEqual([['tinythink-1m', REMOTE], 2]);
     expect(evals.isDone).toBe(true);
+    expect(evals.notices).toEqual(['No top-k here.']);
     expect(asked[0]!.messages).toEqual([{ role: 'user', content: 'One?' }]);
     expect(asked[6]!.messages[0]!.content).toContain('One?\n\nPlease reason');
     expect(asked[6]).toMatchObject({ temperature: 0.3, top_k: 20, top_p: 0.95, max_tokens: 2048, seed: 7 });
