@@ -3,6 +3,8 @@
  * update of the app waits. Other tabs learn of it through a shared Web Lock, since they share the service worker too.
  */
 
+import { untrack } from 'svelte';
+
 const LOCK = 'tinythink:at-work';
 
 /** Of LockManager, what is used; undefined where the browser has none (insecure contexts). */
@@ -19,11 +21,13 @@ export class Activity {
   /** Says that something goes on. @returns what to call when it has ended; calling it again does nothing */
   begin(what: string): () => void {
     const entry = { what };
-    this.#entries = [...this.#entries, entry];
+    // Whoever says so in an effect must not depend on what others say, nor on this.
+    this.#entries = [...untrack(() => this.#entries), entry];
     this.#hold();
     return () => {
-      this.#entries = this.#entries.filter((other) => other !== entry);
-      if (this.#entries.length === 0) this.#letGo();
+      const left = untrack(() => this.#entries).filter((other) => other !== entry);
+      this.#entries = left;
+      if (left.length === 0) this.#letGo();
     };
   }
 
