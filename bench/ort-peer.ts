@@ -16,7 +16,6 @@ interface PeerRow {
   tokens_per_second?: number;
   /** Of prefill. */
   ms?: number;
-  tokens?: number;
 }
 
 export interface Peer {
@@ -33,8 +32,8 @@ export async function ortPeer(python: string, options: InferenceBenchOptions): P
   if (!quants.includes(options.quant)) return `not measured: ${SCRIPT} has ${quants.join(' and ')}`;
   const folder = await mkdtemp(join(tmpdir(), 'tinythink-peer-'));
   const json = join(folder, 'peer.json');
-  const { shape, quant, context, prefill } = options;
-  const sizes = { shape, quant, context, prefill, capture: 'on', loops: 'logits,chained', json };
+  const { shape, quant, context, prefill, tokens } = options;
+  const sizes = { shape, quant, context, prefill, tokens, capture: 'on', loops: 'logits,chained', json };
   const args = Object.entries(sizes).flatMap(([name, value]) => [`--${name}`, String(value)]);
   try {
     await promisify(execFile)(python, [SCRIPT, ...args], { maxBuffer: 2 ** 24 });

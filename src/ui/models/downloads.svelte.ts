@@ -33,7 +33,7 @@ export class Downloads {
 
   /** @param onStored told of each model that is complete; @param activity told while something is downloaded */
   constructor(
-    private readonly library: Pick<ModelLibrary, 'downloadModel' | 'removeModel'>,
+    private readonly engine: Pick<ModelLibrary, 'downloadModel' | 'removeModel'>,
     private readonly onStored: (model: StoredModel) => void = () => {},
     private readonly activity: Pick<Activity, 'begin'> | null = null,
   ) {}
@@ -72,7 +72,7 @@ export class Downloads {
       going.abort.abort();
       await going.ended;
     }
-    await this.library.removeModel(id);
+    await this.engine.removeModel(id);
   }
 
   #change(id: string, change: Partial<Download>): void {
@@ -95,7 +95,7 @@ export class Downloads {
   async #run({ id, address }: Download, signal: AbortSignal): Promise<void> {
     const end = this.activity?.begin('a download, which can be gone on with');
     try {
-      const stored = await this.library.downloadModel(
+      const stored = await this.engine.downloadModel(
         address,
         // What is under way when a download is paused may still come.
         (progress) => signal.aborted || this.#change(id, { progress }),

@@ -37,12 +37,12 @@ export class ModelsState {
   );
 
   constructor(
-    private readonly library: Library,
+    private readonly engine: Library,
     activity: Pick<Activity, 'begin'> | null = null,
     private readonly manager: Pick<StorageManager, 'persist'> | undefined = globalThis.navigator?.storage,
   ) {
     this.downloads = new Downloads(
-      library,
+      engine,
       (model) => {
         this.done = `${model.name} is stored.`;
         void this.load();
@@ -59,7 +59,7 @@ export class ModelsState {
 
   async load(): Promise<void> {
     try {
-      this.stored = await this.library.storedModels();
+      this.stored = await this.engine.storedModels();
       this.status = 'ready';
     } catch (error) {
       this.problem = messageOf(error);
@@ -112,7 +112,7 @@ export class ModelsState {
 
   async measure(): Promise<void> {
     // Some private windows refuse to say.
-    this.use = await this.library.storageUse().catch(() => null);
+    this.use = await this.engine.storageUse().catch(() => null);
   }
 }
 

@@ -17,7 +17,7 @@ export class Offer {
   error = $state('');
   #abort: AbortController | null = null;
 
-  constructor(private readonly library: Pick<ModelLibrary, 'inspectModel'>) {}
+  constructor(private readonly engine: Pick<ModelLibrary, 'inspectModel'>) {}
 
   /** Looks at a model; one that is being looked at is forgotten. Never rejects. */
   async look(address: ModelAddress, wanted: string): Promise<void> {
@@ -46,7 +46,7 @@ export class Offer {
     this.address = address;
     this.error = '';
     try {
-      const summary = await this.library.inspectModel(address, abort.signal);
+      const summary = await this.engine.inspectModel(address, abort.signal);
       if (abort.signal.aborted) return;
       this.summary = summary;
       this.status = 'found';
