@@ -10,7 +10,6 @@ import {
   gemmVariant,
   gemmWorkgroupBytes,
   MATRIX_VARIANTS,
-  SHARED_VARIANTS,
   TILE_VARIANTS,
   type GemmVariant,
 } from '../src/nn/gemm';
@@ -61,7 +60,7 @@ export async function benchGemm(
     layers = QWEN_LAYERS,
     transposed = false,
     sweep = false,
-    variants = [...MATRIX_VARIANTS, ...SHARED_VARIANTS, ...TILE_VARIANTS],
+    variants = [...MATRIX_VARIANTS, ...TILE_VARIANTS],
   }: BenchGemmOptions = {},
 ): Promise<GemmRow[]> {
   if (!gpu.features.timestamps) throw new Error('bench gemm needs a GPU with timestamp-query');
@@ -117,7 +116,7 @@ export async function benchGemm(
 }
 
 const describe = (v: GemmVariant): string =>
-  `${v.kind} ${v.tokens}×${v.features}×${v.depth} (${v.spanTokens}×${v.spanFeatures}${(v.shares ?? 1) > 1 ? `, ${v.shares} shares` : ''})`;
+  `${v.kind} ${v.tokens}×${v.features}×${v.depth} (${v.spanTokens}×${v.spanFeatures})`;
 
 function runs({ features, device }: Gpu, v: GemmVariant, transposed: boolean): boolean {
   if (v.kind === 'matrix' && !(features.f16 && features.subgroupMatrix)) return false;
@@ -125,7 +124,7 @@ function runs({ features, device }: Gpu, v: GemmVariant, transposed: boolean): b
 }
 
 /** Bits that are small numbers in every kind: what a kernel does with them does not depend on their values. */
-function randomMatrix(gpu: Gpu, kind: WeightKind, rows: number, columns: number): PackedMatrix {
+export function randomMatrix(gpu: Gpu, kind: WeightKind, rows: number, columns: number): PackedMatrix {
   const rowBytes = packedRowBytes(kind, columns);
   const tensor = gpu.alloc(`${kind} weights`, rows * rowBytes);
   const words = new Uint32Array((rows * rowBytes) / 4);

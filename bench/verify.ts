@@ -11,6 +11,7 @@ import type { Gpu } from '../src/gpu/gpu';
 import { InferenceModel } from '../src/model/inference-model';
 import { inferencePlan } from '../src/model/inference-plan';
 import { forcedLogits, promptLogits } from '../src/model/logits';
+import { formatProducts, largestDifference, verifyProducts, type VerifiedProduct } from './verify-products';
 
 export interface Verified {
   model: string;
@@ -24,7 +25,7 @@ export interface Verified {
 const SUFFIX = '.golden.safetensors';
 
 /** @param folder tests/goldens/checkpoints */
-export async function verifyModels(gpu: Gpu, folder: string): Promise<Verified[]> {
+async function verifyModels(gpu: Gpu, folder: string): Promise<Verified[]> {
   const results: Verified[] = [];
   const entries = readdirSync(folder);
   for (const file of entries.filter((name) => name.endsWith(SUFFIX))) {
@@ -53,21 +54,15 @@ export async function verifyModels(gpu: Gpu, folder: string): Promise<Verified[]
   return results;
 }
 
-function largestDifference(found: Float32Array, wanted: Float32Array): number {
-  let difference = 0;
-  let largest = 0;
-  for (let i = 0; i < wanted.length; i++) {
-    const distance = Math.abs(found[i]! - wanted[i]!);
-    difference = Math.max(difference, Number.isNaN(distance) ? Infinity : distance);
-    largest = Math.max(largest, Math.abs(wanted[i]!));
-  }
-  return difference / largest;
+export async function verify(gpu: Gpu, folder: string): Promise<{ models: Verified[]; products: VerifiedProduct[] }> {
+  return { models: await verifyModels(gpu, folder), products: await verifyProducts(gpu) };
 }
 
-export const formatVerified = (results: readonly Verified[]): string =>
-  results
-    .map(
+export const formatVerified = ({ models, products }: Awaited<ReturnType<typeof verify>>): string =>
+  [
+    ...models.map(
       ({ model, prompt, forced, top }) =>
         `${model.padEnd(18)} prompt ${prompt.toExponential(1)}, token by token ${forced.toExponential(1)}, likeliest ${(100 * top).toFixed(1)}%`,
-    )
-    .join('\n');
+    ),
+    formatProducts(products),
+  ].join('\n');

@@ -20,22 +20,19 @@ export interface GemmVariant {
   features: number;
   /**
    * Depth of the slabs that pass through workgroup memory. tile: such that a thread fetches one 4×4 block of x and one of
-   * W; matrix: a multiple of 16, such that a thread fetches four or eight vec4s of each.
+   * W; matrix: a multiple of 16, such that a thread fetches eight vec4s of W and four or eight of x.
    */
   depth: number;
-  /** What one thread (tile: 8 × 4 or 8 × 8) or one subgroup (matrix: 32 or 64 each way) makes of it. */
+  /** What one thread (tile: 8 × 4 or 8 × 8) or one subgroup (matrix: 32 × 32 or 64 × 64) makes of it. */
   spanTokens: number;
   spanFeatures: number;
-  /** Matrix: subgroups that share the depth of a slab between them; 1 if left out. */
-  shares?: number;
 }
 
 const variant = (
   kind: GemmVariant['kind'],
   [tokens, features, depth]: readonly [number, number, number],
   [spanTokens, spanFeatures]: readonly [number, number],
-  shares = 1,
-): GemmVariant => ({ kind, tokens, features, depth, spanTokens, spanFeatures, shares });
+): GemmVariant => ({ kind, tokens, features, depth, spanTokens, spanFeatures });
 
 /** For GPUs without matrix units, the one with the most arithmetic for each byte first. */
 export const TILE_VARIANTS: readonly GemmVariant[] = [
@@ -44,19 +41,14 @@ export const TILE_VARIANTS: readonly GemmVariant[] = [
 ];
 export const MATRIX_VARIANTS: readonly GemmVariant[] = [
   variant('matrix', [128, 128, 32], [64, 64]),
-  variant('matrix', [64, 64, 32], [64, 32]),
+  variant('matrix', [64, 64, 64], [32, 32]),
   variant('matrix', [32, 64, 32], [32, 32]),
-];
-/** Right, but not timed yet: more threads where few features leave few workgroups. Never chosen; a sweep tries them. */
-export const SHARED_VARIANTS: readonly GemmVariant[] = [
-  variant('matrix', [64, 64, 64], [64, 32], 2),
-  variant('matrix', [64, 64, 128], [64, 32], 4),
 ];
 export const DIRECT_VARIANT: GemmVariant = variant('direct', [8, 64, 4], [8, 4]);
 
 /**
  * Workgroups from which on a variant is the fastest on an H200, at 512 tokens: about two for each of its 132 processors for
- * 128×128 (of q4_0, 1536→17920: 324 µs, 64×64 371), fewer for 64×64 (1536→1536: 49 µs of f16, 32×64 57).
+ * 128×128 (of q4_0, 1536→17920: 307 µs, 64×64 426), fewer for 64×64 (1536→1536: 59 µs of q4_0, 32×64 75).
  */
 const LEAST_GROUPS = { large: 264, other: 96 };
 
@@ -69,7 +61,7 @@ const SUBGROUP = 32;
 
 const threadsOf = (v: GemmVariant): number => {
   const spans = (v.tokens / v.spanTokens) * (v.features / v.spanFeatures);
-  return v.kind === 'matrix' ? SUBGROUP * spans * (v.shares ?? 1) : spans;
+  return v.kind === 'matrix' ? SUBGROUP * spans : spans;
 };
 
 /** Bytes of workgroup memory. */
@@ -201,20 +193,17 @@ function variantFor(options: GemmOptions, tokens: number, adapter: GemmAdapter):
   return options.variant ?? gemmVariant(shape, adapter);
 }
 
-/** What shaders/gemm_matrix.wesl spells out: spans of 32 or 64, and four or eight vec4s a thread of each slab. */
-export function matrixConditions(v: GemmVariant): Record<string, boolean> {
-  const fetches = (lines: number): number => {
-    const each = (lines * v.depth) / 4 / threadsOf(v);
-    if (each !== 4 && each !== 8)
-      throw new RangeError(`a thread would fetch ${each} vec4s of a slab instead of 4 or 8`);
-    return each;
-  };
-  return {
-    TALL: v.spanTokens === 64,
-    WIDE: v.spanFeatures === 64,
-    X8: fetches(v.tokens) === 8,
-    W8: fetches(v.features) === 8,
-  };
+/** What shaders/gemm_matrix.wesl spells out: spans of 32 or 64, and how many vec4s of a slab a thread fetches. */
+export function matrixConditions(v: GemmVariant): { LARGE: boolean; X8: boolean } {
+  const fetches = (lines: number): number => (lines * v.depth) / 4 / threadsOf(v);
+  const ofX = fetches(v.tokens);
+  if (fetches(v.features) !== 8 || (ofX !== 4 && ofX !== 8)) {
+    throw new RangeError('a thread must fetch eight vec4s of a slab of W, and four or eight of x');
+  }
+  if (v.spanTokens !== v.spanFeatures || (v.spanTokens !== 32 && v.spanTokens !== 64)) {
+    throw new RangeError(`a subgroup makes 32×32 or 64×64 values, not ${v.spanTokens}×${v.spanFeatures}`);
+  }
+  return { LARGE: v.spanTokens === 64, X8: ofX === 8 };
 }
 
 function compile(gpu: Gpu, options: GemmOptions, v: GemmVariant): Promise<Kernel> {
@@ -232,7 +221,7 @@ function compile(gpu: Gpu, options: GemmOptions, v: GemmVariant): Promise<Kernel
   const tile = { ...constants, TILE_TOKENS: v.tokens, TILE_FEATURES: v.features, TILE_DEPTH: v.depth };
   if (v.kind === 'matrix') {
     return gpu.kernel('gemm_matrix', {
-      constants: { ...tile, SHARES: v.shares ?? 1 },
+      constants: tile,
       conditions: { ...conditions, ...matrixConditions(v) },
     });
   }

@@ -8,7 +8,6 @@ import {
   gemmWorkgroupBytes,
   matrixConditions,
   MATRIX_VARIANTS,
-  SHARED_VARIANTS,
   TILE_VARIANTS,
   type GemmOptions,
   type GemmVariant,
@@ -124,7 +123,7 @@ describe('tiles', () => {
 });
 
 describe('matrix units', () => {
-  for (const variant of [...MATRIX_VARIANTS, ...SHARED_VARIANTS]) {
+  for (const variant of MATRIX_VARIANTS) {
     const { tokens, features, depth } = variant;
     const shape = { variant, tokens: tokens + 5, outFeatures: features + 9, parts: [features - 7, 16] };
 
@@ -148,7 +147,6 @@ describe('matrix units', () => {
           TILE_TOKENS: 64,
           TILE_FEATURES: 64,
           TILE_DEPTH: 32,
-          SHARES: 1,
         },
       },
       conditions: {

@@ -12,7 +12,7 @@ import { benchLora, formatLora } from '../../../bench/lora';
 import { formatOrtPeer, ortPeer } from '../../../bench/ort-peer';
 import { benchMatmul, formatMatmul } from '../../../bench/matmul';
 import { benchTrain, formatTrain } from '../../../bench/train';
-import { formatVerified, verifyModels } from '../../../bench/verify';
+import { formatVerified, verify } from '../../../bench/verify';
 import { loadModelFolder } from '../../formats/model-folder';
 import { configForTask, defaultRunConfig } from '../../runs/config';
 import { folderSource } from '../files';
@@ -54,7 +54,7 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
   else if (kind === 'gemv') print(await benchGemv(gpu, { sweep: options.sweep }), formatGemv);
   else if (kind === 'gemm') print(await benchGemm(gpu, { sweep: options.sweep }), formatGemm);
   else if (kind === 'attention') print(await benchAttention(gpu, { sweep: options.sweep }), formatAttention);
-  else if (kind === 'verify') print(await verifyModels(gpu, options.goldens), formatVerified);
+  else if (kind === 'verify') print(await verify(gpu, options.goldens), formatVerified);
   else if (kind === 'lora') {
     const { shape = 'smollm2-135m', quant, group, steps, profile } = options;
     const sizes = { shape, quant, group, max_new: options['max-new'], prompt: options['prompt-tokens'], steps };

@@ -1,0 +1,91 @@
+/**
+ * @file Whether the matrix products that this GPU's features choose compute what the plain ones do: every variant of Gemm,
+ * and Gemv for one to eight tokens, against the kernels without workgroup memory, which the tests hold to float64 sums.
+ */
+import type { Gpu, Tensor } from '../src/gpu/gpu';
+import type { Recorder } from '../src/gpu/recorder';
+import { DIRECT_VARIANT, Gemm, gemmWorkgroupBytes, MATRIX_VARIANTS, TILE_VARIANTS } from '../src/nn/gemm';
+import { Gemv } from '../src/nn/gemv';
+import { weightFormats, weightKinds } from '../src/nn/packed';
+import { randomMatrix } from './gemm';
+
+export interface VerifiedProduct {
+  product: string;
+  /** Of the kinds of weights, the one that differs most, and its largest difference as a share of the largest value. */
+  kind: string;
+  difference: number;
+}
+
+/** Beyond a tile, and no multiple of one, in every direction. */
+const TOKENS = 133;
+const ROWS = 150;
+
+export async function verifyProducts(gpu: Gpu): Promise<VerifiedProduct[]> {
+  const worst = new Map<string, VerifiedProduct>();
+  const note = (product: string, kind: string, difference: number) => {
+    if (difference >= (worst.get(product)?.difference ?? 0)) worst.set(product, { product, kind, difference });
+  };
+  const matrix = gpu.features.f16 && gpu.features.subgroupMatrix ? MATRIX_VARIANTS : [];
+  const variants = [...matrix, ...TILE_VARIANTS].filter(
+    (v) => gemmWorkgroupBytes(v, gpu.features.f16) <= gpu.device.limits.maxComputeWorkgroupStorageSize,
+  );
+  for (const kind of weightKinds) {
+    const columns = weightFormats[kind].block === 256 ? 768 : 544;
+    const weight = randomMatrix(gpu, kind, ROWS, columns);
+    const x = gpu.alloc('x', 4 * TOKENS * columns);
+    const y = gpu.alloc('y', 4 * TOKENS * columns);
+    gpu.write(
+      x,
+      Float32Array.from({ length: TOKENS * columns }, (_, i) => ((i * 7919) % 1021) / 1021 - 0.47),
+    );
+    for (const transposed of [false, true]) {
+      const shape = { kind, inFeatures: columns, outFeatures: ROWS, maxTokens: TOKENS, transposed };
+      const values = async (variant: (typeof variants)[number]) => {
+        const gemm = await Gemm.create(gpu, { ...shape, variant });
+        return run(gpu, y, (recorder) => gemm.record(recorder, { x, weight, y }, TOKENS));
+      };
+      const plain = await values(DIRECT_VARIANT);
+      for (const variant of variants) {
+        const name = `gemm ${variant.kind} ${variant.tokens}×${variant.features}${transposed ? ', transposed' : ''}`;
+        note(name, kind, largestDifference(await values(variant), plain));
+      }
+    }
+    for (let tokens = 1; tokens <= 8; tokens++) {
+      const shape = { kind, inFeatures: columns, outFeatures: ROWS, tokens: [tokens] };
+      const values = async (variant?: { lanes: number; results: number; groups: number }) => {
+        const gemv = await Gemv.create(gpu, variant ? { ...shape, variant } : shape);
+        return run(gpu, y, (recorder) => gemv.record(recorder, { x, weight, y }, tokens));
+      };
+      const plain = await values({ lanes: 1, results: 1, groups: 32 });
+      note(`gemv of ${tokens}`, kind, largestDifference(await values(), plain));
+    }
+    gpu.free(x, y, ...weight.parts.map(({ tensor }) => tensor));
+  }
+  return [...worst.values()];
+}
+
+async function run(gpu: Gpu, y: Tensor, record: (recorder: Recorder) => void): Promise<Float32Array> {
+  const recorder = gpu.recorder();
+  recorder.clear(y);
+  record(recorder);
+  const read = recorder.read(y);
+  recorder.submit();
+  return new Float32Array(await read);
+}
+
+/** Infinity where something isn't a number. */
+export function largestDifference(found: Float32Array, wanted: Float32Array): number {
+  let difference = 0;
+  let largest = 0;
+  for (let i = 0; i < wanted.length; i++) {
+    const distance = Math.abs(found[i]! - wanted[i]!);
+    difference = Math.max(difference, Number.isNaN(distance) ? Infinity : distance);
+    largest = Math.max(largest, Math.abs(wanted[i]!));
+  }
+  return difference / largest;
+}
+
+export const formatProducts = (results: readonly VerifiedProduct[]): string =>
+  results
+    .map(({ product, kind, difference }) => `${product.padEnd(30)} ${difference.toExponential(1)} (${kind})`)
+    .join('\n');
