@@ -128,8 +128,9 @@ export function randomMatrix(gpu: Gpu, kind: WeightKind, rows: number, columns: 
   const rowBytes = packedRowBytes(kind, columns);
   const tensor = gpu.alloc(`${kind} weights`, rows * rowBytes);
   const words = new Uint32Array((rows * rowBytes) / 4);
-  // As two f16, or as the upper half of an f32: exponents that mean about 1/50.
-  for (let i = 0; i < words.length; i++) words[i] = (Math.imul(i, 0x9e3779b1) & 0x83ff83ff) | 0x24002400;
+  // Exponents that mean about 1/50: of two f16, or of bf16 and the upper half of an f32.
+  const exponents = kind === 'bf16' || kind === 'f32' ? 0x3c003c00 : 0x24002400;
+  for (let i = 0; i < words.length; i++) words[i] = (Math.imul(i, 0x9e3779b1) & 0x80ff80ff) | exponents;
   gpu.write(tensor, words);
   return { kind, rows, columns, parts: [{ tensor, firstRow: 0, rows }] };
 }
