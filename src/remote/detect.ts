@@ -1,14 +1,17 @@
-/** @file What kind of server answers at an address: one or two small questions, and the models it has. */
+/** @file What kind of server answers at an address: one or two small questions, and what it has. */
 import * as v from 'valibot';
 import { RemoteError } from './errors';
 import { Exchange, type ExchangeOptions } from './exchange';
 import { ServerKey } from './key';
 import { openAiList, readModels, tgiInfo, type RemoteModel } from './models';
-import { serverUrl, type RemoteServer, type ServerKind } from './server';
+import { serverUrl, TRAINING, type AnyServer, type RemoteServer, type ServerKind } from './server';
+import { readInfo, type SidecarInfo } from './sidecar';
 
 export interface Detected {
-  server: RemoteServer;
+  server: AnyServer;
   models: RemoteModel[];
+  /** Only of a server that trains. */
+  training?: SidecarInfo;
 }
 
 /** Milliseconds for each question. */
@@ -81,6 +84,8 @@ export async function detectServer(
     return found('ollama', await tryAsk('/api/tags'));
   const info = await tryAsk('/info');
   if (is(tgiInfo, info)) return found('tgi', info);
+  const training = readInfo(info);
+  if (training) return { server: { ...server, kind: TRAINING }, models: [], training };
   if (is(transformersPaths, await tryAsk('/openapi.json'))) return found('transformers', { data: [] });
   const bare = await tryAsk('/models');
   if (is(openAiList, bare)) return found('openai', bare, '');
@@ -88,7 +93,7 @@ export async function detectServer(
     ? problem
     : new RemoteError(
         'path',
-        `Something answers at ${url}, but no model server that is known here. Check the port and the path.`,
+        `Something answers at ${url}, but no server that is known here. Check the port and the path.`,
       );
 }
 

@@ -7,7 +7,7 @@ import { detectServer, type Detected } from './detect';
 import { RemoteError } from './errors';
 import type { ExchangeOptions } from './exchange';
 import { corsRemedies, keyRemedy, kindOfPort, shellWord, type Remedy } from './remedies';
-import { KIND_NAMES, serverUrl, type ServerKind } from './server';
+import { KIND_NAMES, serverUrl, TRAINING, type AnyKind } from './server';
 
 export type DiagnosisCause =
   | 'ok'
@@ -23,7 +23,7 @@ export type DiagnosisCause =
   | 'auth'
   /** Something answers, but no model server. */
   | 'path'
-  /** A model server answers, but not well: overloaded, failing. */
+  /** A server answers, but not well: overloaded, failing. */
   | 'answer';
 
 export interface Diagnosis {
@@ -88,7 +88,7 @@ const OPEN_PATHS = ['/health', '/api/version', '/info', '/'];
  */
 export async function diagnose(
   address: string,
-  kind: ServerKind | null,
+  kind: AnyKind | null,
   key: string,
   page: AskingPage,
   signal: AbortSignal = new AbortController().signal,
@@ -125,7 +125,13 @@ export async function diagnose(
       signal,
     );
     const count = found.models.length;
-    const has = count === 0 ? 'names no models' : count === 1 ? `has ${found.models[0]!.id}` : `has ${count} models`;
+    const has = found.training
+      ? 'is ready to train'
+      : count === 0
+        ? 'names no models'
+        : count === 1
+          ? `has ${found.models[0]!.id}`
+          : `has ${count} models`;
     return { cause: 'ok', message: `${KIND_NAMES[found.server.kind]} answers and ${has}.`, remedies: [], found };
   } catch (error) {
     if (!(error instanceof RemoteError)) throw error;
@@ -163,7 +169,7 @@ export async function diagnose(
 }
 
 /** What a server's answer says by itself; null when there was none. */
-function asAnswer(error: RemoteError, kind: ServerKind): Diagnosis | null {
+function asAnswer(error: RemoteError, kind: AnyKind): Diagnosis | null {
   const { code, message, status } = error;
   if (code === 'auth') return { cause: 'auth', message, remedies: [keyRemedy(kind)] };
   if (code === 'path' || code === 'html' || code === 'redirect') return { cause: 'path', message, remedies: [] };
@@ -232,11 +238,14 @@ function mixed(url: URL): Diagnosis {
   };
 }
 
-function dead(url: URL, space: AddressSpace, kind: ServerKind, isBlocked: boolean): Diagnosis {
+/** What `curl` asks for, where it isn't the list of models. */
+const ASKED: Partial<Record<AnyKind, string>> = { ollama: '/api/tags', [TRAINING]: '/info' };
+
+function dead(url: URL, space: AddressSpace, kind: AnyKind, isBlocked: boolean): Diagnosis {
   const remedies: Remedy[] = [
     {
       text: 'See whether it answers outside of the browser.',
-      command: `curl -i ${shellWord(`${url.href.replace(/\/+$/, '')}${kind === 'ollama' ? '/api/tags' : '/v1/models'}`)}`,
+      command: `curl -i ${shellWord(`${url.href.replace(/\/+$/, '')}${ASKED[kind] ?? '/v1/models'}`)}`,
     },
   ];
   if (space === 'local') remedies.push(listenRemedy(kind));
@@ -259,9 +268,10 @@ function dead(url: URL, space: AddressSpace, kind: ServerKind, isBlocked: boolea
 }
 
 /** Servers that listen to their own machine alone when nobody says otherwise. */
-function listenRemedy(kind: ServerKind): Remedy {
+function listenRemedy(kind: AnyKind): Remedy {
   const text = 'On another machine, it must listen to more than itself: start it with this.';
   if (kind === 'ollama' || kind === 'ollama-v1') return { text, command: 'OLLAMA_HOST=0.0.0.0' };
+  if (kind === TRAINING) return { text, command: '--host 0.0.0.0 --token-file FILE' };
   return { text, command: kind === 'tgi' ? '--hostname 0.0.0.0' : '--host 0.0.0.0' };
 }
 

@@ -32,6 +32,8 @@ const ERROR_MS = 5000;
 export interface ExchangeInit {
   /** Sent as JSON by POST; without, GET. */
   body?: unknown;
+  /** Sent by POST as it is, in place of `body`. */
+  text?: { type: string; content: string };
   method?: 'PATCH';
   /** The last event that was received of a stream. */
   lastEventId?: string;
@@ -96,14 +98,15 @@ export class Exchange {
     }
   }
 
-  async #send(url: string, { body, method, lastEventId }: ExchangeInit): Promise<Response> {
+  async #send(url: string, { body, text, method, lastEventId }: ExchangeInit): Promise<Response> {
     this.#arm(this.options.firstMs ?? FIRST_MS);
     try {
       const headers: Record<string, string> = { ...this.server.key?.headersFor(url) };
       if (body !== undefined) headers['Content-Type'] = 'application/json';
+      if (text) headers['Content-Type'] = text.type;
       if (lastEventId !== undefined) headers['Last-Event-ID'] = lastEventId;
       const request: RequestInit = {
-        method: method ?? (body === undefined ? 'GET' : 'POST'),
+        method: method ?? (body === undefined && !text ? 'GET' : 'POST'),
         headers,
         signal: this.#abort.signal,
         redirect: 'manual',
@@ -112,6 +115,7 @@ export class Exchange {
         cache: 'no-store',
       };
       if (body !== undefined) request.body = JSON.stringify(body);
+      if (text) request.body = text.content;
       return await this.#unlessGivenUp((this.options.fetch ?? fetch)(url, request));
     } catch {
       throw this.#broken('unreachable', `${this.server.label} can't be reached at ${new URL(url).origin}.`);

@@ -1,10 +1,10 @@
-/** @file The command that starts each kind of server with R1 or one of its distillations, ready for this page. */
+/** @file The command that starts each kind of server, with R1 or one of its distillations or to train, ready for this page. */
 import { corsRemedies, shellWord } from './remedies';
-import { DEFAULT_URLS, type ServerKind } from './server';
+import { DEFAULT_URLS, TRAINING, type AnyKind } from './server';
 
 export interface ServerPreset {
   id: string;
-  kind: ServerKind;
+  kind: AnyKind;
   title: string;
   /** What it needs. */
   needs: string;
@@ -12,7 +12,7 @@ export interface ServerPreset {
   commands: string[];
   /** Where it then answers, on the machine itself. */
   url: string;
-  /** As the server will name the model. */
+  /** As the server will name the model; empty for one that trains those of a folder. */
   model: string;
 }
 
@@ -86,11 +86,11 @@ const OLLAMA: readonly (readonly [size: string, needs: string])[] = [
  * @param origin as `location.origin` has it
  */
 export function serverPresets(origin: string): ServerPreset[] {
-  const flag = (kind: ServerKind) => corsRemedies(kind, origin)[0]!.command!;
+  const flag = (kind: AnyKind) => corsRemedies(kind, origin)[0]!.command!;
   // vLLM, SGLang and llama.cpp take the key of an environment variable here, so that it stays out of the manual's text.
   const key = '--api-key "$KEY"';
   const makeKey = 'KEY=$(openssl rand -hex 16); echo "$KEY"';
-  const url = (kind: ServerKind) => DEFAULT_URLS[kind];
+  const url = (kind: AnyKind) => DEFAULT_URLS[kind];
   return [
     ...VLLM.map(({ id, title, needs, model, flags, before = [] }): ServerPreset => ({
       id,
@@ -171,6 +171,34 @@ export function serverPresets(origin: string): ServerPreset[] {
       ],
       url: url('transformers'),
       model: `${HUB}-Distill-Qwen-1.5B`,
+    },
+    {
+      id: 'training',
+      kind: TRAINING,
+      title: 'GRPO on a GPU, through ssh',
+      needs:
+        'A machine with an NVIDIA GPU (or, slowly, without one), Python 3.10 or later, and a clone of this repository. ' +
+        'The last line is for this device: it brings the server here, so that no key is needed.',
+      commands: [
+        'python3 -m venv .venv && .venv/bin/pip install ./remote',
+        `.venv/bin/python -m tinythink_remote serve --models public/models --runs ~/tinythink-runs ${flag(TRAINING)}`,
+        'ssh -NL 8790:localhost:8790 you@server       # here',
+      ],
+      url: url(TRAINING),
+      model: '',
+    },
+    {
+      id: 'training-token',
+      kind: TRAINING,
+      title: 'GRPO on a GPU, with a token',
+      needs:
+        'As above, at an address that others can reach. It speaks plain http: put https in front of it wherever the way there is not your own.',
+      commands: [
+        '(umask 077; openssl rand -hex 32 > token); cat token',
+        `.venv/bin/python -m tinythink_remote serve --models public/models --runs ~/tinythink-runs --host 0.0.0.0 --token-file token ${flag(TRAINING)}`,
+      ],
+      url: url(TRAINING),
+      model: '',
     },
   ];
 }

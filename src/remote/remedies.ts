@@ -1,5 +1,5 @@
 /** @file What lets a page talk to each kind of server: the exact flag or setting, for this page's origin. */
-import type { ServerKind } from './server';
+import { TRAINING, type AnyKind } from './server';
 
 export interface Remedy {
   /** What to do, as a sentence. */
@@ -13,7 +13,7 @@ export const shellWord = (text: string): string =>
   /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /** How a server is told to answer pages of `origin`, with a key too where `key`. */
-export function corsRemedies(kind: ServerKind, origin: string, key = false): Remedy[] {
+export function corsRemedies(kind: AnyKind, origin: string, key = false): Remedy[] {
   const page = shellWord(origin);
   switch (kind) {
     case 'vllm':
@@ -70,6 +70,8 @@ export function corsRemedies(kind: ServerKind, origin: string, key = false): Rem
           command: '--enable-cors',
         },
       ];
+    case TRAINING:
+      return [{ text: 'Start the sidecar with this page on its list.', command: `--origin ${page}` }];
     case 'deepseek':
     case 'openai':
       return [
@@ -82,7 +84,7 @@ export function corsRemedies(kind: ServerKind, origin: string, key = false): Rem
 }
 
 /** How a server of that kind is told its key. */
-export function keyRemedy(kind: ServerKind): Remedy {
+export function keyRemedy(kind: AnyKind): Remedy {
   switch (kind) {
     case 'vllm':
     case 'sglang':
@@ -93,6 +95,8 @@ export function keyRemedy(kind: ServerKind): Remedy {
         text: 'Give the key that the server was started with. A browser can’t send it to TGI: see CORS.',
         command: '--api-key …',
       };
+    case TRAINING:
+      return { text: 'Give the token that the sidecar was started with, as the key.', command: '--token-file FILE' };
     case 'deepseek':
       return { text: 'Make a key at platform.deepseek.com and give it here.' };
     case 'ollama':
@@ -105,14 +109,15 @@ export function keyRemedy(kind: ServerKind): Remedy {
 }
 
 /** The kind that mostly listens on a port. */
-export function kindOfPort(url: string): ServerKind {
+export function kindOfPort(url: string): AnyKind {
   const { port } = new URL(url);
-  const kinds: Readonly<Record<string, ServerKind>> = {
+  const kinds: Readonly<Record<string, AnyKind>> = {
     '8000': 'vllm',
     '30000': 'sglang',
     '8080': 'llamacpp',
     '11434': 'ollama',
     '3000': 'tgi',
+    '8790': TRAINING,
   };
   return Object.hasOwn(kinds, port) ? kinds[port]! : 'openai';
 }

@@ -16,6 +16,13 @@ export const SERVER_KINDS = [
 
 export type ServerKind = (typeof SERVER_KINDS)[number];
 
+/** The kind that trains and answers no prompt: a sidecar, see remote/ and sidecar.ts. */
+export const TRAINING = 'tinythink-remote';
+
+/** All that the Connect page knows. */
+export type AnyKind = ServerKind | typeof TRAINING;
+export const ALL_KINDS: readonly AnyKind[] = [...SERVER_KINDS, TRAINING];
+
 export interface RemoteServer {
   kind: ServerKind;
   /** Without a trailing slash and without `/v1`; see `serverUrl`. */
@@ -27,7 +34,13 @@ export interface RemoteServer {
   key?: ServerKey | null;
 }
 
-export const KIND_NAMES: Readonly<Record<ServerKind, string>> = {
+/** A server of any kind, with its key. */
+export type AnyServer = Omit<RemoteServer, 'kind'> & { kind: AnyKind };
+
+/** Narrows to the servers that answer prompts. */
+export const isModelServer = (server: AnyServer): server is RemoteServer => server.kind !== TRAINING;
+
+export const KIND_NAMES: Readonly<Record<AnyKind, string>> = {
   vllm: 'vLLM',
   sglang: 'SGLang',
   llamacpp: 'llama.cpp',
@@ -37,10 +50,11 @@ export const KIND_NAMES: Readonly<Record<ServerKind, string>> = {
   deepseek: 'DeepSeek API',
   transformers: 'transformers serve',
   openai: 'OpenAI-compatible',
+  [TRAINING]: 'tinythink-remote (training)',
 };
 
 /** Where a server of that kind listens when nobody says otherwise. */
-export const DEFAULT_URLS: Readonly<Record<ServerKind, string>> = {
+export const DEFAULT_URLS: Readonly<Record<AnyKind, string>> = {
   vllm: 'http://localhost:8000',
   sglang: 'http://localhost:30000',
   llamacpp: 'http://localhost:8080',
@@ -50,6 +64,7 @@ export const DEFAULT_URLS: Readonly<Record<ServerKind, string>> = {
   deepseek: 'https://api.deepseek.com',
   transformers: 'http://localhost:8000',
   openai: 'http://localhost:8000',
+  [TRAINING]: 'http://localhost:8790',
 };
 
 /** Ends of addresses that people copy from a manual; the adapters add their own. */

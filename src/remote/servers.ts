@@ -8,11 +8,11 @@ import * as v from 'valibot';
 import { describeStorageError } from '../runs/storage-error';
 import { RemoteError } from './errors';
 import { ServerKey } from './key';
-import { SERVER_KINDS, serverUrl, type RemoteServer } from './server';
+import { ALL_KINDS, serverUrl, type AnyKind, type AnyServer } from './server';
 
 export interface ServerRecord {
   id: string;
-  kind: RemoteServer['kind'];
+  kind: AnyKind;
   url: string;
   label: string;
   prefix?: '/v1' | '';
@@ -36,7 +36,7 @@ const isUrl = (text: string): boolean => {
 
 const record = v.object({
   id: v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)),
-  kind: v.picklist(SERVER_KINDS),
+  kind: v.picklist(ALL_KINDS),
   url: v.pipe(v.string(), v.maxLength(2000), v.check(isUrl)),
   label: v.pipe(v.string(), v.minLength(1), v.maxLength(100)),
   prefix: v.optional(v.picklist(['/v1', ''])),
@@ -103,7 +103,7 @@ export class ServerStore {
   }
 
   /** The server with its key, to be asked. */
-  async open(server: ServerRecord): Promise<RemoteServer> {
+  async open(server: ServerRecord): Promise<AnyServer> {
     const { kind, url, label, prefix } = server;
     return { kind, url, label, ...(prefix !== undefined && { prefix }), key: await this.#keyOf(server) };
   }

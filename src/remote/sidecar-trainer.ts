@@ -7,6 +7,16 @@ import type { RunConfig, RunEvent } from '../runs/events';
 import type { Resume, Trainer } from '../runs/trainer';
 import { hasEnded, type RemoteRunOptions, type Sidecar, type SidecarCommand, type Standing } from './sidecar';
 
+/** Whoever wants to know more than the events say. None of it is told after `detach`. */
+export interface SidecarListener {
+  /** Where the run stands, whoever brought it there; first of all when it is being watched. */
+  stands?(standing: Standing): void;
+  /** The stream comes again, after a notice of the sidecar's (`onNotice`) that it was lost. */
+  connected?(): void;
+  /** It can't be watched any more. The run itself may well go on. */
+  lost?(error: unknown): void;
+}
+
 interface Waiter {
   is(standing: Standing): boolean;
   resolve(): void;
@@ -16,6 +26,7 @@ interface Waiter {
 export class SidecarTrainer implements Trainer {
   readonly #sidecar: Sidecar;
   readonly #remote: RemoteRunOptions;
+  readonly #listener: SidecarListener;
   readonly #stopWatching = new AbortController();
   #id: string | null = null;
   #onEvent: (event: RunEvent) => void = () => {};
@@ -28,9 +39,10 @@ export class SidecarTrainer implements Trainer {
   #lost: unknown = null;
 
   /** @param remote how the server is to run it */
-  constructor(sidecar: Sidecar, remote: RemoteRunOptions = {}) {
+  constructor(sidecar: Sidecar, remote: RemoteRunOptions = {}, listener: SidecarListener = {}) {
     this.#sidecar = sidecar;
     this.#remote = remote;
+    this.#listener = listener;
   }
 
   /** The server's name of the run. */
@@ -58,11 +70,14 @@ export class SidecarTrainer implements Trainer {
     if (this.#standing.state === 'failed') throw new Error(this.#lastReason);
   }
 
-  /** Takes up a run that is on the server already. Resolves when what has happened so far has been told. */
-  async watch(id: string, onEvent: (event: RunEvent) => void): Promise<void> {
+  /**
+   * Takes up a run that is on the server already. Resolves when what has happened so far has been told.
+   * @param after events that are known already: those after it come
+   */
+  async watch(id: string, onEvent: (event: RunEvent) => void, after = 0): Promise<void> {
     this.#claim(onEvent);
     await this.#sidecar.run(id, this.#stopWatching.signal);
-    this.#follow(id);
+    this.#follow(id, after);
     await this.#until(() => true);
   }
 
@@ -115,11 +130,12 @@ export class SidecarTrainer implements Trainer {
   }
 
   /** Reads the run's stream until it ends, in the background. */
-  #follow(id: string): void {
+  #follow(id: string, after = 0): void {
     this.#id = id;
     void (async () => {
       try {
-        for await (const message of this.#sidecar.watch(id, 0, this.#stopWatching.signal)) {
+        for await (const message of this.#sidecar.watch(id, after, this.#stopWatching.signal)) {
+          this.#listener.connected?.();
           if (message.kind === 'run') {
             if (message.event.type === 'failed') this.#lastReason = message.event.reason;
             this.#onEvent(message.event);
@@ -128,6 +144,7 @@ export class SidecarTrainer implements Trainer {
         this.#lose(new Error('The run has ended.'));
       } catch (error) {
         this.#lose(error);
+        if (!this.#stopWatching.signal.aborted) this.#listener.lost?.(error);
       }
     })();
   }
@@ -135,6 +152,7 @@ export class SidecarTrainer implements Trainer {
   #stands({ state, step, seq }: Standing): void {
     this.#standing = { state, step, seq };
     this.#known = true;
+    if (!this.#stopWatching.signal.aborted) this.#listener.stands?.(this.#standing);
     for (const waiter of [...this.#waiters]) {
       // What has ended will reach nothing any more; the events have said why.
       if (waiter.is(this.#standing) || this.hasEnded) {

@@ -5,7 +5,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import * as v from 'valibot';
 import type { LiveConfig } from '../rl/config';
-import { EventsError, parseEvent } from '../runs/event-schema';
+import { EventsError, parseEvent, runConfig } from '../runs/event-schema';
 import type { RunConfig, RunEvent } from '../runs/events';
 import { RemoteError } from './errors';
 import { Exchange, parseJson, type ExchangeInit, type ExchangeOptions } from './exchange';
@@ -29,7 +29,7 @@ export interface RemoteRunOptions {
 export interface SidecarOptions extends ExchangeOptions {
   /** Milliseconds until the first attempt to reach a lost stream again; each further one waits twice as long. */
   reconnectMs?: number;
-  /** Milliseconds without any sign of life after which a stream is given up. The run itself goes on. */
+  /** Milliseconds without any sign of life after which a stream is given up; Infinity: never. The run itself goes on. */
   patienceMs?: number;
 }
 
@@ -63,7 +63,24 @@ const info = v.object({
   deepspeed: v.boolean(),
   peft: v.boolean(),
 });
-const run = v.object({ id: runId, created: v.number(), ...standing.entries, events: whole });
+/** Of how a run was wanted, what a reader of it has to know. */
+const wanted = v.object({ lora: v.nullish(v.object({ r: whole })) });
+const run = v.object({
+  id: runId,
+  /** Seconds since 1970. */
+  created: v.number(),
+  ...standing.entries,
+  events: whole,
+  // Null where another version made it: such a run is listed, and can't be watched here.
+  config: v.fallback(v.nullish(runConfig), null),
+  remote: v.fallback(v.nullish(wanted), null),
+});
+const dataset = v.object({
+  task: v.pipe(v.string(), v.regex(/^dataset:[0-9a-f]{16}$/)),
+  rows: v.optional(whole),
+  hub: v.optional(text(200)),
+});
+const datasets = v.pipe(v.array(dataset), v.maxLength(1000));
 const runs = v.pipe(v.array(run), v.maxLength(100_000));
 const checkpoints = v.pipe(
   v.array(
@@ -81,6 +98,7 @@ const checkpoints = v.pipe(
 /** Where a run stands; `seq` is the last command that it has seen to. */
 export type Standing = v.InferOutput<typeof standing>;
 export type SidecarInfo = v.InferOutput<typeof info>;
+export type SidecarDataset = v.InferOutput<typeof dataset>;
 export type SidecarRun = v.InferOutput<typeof run>;
 export type SidecarCheckpoint = v.InferOutput<typeof checkpoints>[number];
 export type SidecarCommand = 'pause' | 'resume' | 'step' | 'stop' | 'checkpoint';
@@ -91,13 +109,30 @@ export type Message = { kind: 'run'; id: number; event: RunEvent } | ({ kind: 's
 export const hasEnded = ({ state }: Pick<Standing, 'state'>): boolean =>
   state === 'finished' || state === 'stopped' || state === 'failed';
 
+/** Of a server, what a sidecar needs. */
+export type SidecarServer = Pick<RemoteServer, 'url' | 'label' | 'key'>;
+
+/** An answer to `/info` as what it is; null when it is something else. */
+export function readInfo(answer: unknown): SidecarInfo | null {
+  const parsed = v.safeParse(info, answer);
+  return parsed.success ? parsed.output : null;
+}
+
 /** One sidecar. Every method throws RemoteError with a sentence for the user, or AbortError. */
 export class Sidecar {
   readonly server: RemoteServer;
   readonly #options: SidecarOptions;
 
-  /** @throws RemoteError when the address or the token can't be one */
-  constructor(address: string, token?: string | null, options: SidecarOptions = {}) {
+  /**
+   * @param address where it is, or a server as the Connect page keeps it
+   * @throws RemoteError when the address or the token can't be one
+   */
+  constructor(address: string | SidecarServer, token?: string | null, options: SidecarOptions = {}) {
+    this.#options = { stallMs: STALL_MS, firstMs: STALL_MS, ...options };
+    if (typeof address !== 'string') {
+      this.server = { kind: 'openai', url: address.url, label: address.label, key: address.key ?? null };
+      return;
+    }
     const url = serverUrl(address);
     // The kind only matters to model servers; none of what is asked here depends on it.
     this.server = {
@@ -106,12 +141,22 @@ export class Sidecar {
       label: new URL(url).host,
       key: token?.trim() ? new ServerKey(url, token) : null,
     };
-    this.#options = { stallMs: STALL_MS, firstMs: STALL_MS, ...options };
   }
 
   /** What the server has and can do; also the way to find out whether it is a sidecar. */
   info(signal?: AbortSignal): Promise<SidecarInfo> {
     return this.#ask('/info', {}, info, signal);
+  }
+
+  /** The data sets that were uploaded there. */
+  datasets(signal?: AbortSignal): Promise<SidecarDataset[]> {
+    return this.#ask('/datasets', {}, datasets, signal);
+  }
+
+  /** Uploads problems and answers. @param lines JSON lines: `prompt`, `problem` or `question`, and `answer` */
+  addDataset(lines: string, signal?: AbortSignal): Promise<SidecarDataset> {
+    const text = { type: 'application/x-ndjson', content: lines };
+    return this.#ask('/datasets', { text }, dataset, signal);
   }
 
   /** Newest first. */

@@ -73,7 +73,8 @@ const group = v.object({
 });
 /** Settings that came after the first recordings, with what those did. */
 const LATER_SETTINGS = { cold_start_steps: 0, cold_start_p_cot: 0.2 } satisfies Partial<RunConfig>;
-const runConfig = v.pipe(
+/** A run's config from anywhere, as long as it could run. */
+export const runConfig = v.pipe(
   v.unknown(),
   v.transform((value) => (typeof value === 'object' ? { ...LATER_SETTINGS, ...value } : value)),
   v.custom<RunConfig>((value) => checkConfig(value as RunConfig).length === 0, 'the config could not run'),

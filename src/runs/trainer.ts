@@ -17,6 +17,8 @@ export interface Trainer {
   step(): Promise<void>;
   /** Ends the run with a `finished` event and frees the device. */
   stop(): Promise<void>;
+  /** Looks away from a run that lives elsewhere and goes on there; absent where nobody else would go on with it. */
+  detach?(): void;
   /** Takes effect at the next step; recorded as a `changed` event. */
   update(change: LiveConfig): void | Promise<void>;
   /** The current weights as the files of a Hugging Face model folder. */

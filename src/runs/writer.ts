@@ -33,6 +33,13 @@ export class RunWriter {
     return !this.#stuck;
   }
 
+  /** Goes on with a run of which a beginning is stored: the next events are those that come after it. */
+  goOn(runId: string): void {
+    this.#waiting = [];
+    this.#stuck = false;
+    this.#current = this.#storing = runId;
+  }
+
   /** Takes a run's next event; returns at once. Events before a `started` are not saved. */
   append(event: RunEvent): void {
     if (event.type === 'started') {

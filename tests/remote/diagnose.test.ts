@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { addressSpace, diagnose, type AskingPage } from '../../src/remote/diagnose';
 import { serverPresets } from '../../src/remote/presets';
 import { corsRemedies, shellWord } from '../../src/remote/remedies';
-import { SERVER_KINDS, type ServerKind } from '../../src/remote/server';
+import { ALL_KINDS, type AnyKind } from '../../src/remote/server';
 import { startFaultServer, type FaultServer, type Request, type Script } from '../support/fault-server';
 import { pageFetch, type PageRules } from '../support/page-fetch';
 
@@ -229,7 +229,7 @@ describe('presets', () => {
 
   it('start every kind of server that one starts, each for this page', () => {
     const kinds = new Set(presets.map(({ kind }) => kind));
-    const started: ServerKind[] = ['vllm', 'sglang', 'llamacpp', 'ollama', 'tgi', 'transformers'];
+    const started: AnyKind[] = ['vllm', 'sglang', 'llamacpp', 'ollama', 'tgi', 'transformers', 'tinythink-remote'];
     expect([...kinds].sort()).toEqual(started.sort());
     for (const { commands: lines, kind } of presets) {
       // SGLang answers every page, transformers serve none or all.
@@ -250,6 +250,6 @@ describe('presets', () => {
 
   it('and remedies quote what a shell would take apart', () => {
     expect(shellWord("it's; rm -rf")).toBe(`'it'\\''s; rm -rf'`);
-    for (const kind of SERVER_KINDS) expect(corsRemedies(kind, ORIGIN).length).toBeGreaterThan(0);
+    for (const kind of ALL_KINDS) expect(corsRemedies(kind, ORIGIN).length).toBeGreaterThan(0);
   });
 });

@@ -5,7 +5,7 @@ import { RemoteError } from '../../src/remote/errors';
 import { ServerKey } from '../../src/remote/key';
 import { listModels } from '../../src/remote/models';
 import { RemotePolicy, type RemotePolicyOptions } from '../../src/remote/remote-policy';
-import { SERVER_KINDS, serverUrl, type ServerKind } from '../../src/remote/server';
+import { SERVER_KINDS, serverUrl, type RemoteServer, type ServerKind } from '../../src/remote/server';
 import type { GenerateRequest, PolicyToken } from '../../src/runs/policy';
 import { startFaultServer, type FaultServer, type Script } from '../support/fault-server';
 import { STREAMS } from '../support/server-streams';
@@ -476,7 +476,7 @@ describe('which server it is', () => {
     const server = await serve(({ path }) => paths[path]);
     const { server: found, models } = await detectServer(server.url, key);
     // What was found can be listed again.
-    expect(await listModels(found)).toEqual(models);
+    expect(await listModels(found as RemoteServer)).toEqual(models);
     return { kind: found.kind, models, asked: server.asked };
   };
 

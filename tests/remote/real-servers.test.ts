@@ -59,7 +59,7 @@ describe.skipIf(!transformers)(
     beforeAll(async () => {
       server = await startTransformers('qwen3');
       // Over an empty cache it has no list of models.
-      found = (await detectServer(server.url)).server;
+      found = (await detectServer(server.url)).server as RemoteServer;
       policy = new RemotePolicy(found, { id: server.model });
     }, 120_000);
     afterAll(() => server?.close());
@@ -102,7 +102,7 @@ describe.skipIf(!program)(
     beforeAll(async () => {
       server = await startLlamaServer(program!, 'qwen2-f16.gguf', KEY);
       const detected = await detectServer(server.url, KEY);
-      found = detected.server;
+      found = detected.server as RemoteServer;
       policy = new RemotePolicy(found, detected.models[0]!);
     }, 120_000);
     afterAll(() => server?.close());
@@ -161,7 +161,7 @@ describe.skipIf(!llamaCppPython)(
     it('is taken as OpenAI-compatible and answers to the end', { timeout: 60_000 }, async () => {
       const { server: found, models } = await detectServer(server.url);
       expect(found.kind).toBe('openai');
-      const tokens = await answer(new RemotePolicy(found, models[0]!));
+      const tokens = await answer(new RemotePolicy(found as RemoteServer, models[0]!));
       expect(tokens.at(-1)!.finish).toMatch(/stop|length/);
       expect(textOf(tokens)).not.toBe('');
     });

@@ -2,7 +2,11 @@
 import { diagnose, thisPage, type AskingPage, type Diagnosis, type DiagnosisCause } from '../../remote/diagnose';
 import { listModels } from '../../remote/models';
 import { KIND_NAMES } from '../../remote/server';
+import { Sidecar } from '../../remote/sidecar';
 import type { Asking, Finding } from './connect-state.svelte';
+
+/** A sidecar says at once what it has, or not at all. */
+const AT_ONCE = { firstMs: 20_000, stallMs: 20_000, retries: 0 };
 
 const TITLES: Readonly<Record<DiagnosisCause, string>> = {
   ok: 'Another kind of server',
@@ -13,7 +17,7 @@ const TITLES: Readonly<Record<DiagnosisCause, string>> = {
   dead: 'Nothing answers',
   cors: 'The server does not let this page in',
   auth: 'The key is missing or wrong',
-  path: 'No model server there',
+  path: 'No server that is known here',
   answer: 'The server does not answer well',
 };
 
@@ -30,6 +34,8 @@ export function askingFrom(page: () => AskingPage = thisPage): Asking {
       return diagnosis.found ?? findingOf(diagnosis);
     },
     list: (server, signal) => listModels(server, { fetch: page().fetch }, signal),
+    info: (server, signal) => new Sidecar(server, null, { ...AT_ONCE, fetch: page().fetch }).info(signal),
+    runs: (server, signal) => new Sidecar(server, null, { ...AT_ONCE, fetch: page().fetch }).runs(signal),
     async diagnose(server, error, signal) {
       // To the server's own origin, as any request.
       const secret = server.key?.reveal() ?? '';

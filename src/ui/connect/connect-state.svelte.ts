@@ -3,8 +3,9 @@ import type { Detected } from '../../remote/detect';
 import { ServerKey } from '../../remote/key';
 import type { RemoteModel } from '../../remote/models';
 import type { Remedy } from '../../remote/remedies';
-import { serverUrl, type RemoteServer, type ServerKind } from '../../remote/server';
+import { isModelServer, serverUrl, type AnyKind, type AnyServer, type RemoteServer } from '../../remote/server';
 import type { ServerRecord, ServerStore } from '../../remote/servers';
+import type { SidecarInfo, SidecarRun } from '../../remote/sidecar';
 import { PendingRemoval } from '../library/pending-removal.svelte';
 import type { ModelLists } from './model-lists';
 
@@ -20,15 +21,20 @@ export interface Asking {
   /** What is at an address, or why nothing is found there. Rejects only when the signal aborts. */
   find(address: string, secret: string, signal: AbortSignal): Promise<Detected | Finding>;
   list(server: RemoteServer, signal: AbortSignal): Promise<RemoteModel[]>;
+  /** What a server that trains has. */
+  info(server: AnyServer, signal: AbortSignal): Promise<SidecarInfo>;
+  runs(server: AnyServer, signal: AbortSignal): Promise<SidecarRun[]>;
   /** Never rejects, but when the signal aborts. */
-  diagnose(server: RemoteServer, error: unknown, signal: AbortSignal): Promise<Finding>;
+  diagnose(server: AnyServer, error: unknown, signal: AbortSignal): Promise<Finding>;
 }
 
 export interface ServerRow {
   record: ServerRecord;
   key: 'none' | 'memory' | 'kept';
-  /** Null until it has been asked. */
+  /** Null until it has been asked; none of a server that trains. */
   models: readonly RemoteModel[] | null;
+  /** What a server that trains has; null until it has been asked, and of all others. */
+  training: SidecarInfo | null;
   status: 'idle' | 'asking' | 'ready' | 'failed';
   finding: Finding | null;
 }
@@ -39,7 +45,7 @@ export interface NewServer {
   secret: string;
   keep: boolean;
   /** `auto`: to be found out. */
-  kind: ServerKind | 'auto';
+  kind: AnyKind | 'auto';
   /** Empty: as its host is called. */
   label: string;
 }
@@ -97,8 +103,7 @@ export class ConnectState {
         this.finding = found;
         return false;
       }
-      const { server, models } = found;
-      return await this.#keep({ ...server, label: wanted.label.trim() || server.label }, wanted, models);
+      return await this.#keep(found, wanted);
     } catch (error) {
       if (!abort.signal.aborted) this.finding = { title: 'That can’t be asked', text: textOf(error), remedies: [] };
       return false;
@@ -119,10 +124,10 @@ export class ConnectState {
     const { signal } = new AbortController();
     const server = await this.store.open(row.record);
     try {
-      const models = await this.ask.list(server, signal);
-      this.lists.set(id, models);
-      this.#change(id, { status: 'ready', models });
-      this.done = `${row.record.label} answers, with ${count(models.length)}.`;
+      const { models, training = null } = await this.#question(server, signal);
+      this.#remember(id, { server, models });
+      this.#change(id, { status: 'ready', models, training });
+      this.done = `${row.record.label} answers, ${withWhat(models, training)}.`;
     } catch (error) {
       this.#change(id, { status: 'failed', finding: await this.ask.diagnose(server, error, signal) });
     }
@@ -142,6 +147,12 @@ export class ConnectState {
     });
   }
 
+  /** The runs of a server that trains. @throws Error for the reader */
+  async runs(id: string): Promise<readonly SidecarRun[]> {
+    const row = this.#find(id);
+    return row ? this.ask.runs(await this.store.open(row.record), new AbortController().signal) : [];
+  }
+
   async remove(id: string): Promise<void> {
     const row = this.#find(id);
     this.done = '';
@@ -152,17 +163,28 @@ export class ConnectState {
     if (kind === 'auto') return this.ask.find(address, secret, signal);
     const url = serverUrl(address);
     const key = secret.trim() ? new ServerKey(url, secret) : null;
-    const server: RemoteServer = { kind, url, label: url.replace(/^https?:\/\//, ''), key };
+    const server: AnyServer = { kind, url, label: url.replace(/^https?:\/\//, ''), key };
     try {
-      return { server, models: await this.ask.list(server, signal) };
+      return await this.#question(server, signal);
     } catch (error) {
       signal.throwIfAborted();
       return this.ask.diagnose(server, error, signal);
     }
   }
 
-  async #keep(server: RemoteServer, { secret, keep }: NewServer, models: RemoteModel[]): Promise<boolean> {
-    const { kind, url, label, prefix } = server;
+  async #question(server: AnyServer, signal: AbortSignal): Promise<Detected> {
+    if (isModelServer(server)) return { server, models: await this.ask.list(server, signal) };
+    return { server, models: [], training: await this.ask.info(server, signal) };
+  }
+
+  /** For whoever chooses among models, where it is a server of models. */
+  #remember(id: string, { server, models }: Detected): void {
+    if (isModelServer(server)) this.lists.set(id, models);
+  }
+
+  async #keep(found: Detected, { secret, keep, label: wished }: NewServer): Promise<boolean> {
+    const { kind, url, label: host, prefix } = found.server;
+    const label = wished.trim() || host;
     const known = this.rows.find(({ record }) => record.url === url && record.kind === kind);
     const record: ServerRecord = {
       id: known?.record.id ?? this.newId(),
@@ -177,17 +199,18 @@ export class ConnectState {
     await this.#attempt(async () => {
       await this.store.save(record, secret.trim() ? { secret, keep } : undefined);
       kept = true;
-      this.lists.set(record.id, models);
-      const row: ServerRow = { ...(await this.#rowOf(record)), status: 'ready' };
+      this.#remember(record.id, found);
+      const training = found.training ?? null;
+      const row: ServerRow = { ...(await this.#rowOf(record)), training, status: 'ready' };
       this.rows = known ? this.rows.map((each) => (each === known ? row : each)) : [...this.rows, row];
-      this.done = `${record.label} is connected, with ${count(models.length)}.`;
+      this.done = `${record.label} is connected, ${withWhat(found.models, training)}.`;
     });
     return kept;
   }
 
   async #rowOf(record: ServerRecord): Promise<ServerRow> {
     const key = await this.store.keyState(record);
-    return { record, key, models: this.lists.get(record.id), status: 'idle', finding: null };
+    return { record, key, models: this.lists.get(record.id), training: null, status: 'idle', finding: null };
   }
 
   #find(id: string): ServerRow | undefined {
@@ -217,4 +240,7 @@ export class ConnectState {
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-const count = (models: number): string => `${models} ${models === 1 ? 'model' : 'models'}`;
+const withWhat = (models: readonly unknown[], training: SidecarInfo | null): string => {
+  const count = training?.models.length ?? models.length;
+  return `with ${count} ${count === 1 ? 'model' : 'models'}${training ? ' to train' : ''}`;
+};

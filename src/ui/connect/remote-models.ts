@@ -1,6 +1,7 @@
 /** @file Models on servers for whoever chooses among models: listed without asking anybody, opened without a request. */
 import type { RemoteModel } from '../../remote/models';
 import { RemotePolicy } from '../../remote/remote-policy';
+import { isModelServer } from '../../remote/server';
 import type { ServerStore } from '../../remote/servers';
 import type { Policy } from '../../runs/policy';
 import { parseRemoteId, remoteId, type ChatModel } from '../chat/models';
@@ -34,5 +35,7 @@ export async function openRemote(
   if (!named || !record) throw new Error('The server of this model is not on the Connect page any more.');
   const known = lists.get(record.id)?.find((model) => model.id === named.model);
   const model: RemoteModel = known ?? { id: named.model };
-  return new RemotePolicy(await store.open(record), model);
+  const server = await store.open(record);
+  if (!isModelServer(server)) throw new Error(`${record.label} trains models and answers no prompts.`);
+  return new RemotePolicy(server, model);
 }

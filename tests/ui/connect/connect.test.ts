@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AskingPage } from '../../../src/remote/diagnose';
 import { RemoteError } from '../../../src/remote/errors';
 import { ServerStore } from '../../../src/remote/servers';
+import type { SidecarInfo } from '../../../src/remote/sidecar';
 import { chatModels, namedModel, parseRemoteId, remoteId } from '../../../src/ui/chat/models';
 import { askingFrom } from '../../../src/ui/connect/asking';
 import { ConnectState, type Asking, type NewServer } from '../../../src/ui/connect/connect-state.svelte';
@@ -34,6 +35,19 @@ const form = (change: Partial<NewServer> = {}): NewServer => ({
 
 const models = [{ id: 'big/model', context: 4096 }, { id: 'small' }];
 
+const training: SidecarInfo = {
+  name: 'tinythink-remote',
+  version: '0.1.0',
+  models: ['tinythink-1m'],
+  hub: [],
+  tasks: ['sum'],
+  rewards: ['accuracy'],
+  gpus: 0,
+  vllm: false,
+  deepspeed: false,
+  peft: true,
+};
+
 /** Servers that answer as they are told to. */
 function answering<T extends Partial<Asking>>(change?: T) {
   const asking = {
@@ -41,6 +55,8 @@ function answering<T extends Partial<Asking>>(change?: T) {
       Promise.resolve({ server: { kind: 'vllm', url, label: '127.0.0.1:8000', key: null }, models }),
     ),
     list: vi.fn<Asking['list']>(() => Promise.resolve(models)),
+    info: vi.fn<Asking['info']>(() => Promise.resolve(training)),
+    runs: vi.fn<Asking['runs']>(() => Promise.resolve([])),
     diagnose: vi.fn<Asking['diagnose']>(() => Promise.resolve({ title: 'Dead', text: 'Gone.', remedies: [] })),
   };
   return { ...asking, ...change } as typeof asking & T;
@@ -104,6 +120,21 @@ describe('ConnectState', () => {
     expect(chosen.finding?.title).toBe('Dead');
     await chosen.add(form({ kind: 'ollama', address: 'ftp://x' }));
     expect(chosen.finding?.text).toContain('http://');
+  });
+
+  it('adds a server that trains, whose models are nobody’s to ask', async () => {
+    const asking = answering();
+    const connect = state(asking);
+    const address = 'http://127.0.0.1:8790';
+    expect(await connect.add(form({ address, kind: 'tinythink-remote' }))).toBe(true);
+    expect(connect.done).toBe('127.0.0.1:8790 is connected, with 1 model to train.');
+    expect(asking.list).not.toHaveBeenCalled();
+    const { id } = connect.rows[0]!.record;
+    await connect.refresh(id);
+    expect(connect.rows[0]).toMatchObject({ training: { models: ['tinythink-1m'] }, status: 'ready' });
+    expect(await remoteModels(store, new ModelLists(local))).toEqual([]);
+    await expect(openRemote(remoteId(id, 'tinythink-1m'), store, new ModelLists(local))).rejects.toThrow('no prompts');
+    expect(JSON.stringify([connect.rows, await store.list(), [...local.items]])).not.toContain(SECRET);
   });
 
   it('can be cancelled', async () => {
