@@ -1,50 +1,61 @@
 /**
  * @file A short supervised start before reinforcement learning (R1's cold start, arXiv 2501.12948): a few updates on worked
- * traces of the run's own task, of which a chosen share, p_cot, thinks in full. It sets how often the policy reasons before
- * it is rewarded for anything: the dial of Tsilivis et al., arXiv 2510.11495.
+ * answers. Either these are a data set's, such as a teacher's (src/runs/distillation.ts); with no steps of reinforcement
+ * after it, that is distillation. Or they are traces of the run's own task, of which a chosen share, p_cot, thinks in full.
+ * It sets how often the policy reasons before it is rewarded for anything: the dial of Tsilivis et al., arXiv 2510.11495.
  */
-import type { ModelFolder } from '../formats/model-folder';
-import type { Learner } from '../model/learner';
+import type { TextTokenizer } from '../formats/tokenizer';
+import type { SequenceGroup } from '../model/batch';
+import type { BatchLearner } from '../model/batch-learner';
 import { CROSS_ENTROPY } from '../nn/policy-loss';
+import { getTask } from '../tasks';
 import { rng } from '../tasks/rng';
 import type { RunConfig } from './config';
 import { sample, type Mixture } from './corpus';
+import { describeLeftOut, encodeLessons, lessonBatch, type Lesson } from './lessons';
 import { encodePrompt } from './prompt';
 
 /** Key of the traces' random stream. */
 const TRACES = 3;
-/** High enough to move the shares of the answer styles in some tens of updates, and falling to 0 over them. */
+/** For all weights of a small model: high enough to move the shares of the answer styles in some tens of updates. */
 const LEARNING_RATE = 5e-4;
 
 /** What the rest answers like, when it doesn't think in full. */
 const WITHOUT_CHAIN = { bare: 0.1, direct: 0.9 };
 
+export interface ColdStartOptions {
+  /** The data set that the config names; without it, traces of the task. */
+  lessons?: readonly Lesson[];
+  /** At the first update, falling to 0 over all of them. */
+  learningRate?: number;
+  /** Told what of the data set was left out. */
+  onNotice?: (message: string) => void;
+}
+
 /**
  * Runs `config.cold_start_steps` updates of cross-entropy on completions, batches as large as a step's, then clears the
  * optimizer's moments: reinforcement learning starts afresh from here.
+ * @throws RangeError when no worked answer fits the run
  */
-export async function coldStart(learner: Learner, { tokenizer }: ModelFolder, config: RunConfig): Promise<void> {
-  const { cold_start_steps: steps, cold_start_p_cot: p_cot, task, difficulty } = config;
-  const size = config.num_prompts * config.num_generations;
-  const entry = { task, weight: 1, difficulty: { from: difficulty, to: difficulty }, styles: WITHOUT_CHAIN, p_cot };
-  const mixture: Mixture = { max_completion_length: config.max_completion_length, tasks: [entry] };
-  const end = tokenizer.eosId === null ? [] : [tokenizer.eosId];
+export async function coldStart<M, G>(
+  learner: BatchLearner<M, G>,
+  tokenizer: TextTokenizer,
+  config: RunConfig,
+  options: ColdStartOptions = {},
+): Promise<void> {
+  const { cold_start_steps: steps } = config;
+  const { learningRate = LEARNING_RATE } = options;
+  if (steps === 0) return;
+  const batchOf = options.lessons ? lessonsBy(tokenizer, config, options) : tracesBy(tokenizer, config);
   for (let step = 1; step <= steps; step++) {
-    const random = rng(config.seed, TRACES, step);
-    const groups = Array.from({ length: size }, () => {
-      const { prompt, completion } = sample(random, mixture);
-      return {
-        prompt: encodePrompt(tokenizer, prompt),
-        completions: [[...tokenizer.encode(completion), ...end]],
-      };
-    });
+    const groups = batchOf(step);
     const tokens = groups.reduce((sum, { completions }) => sum + completions[0]!.length, 0);
     const batch = learner.load(groups, () => ({ advantage: 0, weight: 1 / tokens }));
     const recorder = learner.gpu.recorder();
     learner.accumulate(recorder, batch, CROSS_ENTROPY, true, 1, await learner.supervised());
     learner.update(recorder, step, {
       ...config,
-      learning_rate: LEARNING_RATE * (1 - (step - 1) / steps),
+      learning_rate: learningRate * (1 - (step - 1) / steps),
       weight_decay: 0,
     });
     recorder.submit();
@@ -53,6 +64,40 @@ export async function coldStart(learner: Learner, { tokenizer }: ModelFolder, co
   }
   const recorder = learner.gpu.recorder();
   recorder.clear(learner.optimizer.moments);
-  if (learner.reference) recorder.copy(learner.params.flat, learner.reference.flat);
   recorder.submit();
+}
+
+/** The batch of each update, of a data set. */
+function lessonsBy(
+  tokenizer: TextTokenizer,
+  config: RunConfig,
+  { lessons: given = [], onNotice }: ColdStartOptions,
+): (step: number) => SequenceGroup[] {
+  const { lessons, leftOut } = encodeLessons(given, tokenizer, getTask(config.task), config);
+  if (lessons.length < given.length) {
+    onNotice?.(
+      `The cold start learns from ${lessons.length} of the data set’s ${given.length} lines. Left out: ${describeLeftOut(leftOut)}.`,
+    );
+  }
+  const size = config.num_prompts * config.num_generations;
+  return (step) => lessonBatch(lessons, config.seed, step, size);
+}
+
+/** The batch of each update, of traces. */
+function tracesBy(tokenizer: TextTokenizer, config: RunConfig): (step: number) => SequenceGroup[] {
+  const { cold_start_p_cot: p_cot, task, difficulty, max_completion_length, seed } = config;
+  const size = config.num_prompts * config.num_generations;
+  const entry = { task, weight: 1, difficulty: { from: difficulty, to: difficulty }, styles: WITHOUT_CHAIN, p_cot };
+  const mixture: Mixture = { max_completion_length, tasks: [entry] };
+  const end = tokenizer.eosId === null ? [] : [tokenizer.eosId];
+  return (step) => {
+    const random = rng(seed, TRACES, step);
+    return Array.from({ length: size }, () => {
+      const { prompt, completion } = sample(random, mixture);
+      return {
+        prompt: encodePrompt(tokenizer, prompt),
+        completions: [[...tokenizer.encode(completion), ...end]],
+      };
+    });
+  };
 }

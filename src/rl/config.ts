@@ -53,10 +53,12 @@ export interface RunConfig extends GrpoConfig {
   model: string;
   task: string;
   difficulty: number;
-  /** Supervised updates on traces of the task before the run's first step; 0 = none. See src/rl/cold-start.ts. */
+  /** Supervised updates on worked answers before the run's first step; 0 = none. See src/rl/cold-start.ts. */
   cold_start_steps: number;
-  /** Share of full chains among those traces. */
+  /** Share of full chains among the traces of the task, which are the worked answers without a data set. */
   cold_start_p_cot: number;
+  /** The data set whose worked answers these are, by name (src/runs/dataset-storage.ts); null = traces of the task. */
+  cold_start_dataset: string | null;
   /** Evaluate on held-out problems every so many steps; 0 = never. */
   eval_steps: number;
   /** Held-out problems per evaluation. */

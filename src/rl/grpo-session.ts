@@ -93,8 +93,19 @@ export class GrpoSession extends Grpo<Tensor, Tensor> {
 
   /** The cold start, once, unless a checkpoint has been restored instead. */
   protected prepare(): Promise<void> {
-    this.prepared ??= coldStart(this.learner, this.folder, this.config).then(() => this.generator.parametersChanged());
+    this.prepared ??= this.startCold();
     return this.prepared;
+  }
+
+  private async startCold(): Promise<void> {
+    const { learner } = this;
+    await coldStart(learner, this.folder.tokenizer, this.config, this.options);
+    this.generator.parametersChanged();
+    if (!learner.reference) return;
+    // What the KL pulls back to is the model that reinforcement begins with.
+    const recorder = this.gpu.recorder();
+    recorder.copy(learner.params.flat, learner.reference.flat);
+    recorder.submit();
   }
 
   protected generate(prompts: number[][], samples: number, settings: SamplingSettings, recorder?: Recorder) {

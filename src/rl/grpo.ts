@@ -18,6 +18,7 @@ import { getTask } from '../tasks';
 import { rng } from '../tasks/rng';
 import type { Problem, Task } from '../tasks/task';
 import { computeAdvantages, type Advantages } from './advantages';
+import type { ColdStartOptions } from './cold-start';
 import type { LiveConfig, RunConfig } from './config';
 import { evaluate } from './evaluate';
 import type { Group } from './group';
@@ -40,7 +41,7 @@ export interface Rollout {
   advantages: Advantages;
 }
 
-export interface GrpoOptions {
+export interface GrpoOptions extends Pick<ColdStartOptions, 'lessons' | 'onNotice'> {
   /** Sees each batch before its update, for dumps. */
   onBatch?(step: number, learningRate: number, rollout: Rollout): void;
   /** Measure GPU time by phase or by kernel. */
@@ -67,7 +68,7 @@ export abstract class Grpo<M, G> implements EngineSession {
     readonly config: RunConfig,
     protected readonly tokenizer: TextTokenizer,
     private readonly policy: BatchLearner<M, G>,
-    private readonly options: GrpoOptions,
+    protected readonly options: GrpoOptions,
   ) {
     this.lost = gpu.lost;
     this.task = getTask(config.task);
@@ -119,6 +120,14 @@ export abstract class Grpo<M, G> implements EngineSession {
   /** @param samples completions of each problem; more than one gives pass@k too */
   async evaluate(_step = 0, samples = 1): Promise<EvaluationResult> {
     await this.prepare();
+    return this.evaluateNow(samples);
+  }
+
+  evaluateBeforeColdStart(): Promise<EvaluationResult> {
+    return this.evaluateNow(1);
+  }
+
+  private evaluateNow(samples: number): Promise<EvaluationResult> {
     const { config, tokenizer, task, texts } = this;
     const settings = { ...this.samplingSettings(config, EVALUATION_STREAM), top_k: 0, top_p: 1 };
     const generate = (prompts: number[][]) => this.generate(prompts, samples, settings);

@@ -11,6 +11,7 @@ import { modulesOf, loraModules, type LoraTensors } from '../model/lora-layout';
 import { LoraPolicy, loraLayoutOf, type LoraConfig } from '../model/lora-policy';
 import type { Quantization } from '../model/weight-plan';
 import type { LoraGradients, LoraWeights } from '../nn/lora-linear';
+import { coldStart } from './cold-start';
 import type { RunConfig } from './config';
 import { Grpo, lossOptions, type GrpoOptions } from './grpo';
 import { planLora } from './lora-plan';
@@ -26,6 +27,8 @@ export interface LoraSessionOptions extends GrpoOptions {
 const MOMENTS = 'adam.moments';
 
 export class LoraSession extends Grpo<LoraWeights, LoraGradients> {
+  private prepared: Promise<void> | null = null;
+
   private constructor(
     gpu: Gpu,
     config: RunConfig,
@@ -45,8 +48,10 @@ export class LoraSession extends Grpo<LoraWeights, LoraGradients> {
     { lora, quant = 'stored', ...options }: LoraSessionOptions,
   ): Promise<LoraSession> {
     checkLora(lora);
-    if (config.cold_start_steps > 0)
-      throw new RangeError('a cold start trains all weights, and so can’t be had with LoRA');
+    if (config.cold_start_steps > 0 && !options.lessons)
+      throw new RangeError(
+        'a cold start of adapters needs a data set: traces are written in the small models’ notation',
+      );
     const policy = await LoraPolicy.create(gpu, model, {
       lora,
       quant,
@@ -60,6 +65,7 @@ export class LoraSession extends Grpo<LoraWeights, LoraGradients> {
   }
 
   async checkpoint(): Promise<Uint8Array> {
+    await this.prepare();
     const { learner } = this.policyModel;
     const { count } = learner.lora.layout;
     const moments = new Float32Array(await this.gpu.read(learner.optimizer.moments, count * 8));
@@ -102,6 +108,7 @@ export class LoraSession extends Grpo<LoraWeights, LoraGradients> {
     learner.setAdapters(new Map(adapters));
     this.gpu.write(learner.optimizer.moments, moments);
     this.policyChanged();
+    this.prepared = Promise.resolve();
     this.updates = updates;
     this.tokens = tokens;
     await this.gpu.device.queue.onSubmittedWorkDone();
@@ -109,11 +116,18 @@ export class LoraSession extends Grpo<LoraWeights, LoraGradients> {
 
   /** The adapters under PEFT's names. */
   async exportTensors() {
+    await this.prepare();
     return peftTensors(await this.policyModel.learner.adapters(), this.lora.r);
   }
 
-  protected async prepare(): Promise<void> {
-    // Adapters need no cold start.
+  /** The cold start, once, unless a checkpoint has been restored instead. The KL still pulls back to the bare base. */
+  protected prepare(): Promise<void> {
+    const { learning_rate: learningRate } = this.config;
+    const options = { ...this.options, learningRate };
+    this.prepared ??= coldStart(this.policyModel.learner, this.model.tokenizer, this.config, options).then(() =>
+      this.policyChanged(),
+    );
+    return this.prepared;
   }
 
   protected policyChanged(): void {

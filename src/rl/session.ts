@@ -23,6 +23,8 @@ export interface EvaluationResult {
 export interface EngineSession {
   /** One GRPO step: sample, reward, update. Step numbers start at 1; all randomness is keyed by (seed, step). */
   step(step: number, live: LiveConfig): Promise<StepResult>;
+  /** As `evaluate`, of the model as it was loaded; only before anything else is asked of the session. */
+  evaluateBeforeColdStart(): Promise<EvaluationResult>;
   /** Held-out problems, the same at every step of a run. */
   evaluate(step: number): Promise<EvaluationResult>;
   /**
@@ -38,5 +40,12 @@ export interface EngineSession {
   destroy(): void;
 }
 
-/** @throws when the model doesn't fit the device, with the bytes that it needs. */
-export type SessionFactory = (config: RunConfig, folder: ModelFolder) => Promise<EngineSession>;
+/**
+ * @param onNotice told what the user should know and what doesn't stop the run
+ * @throws when the model doesn't fit the device, with the bytes that it needs, or the config's data set isn't here
+ */
+export type SessionFactory = (
+  config: RunConfig,
+  folder: ModelFolder,
+  onNotice: (message: string) => void,
+) => Promise<EngineSession>;

@@ -13,6 +13,7 @@ export const defaultRunConfig: RunConfig = {
   difficulty: getTask('sum').difficulty.default,
   cold_start_steps: 0,
   cold_start_p_cot: 0.2,
+  cold_start_dataset: null,
   eval_steps: 10,
   eval_problems: 128,
   save_steps: 40,
@@ -63,6 +64,15 @@ function checkTogether(config: RunConfig, { context }: ConfigLimits): ConfigProb
       'Every reward has weight 0, so there is nothing to learn. Give at least one a weight, such as accuracy 1.';
     problems.push({ field: 'reward_weights.accuracy', message });
   }
+  if (config.max_steps === 0 && config.cold_start_steps === 0) {
+    const message = 'Steps is 0, which leaves only the cold start to learn from, and that is 0 too.';
+    problems.push({ field: 'max_steps', message });
+  }
+  if (config.cold_start_dataset !== null && config.cold_start_steps === 0) {
+    const message =
+      'There is a data set for the cold start, which makes no updates: set it to about 100, or the data set to none.';
+    problems.push({ field: 'cold_start_steps', message });
+  }
   if (config.delta !== null && config.delta <= 1 + config.epsilon_high) {
     const message = `Two-sided clip must be above 1 + clip above, that is above ${1 + config.epsilon_high}, or off.`;
     problems.push({ field: 'delta', message });
@@ -81,6 +91,7 @@ function checkValue(key: FieldKey, value: FieldValue | undefined): string | null
     case 'switch':
       return typeof value === 'boolean' ? null : `${field.label} must be on or off, not ${show(value)}.`;
     case 'name':
+      if (key === 'cold_start_dataset') return checkDatasetName(value);
       return key === 'task' ? checkTask(value) : checkModelName(value);
   }
 }
@@ -115,6 +126,11 @@ function checkModelName(value: FieldValue | undefined): string | null {
   const pattern = new RegExp(`^(?:[A-Za-z0-9][\\w.-]{0,99}|run:[\\w-]{1,64}@\\d{1,9}|file:[\\w. -]{1,100}|${hub})$`);
   if (typeof value === 'string' && pattern.test(value)) return null;
   return `${show(value)} is not the name of a model. Choose one of the list, such as ${defaultRunConfig.model}.`;
+}
+
+function checkDatasetName(value: FieldValue | undefined): string | null {
+  if (value === null || (typeof value === 'string' && /^[A-Za-z0-9][\w.-]{0,99}$/.test(value))) return null;
+  return `${show(value)} is not the name of a data set. The Distil page lists those of this device.`;
 }
 
 /** The config of a task at its own default difficulty. */

@@ -90,7 +90,7 @@ export function csvCell(value: string | number | boolean | null): string {
 }
 
 function file(run: EvaluationRun, ending: string, type: string, content: string): ExportedFile {
-  const what = run.source.kind === 'task' ? run.source.task : run.source.name.replace(/\.\w+$/, '');
+  const what = run.source.kind !== 'file' ? run.source.task : run.source.name.replace(/\.\w+$/, '');
   const day = new Date(run.created).toISOString().slice(0, 10);
   const name = `evaluation-${what.replace(/[^\w.-]+/g, '_').slice(0, 60)}-${day}.${ending}`;
   return { name, type, bytes: new TextEncoder().encode(content) };

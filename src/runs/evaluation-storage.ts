@@ -1,6 +1,7 @@
 /**
- * @file Evaluations in IndexedDB: what was asked of whom, and each answer as it came, in a record of its own. Whatever
- * moment the page is closed at, what was answered need not be asked again. No address of a server and no key is in it.
+ * @file Evaluations, and what teachers are asked, in IndexedDB: what was asked of whom, and each answer as it came, in a
+ * record of its own. Whatever moment the page is closed at, what was answered need not be asked again. No address of a
+ * server and no key is in it.
  */
 import { createStore, del, get, set, values } from 'idb-keyval';
 import type { UseStore } from 'idb-keyval';
@@ -34,6 +35,14 @@ const runSchema = v.object({
       difficulty: whole(0, 1000),
       n: whole(1, bounds.n),
       seed: whole(0, 2 ** 31),
+    }),
+    v.object({
+      kind: v.literal('lessons'),
+      task: text(100),
+      difficulty: whole(0, 1000),
+      n: whole(1, bounds.n),
+      seed: whole(0, 2 ** 31),
+      notation: v.picklist(['short', 'free']),
     }),
     v.object({
       kind: v.literal('file'),
@@ -143,7 +152,7 @@ async function guard<T>(work: () => Promise<T>): Promise<T> {
     throw new Error(
       message
         .replace('Delete saved runs, or export this one to a file.', 'Delete evaluations, runs or models, then go on.')
-        .replace('Runs are not saved', 'Evaluations are not saved'),
+        .replace('Runs are not saved', 'Answers are not saved'),
       { cause: error },
     );
   }

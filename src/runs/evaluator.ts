@@ -58,7 +58,7 @@ export async function evaluateMissing(policy: Policy, options: EvaluatorOptions,
       if (next.done) return;
       const slot = next.value;
       const problem = exam[slot.problem]!;
-      const seeded = { ...request, seed: (request.seed + slot.sample) % 2 ** 31 };
+      const seeded = { ...request, seed: sampleSeed(request.seed, slot.sample) };
       let answer: Answer | null;
       try {
         answer = await answerOnce(policy, problem, messages(problem), seeded, own.signal, onToken);
@@ -86,6 +86,9 @@ export async function evaluateMissing(policy: Policy, options: EvaluatorOptions,
     signal.removeEventListener('abort', stop);
   }
 }
+
+/** What the answers to a problem differ in. */
+export const sampleSeed = (seed: number, sample: number): number => (seed + sample) % 2 ** 31;
 
 /** Problem by problem, so that what there is after a while is whole problems. */
 function* missing(problems: number, k: number, isDone: (slot: Slot) => boolean): Generator<Slot> {

@@ -72,7 +72,11 @@ const group = v.object({
   completions: v.pipe(v.array(completion), v.maxLength(MAX_GROUPS)),
 });
 /** Settings that came after the first recordings, with what those did. */
-const LATER_SETTINGS = { cold_start_steps: 0, cold_start_p_cot: 0.2 } satisfies Partial<RunConfig>;
+const LATER_SETTINGS = {
+  cold_start_steps: 0,
+  cold_start_p_cot: 0.2,
+  cold_start_dataset: null,
+} satisfies Partial<RunConfig>;
 /** A run's config from anywhere, as long as it could run. */
 export const runConfig = v.pipe(
   v.unknown(),
@@ -107,6 +111,7 @@ const event = v.variant('type', [
   v.object({
     type: v.literal('eval'),
     step,
+    phase: v.exactOptional(v.literal('before_cold_start')),
     metrics,
     samples: v.exactOptional(v.pipe(v.array(sample), v.maxLength(MAX_GROUPS))),
   }),

@@ -35,6 +35,8 @@ export interface EvalEvent {
   type: 'eval';
   /** 0 = before the first update. */
   step: number;
+  /** Of step 0, there are two where a cold start comes first: this one is of the model as it was loaded. */
+  phase?: 'before_cold_start';
   /** `eval_` names: eval_accuracy, eval_reward, eval_mean_length, eval_truncated, eval_style/<style>, … */
   metrics: Record<string, number>;
   /** A few held-out completions, for reading. */

@@ -1,4 +1,7 @@
-/** @file What models are evaluated on: the held-out problems of a task, or a person's own. */
+/**
+ * @file What models are asked: to evaluate them, the held-out problems of a task or a person's own; to learn from them,
+ * problems of a task that are not held out.
+ */
 import { rng } from '../tasks/rng';
 import { getTask } from '../tasks';
 import type { Problem, Task } from '../tasks/task';
@@ -8,9 +11,18 @@ import { sameAnswer } from './same-answer';
 
 /** Keys the problems: the same for every model, and never those of training. */
 const HELD_OUT = 0xe7a1;
+/** Keys the problems that a teacher is asked, and the worked examples that show how it shall write. */
+const LESSONS = 0xd157;
+const EXAMPLES = 0xe8a3;
+/** Where a task hasn't enough different problems, so many are drawn for each. */
+const DRAWS = 20;
+
+/** How a teacher writes: a step after the other as the small models do, or in its own words. */
+export type Notation = 'short' | 'free';
 
 export type ExamSource =
   | { kind: 'task'; task: string; difficulty: number; n: number; seed: number }
+  | { kind: 'lessons'; task: string; difficulty: number; n: number; seed: number; notation: Notation }
   | { kind: 'file'; name: string; problems: FileProblem[] };
 
 export interface ExamProblem {
@@ -24,20 +36,59 @@ export interface ExamProblem {
 }
 
 /** @throws RangeError for a task that doesn't exist */
-export const examOf = (source: ExamSource): ExamProblem[] =>
-  source.kind === 'task'
-    ? Array.from({ length: source.n }, (_, i) => taskProblem(getTask(source.task), source.difficulty, source.seed, i))
-    : source.problems.map(fileProblem);
+export function examOf(source: ExamSource): ExamProblem[] {
+  if (source.kind === 'file') return source.problems.map(fileProblem);
+  if (source.kind === 'lessons') return lessonProblems(source);
+  const task = getTask(source.task);
+  return Array.from({ length: source.n }, (_, i) => taskProblem(task, source.difficulty, source.seed, i));
+}
 
 /** Problem `i` of a task's held-out set. */
 export function taskProblem(task: Task, difficulty: number, seed: number, i: number): ExamProblem {
   const problem = task.generate(rng(HELD_OUT, seed, i), difficulty);
-  return {
-    prompt: problem.prompt,
-    answer: problem.answer,
-    messages: askFor(task, problem),
-    isRight: (answer) => task.verify(problem, answer),
-  };
+  return { ...marked(task, problem), messages: askFor(task, problem) };
+}
+
+/** Different problems, and fewer of them where the task has no more. */
+function lessonProblems(source: Extract<ExamSource, { kind: 'lessons' }>): ExamProblem[] {
+  const { difficulty, n, seed, notation } = source;
+  const task = getTask(source.task);
+  const problems = new Map<string, Problem>();
+  for (let i = 0; problems.size < n && i < DRAWS * n; i++) {
+    const problem = task.generate(rng(LESSONS, seed, i), difficulty);
+    if (!problems.has(problem.prompt)) problems.set(problem.prompt, problem);
+  }
+  const ask = notation === 'short' && hasNotation(task) ? askInShort : askFor;
+  return [...problems.values()].map((problem) => ({
+    ...marked(task, problem),
+    messages: ask(task, problem, difficulty),
+  }));
+}
+
+const marked = (task: Task, problem: Problem): Omit<ExamProblem, 'messages'> => ({
+  prompt: problem.prompt,
+  answer: problem.answer,
+  isRight: (answer) => task.verify(problem, answer),
+});
+
+/** Whether a task has a notation of its own, which the small models write. */
+export const hasNotation = (task: Task): boolean => task.instruction === undefined;
+
+/** Asks for an answer as the small models write it, by two examples: what is learned from has to be in their characters. */
+function askInShort(task: Task, { prompt }: Problem, difficulty: number): Message[] {
+  const examples = [1, 2].map((i) => {
+    const random = rng(EXAMPLES, i);
+    const problem = task.generate(random, difficulty);
+    return `${problem.prompt}\n${task.trace(random, problem, 'full')}`;
+  });
+  const content = [
+    task.description,
+    'Solve the last problem. Reply with the working and the answer alone, in exactly the form of the examples: each step ' +
+      'in short, separated by semicolons, without words.',
+    ...examples,
+    prompt,
+  ].join('\n\n');
+  return [{ role: 'user', content }];
 }
 
 /** The problem as a message to a model that follows instructions. */

@@ -41,7 +41,7 @@ export interface ChoiceField extends FieldBase {
 export interface SwitchField extends FieldBase {
   kind: 'switch';
 }
-/** A task or a model: what there is to choose from is known elsewhere. */
+/** A task, a model or a data set: what there is to choose from is known elsewhere. */
 export interface NameField extends FieldBase {
   kind: 'name';
 }
@@ -96,7 +96,7 @@ export const fields: Readonly<Record<FieldKey, Field>> = {
     [
       'Cold start',
       'cold start',
-      'Supervised updates on worked examples before the first step; 0 starts from the model as it is.',
+      'Supervised updates on worked answers before the first step; 0 starts from the model as it is.',
     ],
     [0, 10_000],
     [0, 100],
@@ -112,6 +112,11 @@ export const fields: Readonly<Record<FieldKey, Field>> = {
     [0, 1],
     { step: 0.05 },
   ),
+  cold_start_dataset: named('problem', [
+    'Data set of the cold start',
+    'data',
+    'What the cold start learns from: worked examples of the task, or a teacher’s answers from the Distil page.',
+  ]),
 
   num_prompts: count(
     'sampling',
@@ -319,7 +324,12 @@ export const fields: Readonly<Record<FieldKey, Field>> = {
     { above: true, step: 1e-10, scale: 'log' },
   ),
 
-  max_steps: count('run', ['Steps', 'steps', 'The run ends after so many steps.'], [1, 1_000_000], [10, 400]),
+  max_steps: count(
+    'run',
+    ['Steps', 'steps', 'The run ends after so many steps; 0 is the cold start alone.'],
+    [0, 1_000_000],
+    [10, 400],
+  ),
   seed: count(
     'run',
     ['Seed', 'seed', 'The same seed on the same machine gives the same run.'],

@@ -15,7 +15,10 @@ export function effectiveEvents(events: readonly RunEvent[]): RunEvent[] {
     }
     if (event.type === 'interrupted') kept = undoAfter(kept, event.resumes_from);
     if (event.type === 'step') kept = undoAfter(kept, event.step - 1);
-    if (event.type === 'eval') kept = kept.filter((each) => each.type !== 'eval' || each.step !== event.step);
+    if (event.type === 'eval') {
+      const again = (each: RunEvent) => each.type === 'eval' && each.step === event.step && each.phase === event.phase;
+      kept = kept.filter((each) => !again(each));
+    }
     kept.push(event);
   }
   return kept;

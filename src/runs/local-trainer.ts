@@ -6,7 +6,7 @@ import { parameterCount, parameterShapes } from '../formats/hf-config';
 import { writeModelFolder } from '../formats/model-folder';
 import type { ModelFolder, ModelTensor } from '../formats/model-folder';
 import type { LiveConfig, RunConfig } from '../rl/config';
-import type { SessionFactory } from '../rl/session';
+import type { EngineSession, EvaluationResult, SessionFactory } from '../rl/session';
 import { checkConfig } from './config';
 import { SCHEMA_VERSION } from './events';
 import type { RunEvent } from './events';
@@ -69,6 +69,7 @@ export class LocalTrainer implements Trainer {
   async start(config: RunConfig, onEvent: (event: RunEvent) => void, resume?: Resume): Promise<void> {
     if (this.#phase !== 'new') throw new Error('This trainer has been used: a new run needs a new one.');
     this.#phase = 'starting';
+    let before: EvaluationResult | null = null;
     try {
       refuseProblems(config);
       this.#folder = await this.#parts.loadModel(config.model);
@@ -76,12 +77,14 @@ export class LocalTrainer implements Trainer {
       // A copy: what the caller does to its own object is not an update of the run.
       this.#config = structuredClone(config);
       const saved = resume && (await this.#savedCheckpoint(resume));
-      this.#keeper = new SessionKeeper(() => this.#parts.createSession(this.#config, this.#folder), this.#parts.wait);
+      this.#keeper = new SessionKeeper(() => this.#newSession(), this.#parts.wait);
       await this.#keeper.open(saved);
       if (this.hasEnded) throw new Error('The run was stopped before it began.');
       this.#emit = onEvent;
       this.#runId = resume?.run_id ?? (this.#parts.newId ?? (() => crypto.randomUUID()))();
       this.#completed = resume?.step ?? 0;
+      const measuresColdStart = !saved && config.cold_start_steps > 0 && config.eval_steps > 0;
+      if (measuresColdStart) before = await this.#keeper.use((session) => session.evaluateBeforeColdStart());
       const bytes = saved ?? (await this.#keeper.use((session) => session.checkpoint()));
       this.#checkpoint = { step: this.#completed, bytes };
     } catch (error) {
@@ -89,6 +92,7 @@ export class LocalTrainer implements Trainer {
       throw error;
     }
     this.#emitStarted();
+    if (before) this.#emit({ type: 'eval', step: 0, phase: 'before_cold_start', ...before });
     if (resume) {
       const { step } = resume;
       this.#persisted = step;
@@ -166,6 +170,11 @@ export class LocalTrainer implements Trainer {
   async #oneStep(): Promise<void> {
     if (this.#phase === 'ended') return;
     await this.#protected(async () => {
+      // The cold start may be all there is to a run.
+      if (this.#config.max_steps === 0) {
+        await this.#finish('max_steps');
+        return;
+      }
       const step = this.#completed + 1;
       const result = await this.#keeper.use((session) => session.step(step, this.#live));
       this.#completed = step;
@@ -209,7 +218,7 @@ export class LocalTrainer implements Trainer {
   }
 
   async #finish(reason: 'max_steps' | 'stopped'): Promise<void> {
-    await this.#takeCheckpoint(this.#completed > 0);
+    await this.#takeCheckpoint(this.#completed > 0 || reason === 'max_steps');
     this.#emit({ type: 'finished', step: this.#completed, reason });
     this.#end();
   }
@@ -252,6 +261,10 @@ export class LocalTrainer implements Trainer {
       device: { kind: 'webgpu', description: this.#parts.device() },
       seed: this.#config.seed,
     });
+  }
+
+  #newSession(): Promise<EngineSession> {
+    return this.#parts.createSession(this.#config, this.#folder, (message) => this.#parts.onWarning?.(message));
   }
 
   async #savedCheckpoint({ run_id, step }: Resume): Promise<Uint8Array> {

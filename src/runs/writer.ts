@@ -35,8 +35,6 @@ export class RunWriter {
 
   /** Goes on with a run of which a beginning is stored: the next events are those that come after it. */
   goOn(runId: string): void {
-    this.#waiting = [];
-    this.#stuck = false;
     this.#current = this.#storing = runId;
   }
 

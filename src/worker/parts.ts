@@ -4,6 +4,7 @@ import type { OpenedModel } from '../formats/model-files';
 import type { PeftAdapter } from '../formats/peft';
 import { Gpu } from '../gpu/gpu';
 import { GrpoSession } from '../rl/grpo-session';
+import type { Lesson } from '../rl/lessons';
 import { planRun } from '../rl/plan';
 import type { ChosenAdapter } from '../runs/load-options';
 import { LocalPolicy } from '../runs/local-policy';
@@ -11,7 +12,13 @@ import type { EngineParts } from './host';
 
 export const engineParts: EngineParts = {
   gpu: navigator.gpu,
-  createSession: (config, folder) => withGpu((gpu) => GrpoSession.create(gpu, config, folder)),
+  createSession: async (config, folder, onNotice) => {
+    const options = {
+      onNotice,
+      ...(config.cold_start_dataset && { lessons: await readLessons(config.cold_start_dataset) }),
+    };
+    return withGpu((gpu) => GrpoSession.create(gpu, config, folder, options));
+  },
   createPolicy: (folder) => withGpu((gpu) => LocalPolicy.create(gpu, folder)),
   // Large models bring code that the page's first seconds need not wait for.
   openModel: async (files, signal) => (await import('../formats/open-model')).openModel(files, signal),
@@ -29,6 +36,13 @@ export const engineParts: EngineParts = {
     }
   },
 };
+
+/** @throws Error with a message for the user, when there is no such data set here */
+async function readLessons(name: string): Promise<Lesson[]> {
+  const { DatasetStorage } = await import('../runs/dataset-storage');
+  const { lessonsOf } = await import('../runs/distillation');
+  return lessonsOf(await new DatasetStorage().load(name));
+}
 
 /** @throws PeftError when the folder holds no adapter for this model */
 async function readAdapter({ name, files }: ChosenAdapter, { config }: OpenedModel): Promise<PeftAdapter> {

@@ -251,6 +251,8 @@ def test_models_that_are(client):
         {"task": "dataset:../../etc"},
         {"difficulty": 99},
         {"cold_start_steps": 5},
+        {"cold_start_dataset": "../../etc"},
+        {"max_steps": 0},
         {"max_steps": 1_000_000, "num_prompts": 1024},
         {"num_generations": 1},
         {"learning_rate": 0},

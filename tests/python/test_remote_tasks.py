@@ -133,6 +133,9 @@ def test_each_setting_takes_what_the_page_takes(key):
         assert not accepts(key, "1") and not accepts(key, True)
         if field["integer"]:
             assert not accepts(key, low + 0.5)
+    elif key == "cold_start_dataset":
+        # A page's own; a server makes no cold start.
+        assert accepts(key, None) and not accepts(key, "lessons")
     else:
         assert not accepts(key, None)
 

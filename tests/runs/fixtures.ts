@@ -117,6 +117,10 @@ export class TestEngine implements EngineSession {
     return Promise.resolve({ metrics: { eval_accuracy: step / 100, state: this.state }, samples: [] });
   }
 
+  evaluateBeforeColdStart() {
+    return Promise.resolve({ metrics: { eval_accuracy: -1, state: this.state }, samples: [] });
+  }
+
   async checkpoint(): Promise<Uint8Array> {
     return writeSafetensors([
       ...(await this.exportTensors()),

@@ -45,6 +45,60 @@ const norm = (file: Uint8Array) => toFloat32(readSafetensors(file).tensors.get('
 /** 2·state + step + 3 from 1, six times. */
 const expected = [6, 17, 40, 87, 182, 373];
 
+describe('a cold start', () => {
+  const cold: RunConfig = { ...short, max_steps: 2, cold_start_steps: 5, cold_start_dataset: 'lessons' };
+
+  it('is measured before and after, as two evaluations of step 0 that a file keeps', async () => {
+    const { trainer, events, start, ended } = setup();
+    await start(cold);
+    expect(events.map((event) => event.type === 'eval' && [event.phase, event.metrics.eval_accuracy])).toEqual([
+      false,
+      ['before_cold_start', -1],
+      [undefined, 0],
+    ]);
+    trainer.resume();
+    await ended();
+    const read = effectiveEvents(parseEvents(serializeEvents(events)));
+    expect(outline(read)).toEqual(outline(events));
+    expect(read[1]).toMatchObject({ phase: 'before_cold_start' });
+  });
+
+  it('may be all of a run, whose model is then saved', async () => {
+    const { trainer, events, saved, start, ended } = setup();
+    await start({ ...cold, max_steps: 0 });
+    trainer.resume();
+    await ended();
+    expect(outline(events).slice(1)).toEqual(['eval 0', 'eval 0', 'checkpoint 0', 'finished 0']);
+    expect([...saved.keys()]).toEqual([0]);
+  });
+
+  it('is not measured again by a run that goes on', async () => {
+    const first = setup();
+    await first.start(cold);
+    first.trainer.resume();
+    await first.ended();
+    const second = setup({}, { loadCheckpoint: (_, step) => Promise.resolve(first.saved.get(step)) });
+    await second.start({ ...cold, max_steps: 4 }, { run_id: 'the-run', step: 2 });
+    expect(outline(second.events)).toEqual(['started', 'interrupted 2']);
+  });
+
+  it('passes on what of its data was left out', async () => {
+    const heard: string[] = [];
+    const { start } = setup(
+      {},
+      {
+        createSession: (config, folder, onNotice) => {
+          onNotice('3 too long');
+          return Promise.resolve(new TestEngine(config, folder));
+        },
+        onWarning: (message) => heard.push(message),
+      },
+    );
+    await start(cold);
+    expect(heard).toEqual(['3 too long']);
+  });
+});
+
 describe('LocalTrainer', () => {
   it('evaluates, waits, and runs to the end', async () => {
     const { trainer, events, engines, saved, start, ended } = setup();

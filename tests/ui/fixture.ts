@@ -16,6 +16,7 @@ export const fixtureConfig: RunConfig = {
   difficulty: 8,
   cold_start_steps: 0,
   cold_start_p_cot: 0.2,
+  cold_start_dataset: null,
   eval_steps: 10,
   eval_problems: 256,
   save_steps: 40,

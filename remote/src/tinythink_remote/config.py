@@ -66,7 +66,7 @@ class RunConfig(Strict):
     learning_rate: above(0, 1) = 3e-4
     warmup_steps: whole(0, 1_000_000) = 10
     lr_scheduler_type: Literal["constant", "linear", "cosine"] = "linear"
-    max_steps: whole(1, 1_000_000) = 160
+    max_steps: whole(0, 1_000_000) = 160
     adam_beta1: real(0, 0.99999) = 0.9
     adam_beta2: real(0, 0.999999) = 0.95
     adam_epsilon: above(0, 1) = 1e-8
@@ -91,6 +91,7 @@ class RunConfig(Strict):
     difficulty: whole(0, 1000) = 8
     cold_start_steps: whole(0, 10_000) = 0
     cold_start_p_cot: real(0, 1) = 0.2
+    cold_start_dataset: None = None
     eval_steps: whole(0, 1_000_000) = 10
     eval_problems: whole(1, 4096) = 128
     save_steps: whole(0, 1_000_000) = 40
@@ -119,6 +120,8 @@ class RunConfig(Strict):
 
     @model_validator(mode="after")
     def _fits_together(self):
+        if self.max_steps == 0:
+            raise ValueError("max_steps is 0: only a cold start can be all of a run, and a server does none")
         if self.task in TASKS:
             low, high = TASKS[self.task].difficulty
             if not low <= self.difficulty <= high:

@@ -273,10 +273,10 @@ export class EvalState {
 /** What was asked, in a few words. */
 export function nameOf({ source, k }: EvaluationRun): string {
   const what =
-    source.kind === 'task'
+    source.kind !== 'file'
       ? `${titleOf(source.task)}, difficulty ${source.difficulty}`
       : source.name.replace(/\.jsonl?$/i, '');
-  const n = source.kind === 'task' ? source.n : source.problems.length;
+  const n = source.kind !== 'file' ? source.n : source.problems.length;
   return `${what}: ${n} ${n === 1 ? 'problem' : 'problems'}${k > 1 ? ` × ${k}` : ''}`;
 }
 

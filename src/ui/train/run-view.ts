@@ -57,7 +57,7 @@ export function reduce(view: RunView, event: RunEvent): RunView {
     case 'step':
       return { ...view, phase: 'going', ending: '', steps: [...upTo(view.steps, event.step - 1), record(view, event)] };
     case 'eval':
-      return { ...view, evals: [...upTo(view.evals, event.step - 1), event] };
+      return { ...view, evals: [...evalsBefore(view.evals, event), event] };
     case 'checkpoint':
       return note(view, { step: event.step, kind: 'checkpoint', text: 'Checkpoint saved' });
     case 'changed': {
@@ -83,6 +83,12 @@ export function reduce(view: RunView, event: RunEvent): RunView {
     case 'failed':
       return { ...view, phase: 'failed', ending: `Failed at step ${event.step}: ${event.reason}` };
   }
+}
+
+/** A cold start is measured before and after, both at step 0. */
+function evalsBefore(evals: readonly EvalEvent[], { step, phase }: EvalEvent): readonly EvalEvent[] {
+  const beginning = step === 0 && phase === undefined ? evals.filter((each) => each.phase !== undefined) : [];
+  return step === 0 ? beginning : upTo(evals, step - 1);
 }
 
 /** The number of the last step; 0 before the first update. */
