@@ -27,16 +27,16 @@ export const presets: readonly Preset[] = [
     title: 'Multiplication: steps pay',
     patch: { task: 'mul', difficulty: getTask('mul').difficulty.default },
     watch:
-      'The model starts at 0.80 only because a fifth of its completions lack the format: accuracy reaches 0.97 as they take it on. ' +
-      'Length grows from 16 to 38 tokens all the same: answers given at once get worse in the first updates, and written steps stay right.',
+      'The model starts at 0.80 only because a fifth of its completions lack the format: accuracy reaches 0.98 as they take it on. ' +
+      'Length grows from 16 to 40 tokens all the same: answers given at once get worse in the first updates, and written steps stay right.',
   },
   {
     name: 'countdown-shrinks',
     title: 'Countdown: reasoning does not pay',
     patch: { task: 'countdown', difficulty: getTask('countdown').difficulty.default },
     watch:
-      'Guessing at once is as good as searching here: three measured runs went from 18 tokens to 12, 15 and 17. ' +
-      'Accuracy rises from 0.66 to about 0.8, but by learning the format: of the formatted answers 0.85 were right from the start.',
+      'Guessing at once is as good as searching here: three measured runs went from 18 tokens to 12, 12 and 14 (12, 17 and 15 before a change of rounding). ' +
+      'Accuracy rises from 0.66 to 0.8, but by learning the format: of the formatted answers 0.85 were right at the start and 0.8 at the end.',
   },
   {
     name: 'collapse',
