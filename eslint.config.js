@@ -16,7 +16,7 @@ const floors = {
   remote: ['formats', 'tasks', 'rl', 'runs'],
   worker: ['gpu', 'formats', 'tasks', 'nn', 'model', 'rl', 'runs', 'remote'],
   ui: ['formats', 'tasks', 'rl', 'runs', 'remote', 'worker'],
-  cli: ['gpu', 'formats', 'tasks', 'nn', 'model', 'rl', 'runs'],
+  cli: ['gpu', 'formats', 'tasks', 'nn', 'model', 'rl', 'runs', 'remote'],
 };
 
 const floorRules = Object.entries(floors).map(([floor, below]) => {

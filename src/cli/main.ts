@@ -1,5 +1,6 @@
 /** @file The headless runner: the page's engine in Node. `npm run tinythink -- <command> [options]`. */
 import { bench } from './commands/bench';
+import { distil } from './commands/distil';
 import { evaluateModel } from './commands/evaluate';
 import { generate, logits } from './commands/generate';
 import { pretrain } from './commands/pretrain';
@@ -11,6 +12,7 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   generate,
   logits,
   eval: evaluateModel,
+  distil,
   pretrain,
   bench,
 };

@@ -48,7 +48,7 @@ export function judge(
   const seen = new Set<string>();
   return answers.map((answer) => {
     const { problem, sample } = answer;
-    const solution = readSolution(answer.text, source.notation === 'short');
+    const solution = readOnce(answer, source.notation);
     const asked = exam[problem]!;
     let refusal = answer.finished ? refusalOf(asked, solution) : 'cut off';
     if (refusal === null) {
@@ -58,6 +58,17 @@ export function judge(
     }
     return { problem, sample, solution, refusal };
   });
+}
+
+/** What was read of answers before: a page judges all of them again with every new one. */
+const known = { short: new WeakMap<object, Solution | null>(), free: new WeakMap<object, Solution | null>() };
+
+function readOnce(answer: Pick<Answer, 'text'>, notation: LessonSource['notation']): Solution | null {
+  const before = known[notation].get(answer);
+  if (before !== undefined) return before;
+  const solution = readSolution(answer.text, notation === 'short');
+  known[notation].set(answer, solution);
+  return solution;
 }
 
 function refusalOf(problem: ExamProblem, solution: Solution | null): Refusal | null {

@@ -17,6 +17,7 @@ export const pages: readonly Page[] = [
   { name: 'chat', title: 'Chat', load: () => import('./chat/Chat.svelte') },
   { name: 'models', title: 'Models', load: () => import('./models/Models.svelte') },
   { name: 'eval', title: 'Eval', load: () => import('./eval/Eval.svelte') },
+  { name: 'distil', title: 'Distil', load: () => import('./distil/Distil.svelte'), inMenu: true },
   { name: 'connect', title: 'Connect', load: () => import('./connect/Connect.svelte'), inMenu: true },
   { name: 'runs', title: 'Runs', load: () => import('./library/Library.svelte'), inMenu: true },
   { name: 'about', title: 'About', load: () => import('./about/About.svelte'), inMenu: true },

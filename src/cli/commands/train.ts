@@ -3,6 +3,7 @@
  * adapters of a model of any size, a folder or a .gguf, and writes PEFT folders.
  */
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { loadModelFolder } from '../../formats/model-folder';
 import type { OpenedModel } from '../../formats/model-files';
@@ -11,8 +12,10 @@ import { loraModules, type LoraModule } from '../../model/lora-layout';
 import { quantizations } from '../../model/weight-plan';
 import type { RunConfig } from '../../rl/config';
 import { GrpoSession, type GrpoSessionOptions, type Rollout } from '../../rl/grpo-session';
+import type { Lesson } from '../../rl/lessons';
 import { adapterOfCheckpoint, LoraSession } from '../../rl/lora-session';
 import { configForTask, defaultRunConfig } from '../../runs/config';
+import { datasetName, lessonsOf, parseDataset } from '../../runs/distillation';
 import type { RunEvent } from '../../runs/events';
 import { LocalTrainer, type LocalTrainerParts } from '../../runs/local-trainer';
 import { getPreset, presetConfig, presets } from '../../runs/presets';
@@ -31,7 +34,10 @@ const ALIASES: Record<string, keyof RunConfig> = {
 };
 
 export async function train(args: string[]): Promise<void> {
-  const own = ['model', 'events', 'out', 'preset', 'dump-batches', 'lora-r', 'lora-alpha', 'lora-target', 'quant'];
+  const own = [
+    ...['model', 'events', 'out', 'preset', 'dump-batches', 'cold-start-dataset'],
+    ...['lora-r', 'lora-alpha', 'lora-target', 'quant'],
+  ];
   const { mine, fields } = split(args, own);
   const options = parseOptions(mine, {
     model: { type: 'string', required: true },
@@ -39,6 +45,8 @@ export async function train(args: string[]): Promise<void> {
     events: { type: 'string' },
     preset: { type: 'string' },
     'dump-batches': { type: 'flag' },
+    /** A file that `distil` wrote, for the cold start. */
+    'cold-start-dataset': { type: 'string' },
     /** The rank of the adapters; without it all weights learn. */
     'lora-r': { type: 'number' },
     'lora-alpha': { type: 'number', default: 32 },
@@ -49,15 +57,18 @@ export async function train(args: string[]): Promise<void> {
   const base = configForTask(presetNamed(options.preset), fields.task ?? presetNamed(options.preset).task);
   // A run knows models by name; the folder itself is this command's business.
   const config: RunConfig = { ...base, ...fields, model: `file:${basename(resolve(options.model))}` };
+  const file = options['cold-start-dataset'];
+  if (file !== undefined) config.cold_start_dataset = datasetName(basename(file));
+  const lessons = file === undefined ? null : await readLessons(file);
   if (!existsSync(options.model)) throw new UsageError(`there is no model at ${options.model}`);
 
   const events = await JsonLines.open(options.events ?? join(options.out, 'events.jsonl'), 'nothing');
   const batches = options['dump-batches'] ? await JsonLines.open(join(options.out, 'batches.jsonl'), 'nothing') : null;
   const onBatch = (step: number, lr: number, rollout: Rollout) =>
     batches?.write(dump(step, lr, rollout, config.num_generations));
-  const adapters =
-    options['lora-r'] === undefined ? null : await trainAdapters(options['lora-r'], options, { onBatch });
-  const trainer = new LocalTrainer(adapters?.parts ?? trainWeights(options.model, { onBatch }));
+  const session = { onBatch, ...(lessons && { lessons }) };
+  const adapters = options['lora-r'] === undefined ? null : await trainAdapters(options['lora-r'], options, session);
+  const trainer = new LocalTrainer(adapters?.parts ?? trainWeights(options.model, session));
   let failure: string | null = null;
   const ended = new Promise<void>((resolve) => {
     const onEvent = (event: RunEvent) => {
@@ -89,18 +100,28 @@ export async function train(args: string[]): Promise<void> {
   if (failure !== null) throw new Error(failure);
 }
 
+/** @throws UsageError when there is no such file; DatasetError */
+async function readLessons(path: string): Promise<Lesson[]> {
+  const text = await readFile(path, 'utf8').catch(() => null);
+  if (text === null) throw new UsageError(`there is no data set at ${path}`);
+  const { samples, wrong, repeated } = parseDataset(text);
+  if (wrong + repeated > 0) console.warn(`${path}: ${wrong} wrong and ${repeated} repeated lines are left out`);
+  return lessonsOf(samples);
+}
+
 /** A run in which all weights learn. */
 function trainWeights(path: string, session: GrpoSessionOptions): LocalTrainerParts {
   // A lost device can't be used again: each session opens its own.
   let device = '';
   return {
     loadModel: () => loadModelFolder(folderSource(path)),
-    createSession: async (config, folder) => {
+    createSession: async (config, folder, onNotice) => {
       const gpu = await openGpu();
       device = gpu.description;
-      return GrpoSession.create(gpu, config, folder, session);
+      return GrpoSession.create(gpu, config, folder, { ...session, onNotice });
     },
     device: () => device,
+    onWarning: (message) => console.warn(message),
   };
 }
 
@@ -122,10 +143,10 @@ async function trainAdapters(
   const parts: LocalTrainerParts = {
     // The run loop asks for a model's sizes and tokenizer; its weights go from their files straight to the GPU.
     loadModel: () => Promise.resolve({ ...model, tensors: new Map(), files: new Map() }),
-    createSession: async (config) => {
+    createSession: async (config, _, onNotice) => {
       const gpu = await openGpu();
       device = gpu.description;
-      return LoraSession.create(gpu, config, model, { ...session, lora, quant });
+      return LoraSession.create(gpu, config, model, { ...session, onNotice, lora, quant });
     },
     device: () => device,
     saveCheckpoint: async (_, step, bytes) => {
@@ -162,7 +183,8 @@ function report(event: RunEvent): void {
   if (event.type === 'eval') {
     const { eval_accuracy, eval_mean_length, eval_truncated } = event.metrics;
     const parts = [`accuracy ${eval_accuracy!.toFixed(3)}`, `length ${eval_mean_length!.toFixed(1)}`];
-    console.log(`eval at step ${event.step}: ${parts.join(', ')}, truncated ${eval_truncated!.toFixed(3)}`);
+    const when = event.phase ? 'before the cold start' : `at step ${event.step}`;
+    console.log(`eval ${when}: ${parts.join(', ')}, truncated ${eval_truncated!.toFixed(3)}`);
   }
   if (event.type === 'step' && (event.step <= 3 || event.step % 20 === 0)) {
     const m = event.metrics;

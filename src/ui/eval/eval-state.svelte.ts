@@ -1,4 +1,7 @@
-/** @file The Eval page's state: the evaluations that are kept, the one that is shown, and asking what is missing of it. */
+/**
+ * @file The state of the Eval and Distil pages: the evaluations that are kept, the one that is shown, and asking what is
+ * missing of it.
+ */
 import type { Answer } from '../../runs/evaluation';
 import type { EvaluationRun, EvaluationStorage, EvaluatedModel, StoredAnswer } from '../../runs/evaluation-storage';
 import { evaluateMissing, type Slot } from '../../runs/evaluator';
@@ -65,6 +68,8 @@ export class EvalState {
     private readonly storage: Storage,
     private readonly open: OpenModel,
     private readonly newId: () => string = () => crypto.randomUUID(),
+    /** What a reload would end. */
+    private readonly what = 'an evaluation',
   ) {}
 
   get shown(): readonly EvaluationRun[] {
@@ -92,7 +97,7 @@ export class EvalState {
     if (id === null) return;
     await this.#attempt(async () => {
       const run = await this.storage.get(id);
-      if (!run) throw new Error('This evaluation is not on this device any more.');
+      if (!run) throw new Error('What this address names is not on this device any more.');
       this.#present(run, await this.storage.answers(id));
     });
   }
@@ -127,7 +132,7 @@ export class EvalState {
     const abort = (this.#abort = new AbortController());
     this.failures = {};
     this.going = { model: 0, opening: null, tokens: 0 };
-    const end = activity.begin('an evaluation');
+    const end = activity.begin(this.what);
     return (this.#ended = this.#attempt(() => this.#ask(abort.signal)).finally(() => {
       end();
       this.going = null;

@@ -113,13 +113,14 @@ export function evaluationOf(plan: Plan, file: ProblemFile | null, models: reado
   };
 }
 
-function whole(what: string, value: number | null, low: number, high: number): string | null {
+/** What is wrong with a whole number, as a sentence. */
+export function whole(what: string, value: number | null, low: number, high: number): string | null {
   return value !== null && Number.isInteger(value) && value >= low && value <= high
     ? null
     : `${what} must be a whole number from ${low} to ${high.toLocaleString('en')}.`;
 }
 
 /** Null values are fine: as recommended. */
-function between(what: string, value: number | null, low: number, high: number): string | null {
+export function between(what: string, value: number | null, low: number, high: number): string | null {
   return value === null || (value >= low && value <= high) ? null : `${what} must be between ${low} and ${high}.`;
 }

@@ -1,0 +1,16 @@
+/**
+ * @file Serves a toy model at the OpenAI paths, as a teacher for `tinythink distil`:
+ *
+ *     node scripts/run-ts.mjs tests/support/serve-model.ts FOLDER PORT
+ */
+import { basename } from 'node:path';
+import { folderSource } from '../../src/cli/files';
+import { openGpu } from '../../src/cli/gpu';
+import { loadModelFolder } from '../../src/formats/model-folder';
+import { LocalPolicy } from '../../src/runs/local-policy';
+import { lastLine, servePolicy } from './policy-server';
+
+const [folder = '', port = '8000'] = process.argv.slice(2);
+const policy = await LocalPolicy.create(await openGpu(), await loadModelFolder(folderSource(folder)));
+const { url } = await servePolicy(policy, { port: Number(port), question: lastLine, name: basename(folder) });
+console.log(`${basename(folder)} at ${url}`);
