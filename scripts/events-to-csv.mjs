@@ -22,8 +22,8 @@ for (const { type, step, metrics, ...rest } of records) {
 const names = [...new Set([...rows.values()].flatMap((row) => Object.keys(row)))];
 names.sort((a, b) => Number(a.startsWith('eval_')) - Number(b.startsWith('eval_')));
 
-/** Six significant digits are enough for a chart. */
-const cell = (value) => (value === undefined ? '' : String(Number(value.toPrecision(6))));
+/** Six significant digits are enough for a chart; what was not finite is null in JSON, and empty here. */
+const cell = (value) => (value === undefined || value === null ? '' : String(Number(value.toPrecision(6))));
 console.log(['step', ...names].join(','));
 for (const [step, row] of [...rows].sort(([a], [b]) => a - b)) {
   console.log([step, ...names.map((name) => cell(row[name]))].join(','));

@@ -2,7 +2,7 @@
  * @file Draws docs/results/*.svg from the CSVs beside them: `node scripts/plot-results.mjs`. Colours are mid-tones on a
  * transparent ground, so that the pictures read on light and dark pages; runs differ in dash as well as in colour.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 const FOLDER = new URL('../docs/results/', import.meta.url);
 const INK = '#7a7a7a';
@@ -31,6 +31,12 @@ const LONG = [0, 20, 40, 60, 80];
 
 const figures = [
   { name: 'sums', runs: ['sums-seed3', 'sums-seed4', 'sums-seed5'], panels: [ACCURACY, length(LONG)] },
+  {
+    name: 'sums-remote',
+    runs: ['sums-seed3', 'sums-remote-seed3', 'sums-remote-2gpus-seed3'],
+    labels: ['here', 'sidecar', 'sidecar, 2 GPUs'],
+    panels: [ACCURACY, length(LONG)],
+  },
   {
     name: 'countdown',
     runs: ['countdown-seed3', 'countdown-seed4', 'countdown-seed5'],
@@ -96,23 +102,29 @@ function panel({ title, held, batch, ticks, log = false }, runs, steps, left) {
   return parts.join('\n');
 }
 
-function legend(runs) {
+function legend(runs, labels) {
   return runs.map(({ name }, i) => {
     const { colour, dash } = STYLES[i];
+    const label = labels?.[i] ?? name.replace(/.*-seed/, 'seed ');
     const left = PANEL.left + i * 90;
     const line = `<path d="M${left} 14h24" stroke="${colour}" stroke-width="2" stroke-dasharray="${dash || 'none'}"/>`;
-    return `${line}<circle cx="${left + 12}" cy="14" r="3" fill="${colour}"/>${text(left + 30, 18, 'start', name.replace(/.*-seed/, 'seed '))}`;
+    return `${line}<circle cx="${left + 12}" cy="14" r="3" fill="${colour}"/>${text(left + 30, 18, 'start', label)}`;
   });
 }
 
-for (const { name, runs: names, panels, steps = RUN_STEPS } of figures) {
+for (const { name, runs: names, labels, panels, steps = RUN_STEPS } of figures) {
+  const missing = names.filter((run) => !existsSync(new URL(`${run}.csv`, FOLDER)));
+  if (missing.length > 0) {
+    console.error(`${name}.svg is left out: there is no ${missing.map((run) => `${run}.csv`).join(', ')}`);
+    continue;
+  }
   const runs = names.map((run) => ({ name: run, rows: readCsv(run) }));
   const width = PANEL.width * panels.length;
   const trained = panels[0].held !== undefined;
   const svg = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${PANEL.height}" viewBox="0 0 ${width} ${PANEL.height}" font-family="system-ui, sans-serif" fill="${INK}" role="img">`,
     `<title>${name}: ${panels.map((each) => each.title).join(' and ')} over the steps</title>`,
-    ...(trained ? legend(runs) : []),
+    ...(trained ? legend(runs, labels) : []),
     ...(trained
       ? [text(width - PANEL.right, 18, 'end', 'points: 1,024 held-out problems · thin: the 256 completions of a step')]
       : []),

@@ -17,6 +17,7 @@ import httpx
 import psutil
 import pytest
 from conftest import REPOSITORY
+from remote_replay import replay
 
 sys.path.insert(0, str(REPOSITORY / "remote" / "src"))
 
@@ -346,18 +347,19 @@ def others(finished):
     rows = "".join(json.dumps({"question": f"{i}+{i}=", "answer": str(2 * i)}) + "\n" for i in range(12))
     dataset = sidecar.post("/datasets", content=rows, headers={"Content-Type": "application/x-ndjson"})
     two = {
-        "config": {
-            **SMALL,
-            "num_iterations": 2,
-            "mask_truncated_completions": True,
-            "eval_steps": 2,
-            "eval_problems": 3,
-        },
+        "config": {**SMALL, "eval_steps": 2, "eval_problems": 3},
         "remote": {"launcher": "accelerate", "num_processes": 2, "per_device_train_batch_size": 2},
     }
     lora = {
-        "config": {**SMALL, "model": f"run:{finished.run}@3", "task": dataset["task"], "difficulty": 0},
-        "remote": {"lora": {"r": 4}, "gradient_checkpointing": True},
+        "config": {
+            **SMALL,
+            "model": f"run:{finished.run}@3",
+            "task": dataset["task"],
+            "difficulty": 0,
+            "num_iterations": 2,
+            "mask_truncated_completions": True,
+        },
+        "remote": {"lora": {"r": 4}, "gradient_checkpointing": True, "per_device_train_batch_size": 4},
     }
     runs = [sidecar.post("/runs", json=body)["id"] for body in (two, lora)]
     third = sidecar.client.post("/runs", json=two)
@@ -385,9 +387,23 @@ def test_two_processes_make_one_run(others):
         assert "kl" in event["metrics"]
 
 
+def test_first_update_is_that_of_the_whole_batch(finished, others, start_model):
+    """By one process with the whole batch at once, and by two that take half each, in two forwards."""
+    (_, two), _ = others
+    for events in (finished.events, two):
+        metrics = of_type(events, "step")[0]["metrics"]
+        loss, norm = replay(events, start_model)
+        assert norm > 0, "nothing to compare"
+        assert metrics["loss"] == pytest.approx(loss, abs=1e-5)
+        assert metrics["grad_norm"] == pytest.approx(norm, rel=1e-4)
+
+
 def test_an_adapter_on_a_data_set(others, finished, tmp_path):
     _, (run, events) = others
-    prompts = {group["prompt"] for event in of_type(events, "step") for group in event["groups"]}
+    groups = [group for event in of_type(events, "step") for group in event["groups"]]
+    # Of both updates of a step, the first one's.
+    assert all(None not in completion["logprobs"] for group in groups for completion in group["completions"])
+    prompts = {group["prompt"] for group in groups}
     assert len(prompts) == 4 and all(prompt.endswith("=") for prompt in prompts)
     checkpoint = finished.sidecar.get(f"/runs/{run}/checkpoints")[-1]
     names = {file["name"] for file in checkpoint["files"]}

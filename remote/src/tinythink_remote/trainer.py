@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 import trl
-from accelerate.utils import broadcast_object_list, gather_object
+from accelerate.utils import gather_object
 from datasets import Dataset
 from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
@@ -134,6 +134,9 @@ class RunTrainer(GRPOTrainer):
             callbacks=[_Begin(self)],
         )
         self._writer = EventWriter(files.events) if self.accelerator.is_main_process else None
+        # What is wanted goes round on the CPU: over NCCL, a paused run would keep every GPU at it.
+        several = self.accelerator.num_processes > 1
+        self._control_group = torch.distributed.new_group(backend="gloo") if several else None
 
     @property
     def task(self) -> Task:
@@ -456,8 +459,8 @@ class RunTrainer(GRPOTrainer):
     def _read_control(self) -> Control:
         """What the main process reads, in all of them."""
         wishes = [self._files.read_control() if self.accelerator.is_main_process else None]
-        if self.accelerator.num_processes > 1:
-            broadcast_object_list(wishes)
+        if self._control_group:
+            torch.distributed.broadcast_object_list(wishes, src=0, group=self._control_group)
         return wishes[0]
 
     def _apply(self, live: dict[str, Any]) -> None:

@@ -1,0 +1,468 @@
+"""GRPO through the sidecar on this machine's GPUs: how long is a step, where does its time go, does a run survive?
+
+Starts the sidecar (remote/README.md), asks it over HTTP as the page does, and keeps what it streams.
+
+    python bench/sidecar.py --gpus 1 --out DIR      # one process on one GPU
+    python bench/sidecar.py --gpus 2 --out DIR      # two processes: each with everything, and sharded by ZeRO-3
+
+One GPU: tinythink-1m on sums by the default recipe, 160 steps; then six steps each of all weights and of LoRA on a random
+model of Qwen2.5-0.5B's shape, in bfloat16. The LoRA run's process is killed in the middle, and the sidecar as well. Two
+GPUs: the first 40 steps of that recipe, a few of them sharded, and the large model sharded and not. No two runs train at
+the same time; those that wait are loaded and paused.
+
+Needs what remote/pyproject.toml asks for, with peft, for --gpus 2 deepspeed, and httpx. --quick is small enough for a
+machine without a GPU. DIR gets summary.txt and .json, a NAME.jsonl of events for each run (groups of the first step
+only), gpu.csv, and checkpoints. Exits with 1 when a check fails.
+"""
+
+import argparse
+import csv
+import gzip
+import json
+import os
+import platform
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "remote" / "src"), str(ROOT / "tests" / "python")]
+
+TINY = ROOT / "public" / "models" / "tinythink-1m"
+SUMS = {"model": "tinythink-1m", "seed": 3, "eval_problems": 1024, "eval_steps": 20}
+# Nothing that a random model says is right, so its reward is to be brief.
+LARGE = {
+    "model": "random-0.5b",
+    "num_prompts": 8,
+    "num_generations": 8,
+    "max_completion_length": 128,
+    "max_steps": 6,
+    "learning_rate": 1e-5,
+    "warmup_steps": 0,
+    "eval_steps": 0,
+    "save_steps": 0,
+    "seed": 3,
+    "reward_weights": {"accuracy": 1, "format": 0.2, "length": 1},
+}
+QUICK = {"num_prompts": 2, "num_generations": 4, "max_completion_length": 32}
+QUICK_SUMS = {**QUICK, "max_steps": 8, "eval_problems": 8, "eval_steps": 4}
+SHAPE = {"hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24, "num_attention_heads": 14}
+SHAPE |= {"num_key_value_heads": 2, "vocab_size": 151936}
+QUICK_SHAPE = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2}
+QUICK_SHAPE |= {"num_key_value_heads": 1, "vocab_size": 512}
+# Of <eos>'s embedding: with it about every third completion of the random model ends before its 128 tokens.
+EOS_SCALE = 7
+# The first steps are left out of medians.
+WARMUP = 2
+ENDED = ("finished", "stopped", "failed")
+
+
+def make_random_model(folder: Path, shape: dict) -> None:
+    """A Qwen2 model with random weights, and tinythink's tokenizer with made-up tokens for the rest of the vocabulary."""
+    import torch
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        **shape,
+        tie_word_embeddings=True,
+        max_position_embeddings=32768,
+        rope_theta=1e6,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+    )
+    model = Qwen2ForCausalLM(config)
+    with torch.no_grad():
+        model.model.embed_tokens.weight[2] *= EOS_SCALE
+    model.to(torch.bfloat16).save_pretrained(folder)
+    tokenizer = json.loads((TINY / "tokenizer.json").read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    vocabulary |= {f"[{i}]": i for i in range(len(vocabulary), shape["vocab_size"])}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    shutil.copy(TINY / "tokenizer_config.json", folder)
+
+
+class Sidecar:
+    """The sidecar as its command line starts it."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        self.client = httpx.Client(base_url=self.url, timeout=60)
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "tinythink_remote", "serve", "--models", self.folder / "models"]
+        command += ["--runs", self.folder / "kept", "--port", self.url.rpartition(":")[2], "--max-running", 8]
+        paths = [str(ROOT / "remote" / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        with open(self.folder / "sidecar.log", "a") as log:
+            self.process = subprocess.Popen([*map(str, command)], env=environment, stdout=log, stderr=log)
+        while True:
+            try:
+                self.info = self.client.get("/info").raise_for_status().json()
+                return
+            except httpx.TransportError:
+                if self.process.poll() is not None:
+                    raise RuntimeError((self.folder / "sidecar.log").read_text()) from None
+                time.sleep(0.1)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+class Run:
+    """A run that is being watched: its stream is read in a thread, and again from its last event after a break."""
+
+    def __init__(self, sidecar: Sidecar, name: str, config: dict, remote: dict, deadline: float):
+        self.sidecar, self.name, self.deadline = sidecar, name, deadline
+        answer = sidecar.client.post("/runs", json={"config": config, "remote": remote, "paused": True})
+        if answer.status_code != 201:
+            raise RuntimeError(f"{name}: {answer.text}")
+        self.id = answer.json()["id"]
+        self.remote = remote
+        self.events: list[dict] = []
+        # Clock times between which it trained alone.
+        self.phases: list[list[float]] = []
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while True:
+            headers = {"Last-Event-ID": str(len(self.events))} if self.events else {}
+            try:
+                with httpx.stream(
+                    "GET", f"{self.sidecar.url}/runs/{self.id}/events", headers=headers, timeout=60
+                ) as stream:
+                    kind = ""
+                    for line in stream.iter_lines():
+                        if line.startswith("event: "):
+                            kind = line.removeprefix("event: ")
+                        elif line.startswith("data: ") and kind == "run":
+                            self.events.append(json.loads(line.removeprefix("data: ")))
+                        elif line.startswith("data: ") and kind == "end":
+                            return
+            except httpx.TransportError:
+                time.sleep(0.2)
+
+    def tell(self, what: str) -> None:
+        self.sidecar.client.post(f"/runs/{self.id}/{what}").raise_for_status()
+        if what == "resume":
+            self.phases.append([time.time(), float("inf")])
+
+    def status(self) -> dict:
+        return self.sidecar.client.get(f"/runs/{self.id}").json()
+
+    def wait(self, done, what: str) -> None:
+        """Until `done(status)`; a run that has ended otherwise, or takes too long, is an error."""
+        while not done(status := self.status()):
+            if status["state"] in ENDED or time.time() > self.deadline:
+                log = self.sidecar.client.get(f"/runs/{self.id}/logs", params={"bytes": 4000}).text
+                raise RuntimeError(f"{self.name} is {status['state']} at {status['step']}, not {what}\n{log}")
+            time.sleep(0.1)
+
+    def wait_paused(self) -> None:
+        self.wait(lambda status: status["state"] == "paused", "paused")
+        if self.phases:
+            self.phases[-1][1] = time.time()
+
+    def wait_step(self, step: int) -> None:
+        self.wait(lambda status: status["step"] >= step, f"at step {step}")
+
+    def wait_end(self) -> None:
+        self.wait(lambda status: status["state"] in ("finished", "stopped"), "finished")
+        self.phases[-1][1] = time.time()
+        self._thread.join(10)
+
+    def process(self) -> int:
+        return json.loads((self.sidecar.folder / "kept" / "runs" / self.id / "status.json").read_text())["pid"]
+
+    def download(self, folder: Path) -> int:
+        """The last checkpoint; returns its bytes, checked against the list."""
+        checkpoint = self.sidecar.client.get(f"/runs/{self.id}/checkpoints").json()[-1]
+        folder.mkdir(parents=True)
+        for file in checkpoint["files"]:
+            path = f"/runs/{self.id}/checkpoints/{checkpoint['step']}/{file['name']}"
+            with self.sidecar.client.stream("GET", path) as stream, open(folder / file["name"], "wb") as out:
+                out.writelines(stream.iter_bytes())
+            if (folder / file["name"]).stat().st_size != file["bytes"]:
+                raise RuntimeError(f"{self.name}: {file['name']} came in another length")
+        return sum(file["bytes"] for file in checkpoint["files"])
+
+    def of_type(self, kind: str) -> list[dict]:
+        return [event for event in self.events if event["type"] == kind]
+
+    def summary(self, samples: list[tuple[float, int, float, float]]) -> dict:
+        steps = self.of_type("step")
+        timed = [step for step in steps if step["step"] > WARMUP]
+        result = {"run": self.name, "remote": self.remote, "steps": len(steps)}
+        if started := self.of_type("started"):
+            result["device"] = started[0]["device"]["description"]
+            result["parameters"] = started[0]["model"]["parameters"]
+        if timed:
+            seconds = [step["metrics"]["step_time"] for step in timed]
+            result["step_s"] = {"median": statistics.median(seconds), "min": min(seconds), "max": max(seconds)}
+            for part in ("rollout", "update", "events"):
+                result[f"{part}_s"] = statistics.median(step["timings"][part] for step in timed) / 1000
+            result["mean_length"] = statistics.fmean(step["metrics"]["completions/mean_length"] for step in timed)
+            completions = sum(len(group["completions"]) for group in timed[0]["groups"])
+            tokens = sum(step["metrics"]["completions/mean_length"] * completions for step in timed)
+            result |= {"completions": completions, "sampled_tokens_per_s": tokens / sum(seconds)}
+        result["eval_accuracy"] = {e["step"]: e["metrics"]["eval_accuracy"] for e in self.of_type("eval")}
+        result["interrupted"] = [[e["step"], e["resumes_from"]] for e in self.of_type("interrupted")]
+        result["end"] = self.events[-1]["type"] if self.events else "nothing"
+        mine = [each for each in samples if any(start <= each[0] <= end for start, end in self.phases)]
+        result["gpus"] = {
+            index: {
+                "utilization": statistics.fmean(each[2] for each in mine if each[1] == index),
+                "memory_mib": max(each[3] for each in mine if each[1] == index),
+            }
+            for index in sorted({each[1] for each in mine})
+        }
+        return result
+
+
+class Bench:
+    def __init__(self, out: Path, quick: bool, limit: float):
+        self.out, self.quick = out, quick
+        self.deadline = time.time() + limit
+        self.runs: list[Run] = []
+        self.checks: list[tuple[str, bool, str]] = []
+        # What is too large to keep.
+        self.work = out / "work"
+        (self.work / "models").mkdir(parents=True)
+        shutil.copytree(TINY, self.work / "models" / TINY.name)
+        self.sidecar = Sidecar(self.work)
+        self._gpu_log = None
+        if shutil.which("nvidia-smi"):
+            query = ["--query-gpu=timestamp,index,utilization.gpu,memory.used", "--format=csv,noheader,nounits"]
+            with open(out / "gpu.csv", "w") as log:
+                self._gpu_log = subprocess.Popen(["nvidia-smi", *query, "-l", "1"], stdout=log)
+
+    def start(self, name: str, config: dict, **remote) -> Run:
+        """A run, loaded and then paused before its first step."""
+        if self.quick:
+            config = {**config, **(QUICK_SUMS if config["model"] == TINY.name else QUICK)}
+        run = Run(self.sidecar, name, config, remote, self.deadline)
+        self.runs.append(run)
+        return run
+
+    def check(self, name: str, good: bool, detail: str = "") -> None:
+        self.checks.append((name, good, detail))
+        print(f"{'ok    ' if good else 'FAILED'} {name} {detail}", flush=True)
+
+    def large_model(self) -> None:
+        make_random_model(self.work / "models" / LARGE["model"], QUICK_SHAPE if self.quick else SHAPE)
+
+    def one(self) -> None:
+        sums = self.start("sums", SUMS)
+        self.large_model()
+        full = self.start("0.5b-full", LARGE, precision="bf16")
+        lora = self.start("0.5b-lora", {**LARGE, "learning_rate": 1e-4, "save_steps": 2}, precision="bf16", lora={})
+        for run in (sums, full, lora):
+            run.wait_paused()
+        sums.tell("resume")
+        sums.wait_end()
+        self.check_sums(sums)
+
+        lora.tell("resume")
+        lora.wait_step(3)
+        os.kill(lora.process(), signal.SIGKILL)
+        # It is started again while the other one trains, and waits.
+        lora.tell("pause")
+        lora.phases[-1][1] = time.time()
+        full.tell("resume")
+        full.wait_step(2)
+        full.tell("pause")
+        full.wait_paused()
+        full.tell("resume")
+        full.wait_end()
+        lora.wait(lambda status: status["state"] == "paused" and lora.of_type("interrupted"), "paused again")
+        self.sidecar.kill()
+        self.sidecar.start()
+        lora.tell("resume")
+        lora.wait_end()
+        self.check("killed, started again, went on", lora.of_type("interrupted")[0]["resumes_from"] == 2)
+        self.check_learns(full)
+        self.check_learns(lora)
+        self.check("checkpoint downloads", sums.download(self.out / "sums-checkpoint") > 1_000_000)
+        self.check("adapter downloads", lora.download(self.work / "lora-checkpoint") > 1000)
+
+    def two(self) -> None:
+        shared = {"launcher": "accelerate", "num_processes": 2}
+        sums = self.start("sums-2", SUMS, **shared, sharding="none")
+        self.large_model()
+        few = {**SUMS, "max_steps": 6, "eval_steps": 0}
+        sharded = self.start("sums-2-zero3", few, **shared)
+        large = self.start("0.5b-2-zero3", LARGE, **shared, precision="bf16")
+        whole = self.start("0.5b-2", LARGE, **shared, precision="bf16", sharding="none")
+        for run in self.runs:
+            run.wait_paused()
+        sums.tell("resume")
+        # The recipe's learning rate falls over 160 steps, so it is stopped and not shortened.
+        sums.wait_step(4 if self.quick else 40)
+        sums.tell("stop")
+        sums.wait_end()
+        self.check_sums(sums)
+        for run in (sharded, large, whole):
+            run.tell("resume")
+            run.wait_end()
+        self.check_sums(sharded)
+        self.check_learns(large)
+        self.check_learns(whole)
+
+    def check_sums(self, run: Run) -> None:
+        """Problems, sizes, rewards and the first update are those of one process that has the whole batch."""
+        from remote_replay import replay
+        from tinythink_remote.rng import Rng
+        from tinythink_remote.tasks import TASKS
+
+        config = run.of_type("started")[0]["config"]
+        shape = (config["num_prompts"], config["num_generations"])
+        same, sizes, sums = True, True, True
+        for step in run.of_type("step"):
+            rng = Rng(config["seed"], 1, step["step"])
+            expected = [TASKS["sum"].generate(rng, config["difficulty"]).prompt for _ in range(shape[0])]
+            same &= [group["prompt"] for group in step["groups"]] == expected
+            sizes &= all(len(group["completions"]) == shape[1] for group in step["groups"])
+            rewards = [completion["reward"] for group in step["groups"] for completion in group["completions"]]
+            sums &= abs(statistics.fmean(rewards) - step["metrics"]["reward"]) < 1e-5
+        self.check(f"{run.name}: a local run's problems", same, f"{len(run.of_type('step'))} steps")
+        self.check(f"{run.name}: {shape[0]} groups of {shape[1]} a step", sizes)
+        self.check(f"{run.name}: reward is the mean over all processes", sums)
+        metrics = run.of_type("step")[0]["metrics"]
+        for name, value in zip(("loss", "grad_norm"), replay(run.events, TINY), strict=True):
+            close = abs(metrics[name] - value) <= 1e-3 * max(abs(value), 0.01)
+            self.check(f"{run.name}: {name} of step 1", close, f"{metrics[name]:.6f}, by one process {value:.6f}")
+
+    def check_learns(self, run: Run) -> None:
+        norms = [step["metrics"]["grad_norm"] for step in run.of_type("step")]
+        self.check(f"{run.name}: gradients", len(norms) > 0 and max(norms) > 0, " ".join(f"{n:.3g}" for n in norms))
+
+    def close(self) -> None:
+        """Writes what there is, whatever happened."""
+        if self._gpu_log:
+            self._gpu_log.terminate()
+            self._gpu_log.wait()
+        for run in self.runs:
+            if run.status()["state"] not in ENDED:
+                os.kill(run.process(), signal.SIGTERM)
+            log = self.work / "kept" / "runs" / run.id / "log.txt"
+            (self.out / f"{run.name}.log").write_text(log.read_text()[-8000:])
+            with open(self.out / f"{run.name}.jsonl", "w") as slim:
+                for event in run.events:
+                    groups = {"groups": []} if event["type"] == "step" and event["step"] > 1 else {}
+                    slim.write(json.dumps(event | groups, separators=(",", ":")) + "\n")
+            if run.name == "sums":
+                write_recording(run.events, self.out / "sums-recording.jsonl.gz")
+        self.sidecar.kill()
+        samples = read_samples(self.out / "gpu.csv")
+        result = {
+            "machine": machine(self.sidecar.info),
+            "runs": [run.summary(samples) for run in self.runs],
+            "checks": self.checks,
+        }
+        (self.out / "summary.json").write_text(json.dumps(result, indent=1) + "\n")
+        (self.out / "summary.txt").write_text(table(result))
+        print(table(result))
+
+
+def write_recording(events: list[dict], path: Path) -> None:
+    """With four of a step's groups, from the most to the least varied: small enough for a page to load."""
+    with gzip.open(path, "wt") as out:
+        for event in events:
+            if event["type"] == "step":
+                groups = sorted(event["groups"], key=lambda group: -group["std"])
+                last = len(groups) - 1
+                event = event | {"groups": [groups[i] for i in sorted({0, last // 3, 2 * last // 3, last})]}
+            out.write(json.dumps(event, separators=(",", ":")) + "\n")
+
+
+def read_samples(path: Path) -> list[tuple[float, int, float, float]]:
+    """(time, GPU, % in use, MiB) for each second."""
+    if not path.exists():
+        return []
+    samples = []
+    for row in csv.reader(path.read_text().splitlines()):
+        try:
+            clock = datetime.strptime(row[0].strip(), "%Y/%m/%d %H:%M:%S.%f").timestamp()
+            samples.append((clock, int(row[1]), float(row[2]), float(row[3])))
+        except (ValueError, IndexError):
+            continue
+    return samples
+
+
+def machine(info: dict) -> dict:
+    versions = {}
+    for name in ("torch", "transformers", "trl", "accelerate", "peft", "deepspeed", "datasets", "fastapi"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "none"
+    gpus = "none"
+    if shutil.which("nvidia-smi"):
+        query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+        gpus = subprocess.run(query, check=False, capture_output=True, text=True).stdout.strip().splitlines()
+    return {"gpus": gpus, "seen_by_sidecar": info["gpus"], "python": platform.python_version(), **versions}
+
+
+def table(result: dict) -> str:
+    lines = [f"{name}: {value}" for name, value in result["machine"].items()]
+    lines.append(f"\nSeconds, medians of the steps after the first {WARMUP}:\n")
+    columns = ("run", "steps", "step", "min", "max", "rollout", "update", "events", "length", "tokens/s", "GPU use, %")
+    lines.append("{:<14}{:>6}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>8}{:>10}  {}".format(*columns))
+    for run in result["runs"]:
+        cells = [f"{run['run']:<14}{run['steps']:>6}"]
+        if "step_s" in run:
+            cells += [f"{run['step_s'][name]:>9.3f}" for name in ("median", "min", "max")]
+            cells += [f"{run[name]:>9.3f}" for name in ("rollout_s", "update_s", "events_s")]
+            cells += [f"{run['mean_length']:>8.1f}{run['sampled_tokens_per_s']:>10.0f}"]
+            cells += ["  " + ", ".join(f"{gpu['utilization']:.0f}" for gpu in run["gpus"].values())]
+        lines.append("".join(cells))
+    lines.append("")
+    for run in result["runs"]:
+        evaluations = ", ".join(f"{step}: {accuracy:.3f}" for step, accuracy in run["eval_accuracy"].items())
+        memory = ", ".join(f"{gpu['memory_mib']:.0f}" for gpu in run["gpus"].values())
+        lines.append(f"{run['run']}: {run.get('device', 'did not start')}; {run.get('parameters', 0):,} parameters")
+        lines.append(f"  {json.dumps(run['remote'])}; ended: {run['end']}")
+        lines += [f"  eval_accuracy {evaluations}"] if evaluations else []
+        lines += [f"  MiB in use on each GPU, by all runs that are loaded: {memory}"] if memory else []
+        lines += [f"  interrupted at {at}, went on from {back}" for at, back in run["interrupted"]]
+    lines.append("")
+    lines += [f"{'ok    ' if good else 'FAILED'} {name} {detail}".rstrip() for name, good, detail in result["checks"]]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gpus", type=int, choices=(1, 2), required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder that is made")
+    parser.add_argument("--limit", type=float, default=900, help="seconds after which it gives up (900)")
+    parser.add_argument("--quick", action="store_true", help="tiny shapes, a few steps")
+    options = parser.parse_args()
+    bench = Bench(options.out.resolve(), options.quick, options.limit)
+    try:
+        bench.one() if options.gpus == 1 else bench.two()
+    except RuntimeError as error:
+        bench.check("the whole", False, str(error))
+    finally:
+        bench.close()
+    return 0 if all(good for _, good, _ in bench.checks) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
