@@ -80,7 +80,9 @@ const BLOCK = 1024;
 /** The same for the pass that fills the bins; counts of it fit 16 bits. */
 const BIN_BLOCK = 4096;
 const BINS = 2048;
-const WORK_WORDS = 16 + 2 * 768;
+const WORK_WORDS = 16 + 2 * 8192;
+/** As in shaders/sample_draw.wesl. */
+const BUCKETS = 128;
 const ROW_WORDS = 4;
 
 export class Sampler {
@@ -88,6 +90,8 @@ export class Sampler {
     private readonly gpu: Gpu,
     readonly options: SamplerOptions,
     private readonly threads: number,
+    /** Of each sum of the last pass, so that fewer invocations wait for each other. */
+    private readonly copies: number,
     private readonly kernels: Record<'blocks' | 'bins' | 'gather' | 'draw' | 'drawListed', Kernel>,
     private readonly buffers: Record<'rows' | 'seen' | 'work' | 'blocks' | 'bins', Tensor>,
   ) {}
@@ -104,7 +108,8 @@ export class Sampler {
     const pass = { constants: { THREADS: threads, TOKENS: BLOCK } };
     // Candidates are compared with each other: the more invocations, the sooner.
     const wide = gpu.device.limits.maxComputeWorkgroupStorageSize >= 32768 && limit >= 512 ? 512 : 256;
-    const draw = { THREADS: gpu.isSoftware ? 32 : wide, TOP: top };
+    const copies = wide === 512 && !gpu.isSoftware ? 8 : 1;
+    const draw = { THREADS: gpu.isSoftware ? 32 : wide, TOP: top, COPIES: copies };
     const [blocks, bins, gather, drawn, drawListed] = await Promise.all([
       gpu.kernel('sample_blocks', pass),
       gpu.kernel('sample_bins', { constants: { THREADS: threads, TOKENS: BIN_BLOCK } }),
@@ -120,7 +125,7 @@ export class Sampler {
       blocks: gpu.alloc('sampler blocks', bytes.blocks),
       bins: gpu.alloc('sampler bins', bytes.bins),
     }));
-    return new Sampler(gpu, options, threads, { blocks, bins, gather, draw: drawn, drawListed }, buffers);
+    return new Sampler(gpu, options, threads, copies, { blocks, bins, gather, draw: drawn, drawListed }, buffers);
   }
 
   /** Bytes that a sampler allocates. */
@@ -171,7 +176,7 @@ export class Sampler {
     settings: SamplerSettings,
     { rows, at = 0 }: { rows: number; at?: number },
   ): void {
-    const { kernels, buffers: b, threads } = this;
+    const { kernels, buffers: b, threads, copies } = this;
     const { vocab, maxRows, top, stops } = this.options;
     if (rows > maxRows) throw new RangeError(`${rows} rows; planned for ${maxRows}`);
     const valid = Math.min(vocab, this.options.validTokens ?? vocab);
@@ -213,7 +218,10 @@ export class Sampler {
     recorder.dispatch(
       isListed ? kernels.drawListed : kernels.draw,
       bindings,
-      [...ends, vocab, valid, ...key, inverse, isFiltered ? 1 : 0, ...filters, blocks, at, 32, top, 3 * BINS],
+      [
+        ...[...ends, vocab, valid, ...key, inverse, isFiltered ? 1 : 0, ...filters],
+        ...[blocks, at, 32, top, 3 * BINS, BUCKETS * copies, 2, 4],
+      ],
       [rows],
     );
   }

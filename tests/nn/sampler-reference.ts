@@ -52,16 +52,21 @@ function pcg4d(counter: readonly number[]): Uint32Array {
   return v;
 }
 
-/** What the tokens compete by: logit / temperature + Gumbel noise. */
+/** Gumbel noise of tokens. */
+function gumbel({ seed, stream }: Pick<SamplerSettings, 'seed' | 'stream'>, row: number, position: number) {
+  const [x, y, z] = pcg4d([seed, stream, row, position]);
+  return (id: number) => -Math.log(-Math.log(((pcg4d([x!, y!, z!, id])[0]! >>> 9) + 0.5) / 2 ** 23));
+}
+
+/** What the tokens compete by: logit / temperature + Gumbel noise. Of `ids` alone, or all. */
 export function competition(
   logits: Numbers,
-  { temperature, seed, stream }: Pick<SamplerSettings, 'temperature' | 'seed' | 'stream'>,
+  { temperature, ...key }: Pick<SamplerSettings, 'temperature' | 'seed' | 'stream'>,
   row: number,
   position: number,
+  ids?: readonly number[],
 ): Float64Array {
-  const [x, y, z] = pcg4d([seed, stream, row, position]);
-  return Float64Array.from(logits, (logit, id) => {
-    const uniform = ((pcg4d([x!, y!, z!, id])[0]! >>> 9) + 0.5) / 2 ** 23;
-    return logit / temperature - Math.log(-Math.log(uniform));
-  });
+  const noise = gumbel(key, row, position);
+  const score = (id: number) => logits[id]! / temperature + noise(id);
+  return ids ? Float64Array.from(ids, score) : Float64Array.from(logits, (_, id) => score(id));
 }

@@ -74,8 +74,27 @@ const repeat = (logits: Float32Array, rows: number) => {
   return all;
 };
 
+type Filters = Partial<SamplerSettings> & { name: string };
+
+/** Fails unless each draw is the kept token with the highest score: one kept too few or too many would show. */
+function checkDraws(draws: (Draw | null)[][], logits: Float32Array, { name, ...change }: Filters): void {
+  const all = { ...settings, ...change };
+  const kept = [...keptTokens(logits, all)];
+  const isKept = new Set(kept);
+  draws.forEach((row, r) =>
+    row.forEach((draw, step) => {
+      const { id } = draw!;
+      const scores = competition(logits, all, r, step);
+      const best = kept.reduce((a, b) => (scores[b]! > scores[a]! ? b : a));
+      if (id !== best && !(isKept.has(id) && scores[id]! > scores[best]! - 1e-4)) {
+        expect.fail(`${name}: drew ${id}, not ${best} of ${kept.length}, in row ${r}, step ${step}`);
+      }
+    }),
+  );
+}
+
 describe('keeps exactly the tokens that the filters let through', () => {
-  const filters: (Partial<SamplerSettings> & { name: string })[] = [
+  const filters: Filters[] = [
     { name: 'top-k', top_k: 7 },
     { name: 'top-k 1', top_k: 1 },
     { name: 'top-k of nearly all', top_k: 299, temperature: 5 },
@@ -101,22 +120,103 @@ describe('keeps exactly the tokens that the filters let through', () => {
   it.each(inputs)('$name', async ({ logits: make, rows = 40 }) => {
     const logits = make();
     for (const { name, ...change } of filters) {
-      const all = { ...settings, ...change };
-      const kept = keptTokens(logits, all);
-      const steps = 3;
-      const draws = await sample({ logits: repeat(logits, rows), rows, steps, settings: change });
-      for (let row = 0; row < rows; row++) {
-        for (let step = 0; step < steps; step++) {
-          const { id } = draws[row]![step]!;
-          // The winner is the kept token with the highest score: one kept too few or too many would show.
-          const scores = competition(logits, all, row, step);
-          const best = [...kept].reduce((a, b) => (scores[b]! > scores[a]! ? b : a));
-          if (id !== best && !(kept.has(id) && scores[id]! > scores[best]! - 1e-4)) {
-            expect.fail(`${name}: drew ${id}, not ${best} of ${kept.size}, in row ${row}, step ${step}`);
-          }
+      checkDraws(await sample({ logits: repeat(logits, rows), rows, steps: 3, settings: change }), logits, {
+        name,
+        ...change,
+      });
+    }
+  });
+});
+
+describe('keeps exactly those tokens, and tells of the likeliest, when very many are nearly as likely', () => {
+  const vocab = 12000;
+  const filters: Filters[] = [
+    { name: 'top-k', top_k: 50 },
+    { name: 'top-k of nearly all', top_k: 11990 },
+    { name: 'top-p', top_p: 0.95, temperature: 0.6 },
+    { name: 'top-p of a little', top_p: 0.001 },
+    { name: 'top-k and top-p', top_k: 7000, top_p: 0.7 },
+    { name: 'all three', top_k: 9000, top_p: 0.9, min_p: 0.9999, temperature: 0.6 },
+    { name: 'min-p', min_p: 0.99999 },
+  ];
+  /** Distinct values so near 0 that they lie billions of keys apart, and all in one bin. */
+  const tiny = () => normal(vocab, 1).map((x) => x * 10 ** (-4 - 30 * test.random.next()));
+  const inputs = [
+    // All in one bin or two, more than are listed.
+    { name: 'flat', make: () => normal(vocab, 1e-4).map((x) => x + 3) },
+    // A bin holds more than are compared, and fewer than are listed.
+    { name: 'nearly flat', make: () => normal(vocab, 1e-2).map((x) => x - 2) },
+    { name: 'all equal', make: () => new Float32Array(vocab).fill(2.5) },
+    { name: 'all equal but for a few', make: () => new Float32Array(vocab).fill(-1).fill(1, 777, 780) },
+    { name: 'two values', make: () => normal(vocab, 1).map((x) => (x < 0.3 ? 1 : 1.000001)) },
+    { name: 'on both sides of 0', make: tiny },
+    // 5,000 of the likeliest, and 5,000 with a few likelier ones; the rest far below.
+    { name: 'ties of thousands', make: () => new Float32Array(vocab).fill(-4).fill(3, 1000, 6000) },
+    {
+      name: 'ties of thousands in the second place',
+      make: () => new Float32Array(vocab).fill(-4).fill(3, 1000, 6000).fill(3.0001, 0, 20),
+    },
+  ];
+  it.each(inputs)('$name', async ({ make }) => {
+    const rows = 2;
+    const logits = make();
+    const order = Array.from(logits, (_, id) => id).sort((a, b) => logits[b]! - logits[a]! || a - b);
+    for (const { name, ...change } of filters) {
+      const options = { logits: repeat(logits, rows), rows, steps: 2, top: 5, settings: change };
+      const draws = await sample(options);
+      checkDraws(draws, logits, { name, ...change });
+      const { logp } = softmax(logits, change.temperature ?? 1);
+      for (const { id, logprob, top } of draws.flat() as Draw[]) {
+        expect(top.map((token) => token.id)).toEqual(order.slice(0, 5));
+        for (const token of [{ id, logprob }, ...top]) {
+          expect(Math.abs(token.logprob - logp[token.id]!)).toBeLessThan(2e-5);
         }
       }
+      // Candidates are listed in whatever order they come.
+      if (name === 'top-k and top-p') expect(await sample(options)).toEqual(draws);
     }
+  });
+});
+
+describe.each([
+  { where: 'as many as are compared', vocab: 768 },
+  { where: 'the shortest list', vocab: 769 },
+  { where: 'the longest list', vocab: 8192 },
+  { where: 'the whole row', vocab: 8193 },
+])('finds the last token that is kept, of $where', ({ vocab }) => {
+  it.each(['top-k', 'top-p', 'both'])('%s', async (name) => {
+    const logits = normal(vocab, 1e-4).map((x) => x + 3);
+    const order = Array.from(logits, (_, id) => id).sort((a, b) => logits[b]! - logits[a]!);
+    const { p } = softmax(logits, 1);
+    const weight = (least: number, most: number) =>
+      p.reduce((sum, q, id) => (logits[id]! >= least && logits[id]! < most ? sum + q : sum), 0);
+    // Half of the tokens as likely as the 50th are needed.
+    const limit = logits[order[49]!]!;
+    const within = name === 'both' ? weight(logits[order[99]!]!, Infinity) : 1;
+    const change = {
+      ...(name !== 'top-p' && { top_k: name === 'both' ? 100 : 50 }),
+      ...(name !== 'top-k' && { top_p: (weight(limit, Infinity) - weight(limit, limit + 1e-12) / 2) / within }),
+    };
+    const all = { ...settings, ...change };
+    const kept = order.filter((id) => logits[id]! >= limit);
+    expect(keptTokens(logits, all)).toEqual(new Set(kept));
+    // Rows in which the last of them wins, and rows in which the next one would.
+    const rivals = order.slice(0, kept.length + 1);
+    const streams: number[] = [];
+    const winners: number[] = [];
+    for (let stream = 0; winners.length < 8; stream++) {
+      const scores = [...competition(logits, all, stream, 0, rivals)];
+      const [first, second, third] = [...scores].sort((a, b) => b - a);
+      const isOut = first === scores[kept.length];
+      if (!isOut && first !== scores[kept.length - 1]) continue;
+      if (first! - second! < 0.01 || second! - third! < 0.01) continue;
+      streams.push(stream);
+      winners.push(rivals[scores.indexOf(isOut ? second! : first!)]!);
+    }
+    const rows = streams.length;
+    const start = (row: number) => ({ stream: streams[row]! });
+    const draws = await sample({ logits: repeat(logits, rows), rows, settings: change, start });
+    expect(draws.map((row) => row[0]!.id)).toEqual(winners);
   });
 });
 

@@ -1,4 +1,4 @@
-/** @file `bench grpo | train | decode | lora | matmul | gemv | gemm | attention | verify [--json]`: speed on this machine's GPU, and TRL's on the same machine. */
+/** @file `bench grpo | train | decode | lora | matmul | gemv | gemm | attention | sampler | verify [--json]`: speed on this machine's GPU, and TRL's on the same machine. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -11,6 +11,7 @@ import { benchInference, formatInference } from '../../../bench/inference';
 import { benchLora, formatLora } from '../../../bench/lora';
 import { formatOrtPeer, ortPeer } from '../../../bench/ort-peer';
 import { benchMatmul, formatMatmul } from '../../../bench/matmul';
+import { benchSampler, formatSampler } from '../../../bench/sampler';
 import { benchTrain, formatTrain } from '../../../bench/train';
 import { formatVerified, verify } from '../../../bench/verify';
 import { loadModelFolder } from '../../formats/model-folder';
@@ -40,6 +41,8 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
     tokens: { type: 'number', default: 128 },
     repeats: { type: 'number', default: 5 },
     profile: { type: 'flag' },
+    /** Tokens that the sampler chooses among. */
+    vocab: { type: 'number', default: 151936 },
     /** Checkpoints with what Transformers computes, for verify. */
     goldens: { type: 'string', default: 'tests/goldens/checkpoints' },
     /** A Python with ONNX Runtime's WebGPU plugin (bench/ort_decode.py), to measure it in the same call. */
@@ -54,6 +57,7 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
   else if (kind === 'gemv') print(await benchGemv(gpu, { sweep: options.sweep }), formatGemv);
   else if (kind === 'gemm') print(await benchGemm(gpu, { sweep: options.sweep }), formatGemm);
   else if (kind === 'attention') print(await benchAttention(gpu, { sweep: options.sweep }), formatAttention);
+  else if (kind === 'sampler') print(await benchSampler(gpu, { vocab: options.vocab }), formatSampler);
   else if (kind === 'verify') print(await verify(gpu, options.goldens), formatVerified);
   else if (kind === 'lora') {
     const { shape = 'smollm2-135m', quant, group, steps, profile } = options;
@@ -83,7 +87,8 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
     gpu.destroy();
     const peer = options.python === 'none' ? null : await trlStep(options.python, options);
     print({ ...result, trl: peer }, (all) => [formatGrpo(all), formatPeer(all.step_ms.median, peer)].join('\n'));
-  } else throw new UsageError('bench what? grpo, train, decode, lora, matmul, gemv, gemm, attention or verify');
+  } else
+    throw new UsageError('bench what? grpo, train, decode, lora, matmul, gemv, gemm, attention, sampler or verify');
 }
 
 interface Peer {
