@@ -102,27 +102,37 @@ export class InferenceModel {
    * @param options.repeat of one row, `rows` times
    */
   recordLogits(recorder: Recorder, firstRow: number, rows: number, options: { repeat?: boolean } = {}): void {
-    const { layers, weights, config } = this;
-    const { stream, last, logits } = this.buffers.work;
-    const hidden = config.hidden_size;
-    for (let row = 0; row < rows; row++) {
-      recorder.copy(line(stream, firstRow + (options.repeat ? 0 : row), hidden), line(last, row, hidden));
-    }
-    const tensors = { x: last, weight: weights.head, norm: weights.finalNorm, y: logits, scratch: this.buffers.work };
-    layers.head.forward(recorder, tensors, rows);
+    for (let row = 0; row < rows; row++) this.recordLast(recorder, firstRow + (options.repeat ? 0 : row), row);
+    this.recordHead(recorder, rows);
   }
 
-  /** Uploads what `recordDecode` needs for steps in which every slot's position grows from `position`. */
-  placeSteps(position: number, steps: number): void {
+  /** Keeps a row of `work.stream` as a slot's last one, for `recordHead`. */
+  recordLast(recorder: Recorder, row: number, slot: number): void {
+    const { stream, last } = this.buffers.work;
+    const hidden = this.config.hidden_size;
+    recorder.copy(line(stream, row, hidden), line(last, slot, hidden));
+  }
+
+  /** The logits of the first slots' last rows, to `work.logits`. */
+  recordHead(recorder: Recorder, slots: number): void {
+    const { layers, weights } = this;
+    const { last, logits } = this.buffers.work;
+    const tensors = { x: last, weight: weights.head, norm: weights.finalNorm, y: logits, scratch: this.buffers.work };
+    layers.head.forward(recorder, tensors, slots);
+  }
+
+  /** Uploads what `recordDecode` needs for steps in which each slot's position grows from `first`, or its own of them. */
+  placeSteps(first: number | readonly number[], steps: number): void {
     const { slots } = this.plan;
-    this.place(Uint32Array.from({ length: steps * slots }, (_, row) => position + Math.floor(row / slots)));
+    const at = (row: number) => (typeof first === 'number' ? first : first[row % slots]!) + Math.floor(row / slots);
+    this.place(Uint32Array.from({ length: steps * slots }, (_, row) => at(row)));
   }
 
   /**
    * One more token for every slot, and the logits after it: its keys and values go to the cache.
    * @param ids u32, the slots' tokens from `firstId` on
    * @param step which of those placed by `placeSteps`
-   * @param position the tokens'
+   * @param position the tokens', or the largest of them
    */
   recordDecode(recorder: Recorder, ids: Tensor, firstId: number, step: number, position: number): void {
     const { layers, buffers, plan, weights } = this;

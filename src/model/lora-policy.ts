@@ -6,6 +6,7 @@ import type { DecoderConfig } from '../formats/hf-config';
 import type { OpenedModel } from '../formats/model-files';
 import type { Gpu } from '../gpu/gpu';
 import type { PolicyLossOptions } from '../nn/policy-loss';
+import type { Draw } from '../nn/sampler';
 import type { LearnerPlan } from './batch-learner';
 import type { Sample, SamplingSettings } from './generator';
 import { InferenceModel } from './inference-model';
@@ -93,18 +94,28 @@ export class LoraPolicy {
    */
   async sample(prompt: readonly number[], samples: number, settings: SamplingSettings): Promise<Sample[]> {
     if (samples > this.slots) throw new RangeError(`${samples} completions were asked for; ${this.slots} are planned`);
-    if (!this.merged) {
-      const recorder = this.gpu.recorder();
-      this.merge.record(recorder, this.learner.lora.scale);
-      recorder.submit();
-      this.merged = true;
-    }
-    const stops = this.generator.stops;
+    this.mergeOnce();
     const drawn = await this.generator.group(prompt, settings);
-    return drawn.slice(0, samples).map((draws) => {
-      const ids = draws.map(({ id }) => id);
-      const truncated = !stops.includes(ids.at(-1) ?? -1);
-      return { ids, logprobs: draws.map(({ logprob }) => logprob), truncated };
-    });
+    return drawn.slice(0, samples).map((draws) => this.sampleOf(draws));
+  }
+
+  /** One completion of each prompt. Prompt i draws from stream i, however many slots were planned. */
+  async sampleEach(prompts: readonly (readonly number[])[], settings: SamplingSettings): Promise<Sample[]> {
+    this.mergeOnce();
+    return (await this.generator.each(prompts, settings)).map((draws) => this.sampleOf(draws));
+  }
+
+  private mergeOnce(): void {
+    if (this.merged) return;
+    const recorder = this.gpu.recorder();
+    this.merge.record(recorder, this.learner.lora.scale);
+    recorder.submit();
+    this.merged = true;
+  }
+
+  private sampleOf(draws: readonly Draw[]): Sample {
+    const ids = draws.map(({ id }) => id);
+    const truncated = !this.generator.stops.includes(ids.at(-1) ?? -1);
+    return { ids, logprobs: draws.map(({ logprob }) => logprob), truncated };
   }
 }

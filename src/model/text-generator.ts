@@ -82,7 +82,7 @@ export class TextGenerator {
     let read = 0;
     let last = 0;
     try {
-      for await (const [draw] of this.draws(sampler, prompt.length, settings, signal)) {
+      for await (const [draw] of this.draws(sampler, [prompt.length], settings, signal)) {
         if (!draw || signal.aborted) return;
         if (read === 0) onPrompt({ prompt: prompt.length, cached, milliseconds: this.now() - began });
         // Every token but the last one drawn has been through the model.
@@ -111,12 +111,36 @@ export class TextGenerator {
     this.model.recordShare(recorder);
     recorder.submit();
     for (let slot = 0; slot < slots; slot++) sampler.start(slot, { context: prompt, limit: settings.max_new_tokens });
-    for await (const draws of this.draws(sampler, prompt.length, settings, never)) {
-      draws.forEach((draw, slot) => draw && completions[slot]!.push(draw));
-      if (draws.every((draw) => draw === null)) break;
+    const lengths = completions.map(() => prompt.length);
+    await this.complete(sampler, lengths, settings, never, completions);
+    return completions;
+  }
+
+  /**
+   * A completion of each prompt, as many side by side as there are slots. Prompt i draws from stream i of the settings'
+   * own, however many slots there are.
+   * @returns each prompt's draws, its end-of-sequence token included where it came
+   */
+  async each(prompts: readonly (readonly number[])[], settings: GenerationSettings): Promise<Draw[][]> {
+    const { slots } = this.model.plan;
+    const never = new AbortController().signal;
+    const sampler = await this.sampler(settings);
+    const completions = prompts.map((): Draw[] => []);
+    if (settings.max_new_tokens < 1) return completions;
+    for (let first = 0; first < prompts.length; first += slots) {
+      const together = prompts.slice(first, first + slots);
+      for (const [slot, prompt] of together.entries()) {
+        await this.prefill(prompt, 0, never, slot);
+        sampler.start(slot, { stream: first + slot, context: prompt, limit: settings.max_new_tokens });
+      }
+      for (let slot = together.length; slot < slots; slot++) sampler.stop(slot);
+      const recorder = this.model.gpu.recorder();
+      this.model.recordHead(recorder, slots);
+      recorder.submit();
+      // Slots without a prompt go along, and draw nothing.
+      const lengths = Array.from({ length: slots }, (_, slot) => together[slot]?.length ?? 1);
+      await this.complete(sampler, lengths, settings, never, completions.slice(first, first + slots));
     }
-    // The other slots' draws went past what the first slot's own tokens say.
-    this.cached.length = 0;
     return completions;
   }
 
@@ -125,10 +149,29 @@ export class TextGenerator {
     this.cached.length = 0;
   }
 
-  /** Draws for every slot, step by step, until the limit, or until whoever asks has enough. */
+  /** Adds every slot's draws to its completion. */
+  private async complete(
+    sampler: Sampler,
+    promptLengths: readonly number[],
+    settings: GenerationSettings,
+    signal: AbortSignal,
+    completions: readonly Draw[][],
+  ): Promise<void> {
+    for await (const draws of this.draws(sampler, promptLengths, settings, signal)) {
+      draws.forEach((draw, slot) => draw && completions[slot]!.push(draw));
+      if (draws.every((draw) => draw === null)) break;
+    }
+    // The other slots' draws went past what the first slot's own tokens say.
+    this.cached.length = 0;
+  }
+
+  /**
+   * Draws for every slot, step by step, until the limit, or until whoever asks has enough.
+   * @param promptLengths by slot
+   */
   private async *draws(
     sampler: Sampler,
-    promptLength: number,
+    promptLengths: readonly number[],
     settings: GenerationSettings,
     signal: AbortSignal,
   ): AsyncGenerator<(Draw | null)[]> {
@@ -138,7 +181,7 @@ export class TextGenerator {
     const submit = (): Chunk | null => {
       const count = Math.min(steps, settings.max_new_tokens - submitted, RING - (submitted % RING));
       if (count <= 0 || signal.aborted) return null;
-      const chunk = this.submit(sampler, promptLength, submitted, count, settings);
+      const chunk = this.submit(sampler, promptLengths, submitted, count, settings);
       submitted += count;
       return chunk;
     };
@@ -152,7 +195,7 @@ export class TextGenerator {
 
   private submit(
     sampler: Sampler,
-    promptLength: number,
+    promptLengths: readonly number[],
     first: number,
     steps: number,
     settings: SamplerSettings,
@@ -163,9 +206,13 @@ export class TextGenerator {
     const recorder = model.gpu.recorder();
     // Draw 0 comes from the prompt's logits; draw d from feeding draw d − 1, at the position behind what was fed before.
     const skipped = first === 0 ? 1 : 0;
-    const position = promptLength + first - 1;
+    const positions = promptLengths.map((length) => length + first - 1);
+    const position = Math.max(...positions);
     this.reach = position + steps;
-    model.placeSteps(position + skipped, steps - skipped);
+    model.placeSteps(
+      positions.map((each) => each + skipped),
+      steps - skipped,
+    );
     for (let step = 0; step < steps; step++) {
       const draw = first + step;
       if (draw > 0) {
@@ -204,8 +251,17 @@ export class TextGenerator {
     return same;
   }
 
-  /** Leaves the logits after the prompt in every row. @returns whether it was finished and not aborted */
-  private async prefill(prompt: readonly number[], first: number, signal: AbortSignal): Promise<boolean> {
+  /**
+   * Computes a prompt. Without a slot, it is the first one's, and the logits after it are left in every row; with one, its
+   * last row is kept for the head.
+   * @returns whether it was finished and not aborted
+   */
+  private async prefill(
+    prompt: readonly number[],
+    first: number,
+    signal: AbortSignal,
+    slot?: number,
+  ): Promise<boolean> {
     const { model } = this;
     const { context, prefillTokens, slots } = model.plan;
     if (prompt.length === 0) throw new RangeError('there is nothing to go on from: the prompt has no tokens');
@@ -218,9 +274,10 @@ export class TextGenerator {
       if (signal.aborted) return false;
       const piece = prompt.slice(at, at + prefillTokens);
       const recorder = model.gpu.recorder();
-      model.recordPrefill(recorder, piece, at);
+      model.recordPrefill(recorder, piece, at, slot);
       const isLast = at + piece.length === prompt.length;
-      if (isLast) model.recordLogits(recorder, piece.length - 1, slots, { repeat: true });
+      if (isLast && slot !== undefined) model.recordLast(recorder, piece.length - 1, slot);
+      else if (isLast) model.recordLogits(recorder, piece.length - 1, slots, { repeat: true });
       recorder.submit();
       this.cached.push(...piece);
       // One piece at a time, so that stopping takes no longer than one.

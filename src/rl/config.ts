@@ -1,4 +1,5 @@
-/** @file The configuration of a GRPO run. Names, meanings and defaults follow TRL 1.13.0's GRPOConfig where it has one. */
+/** @file The configuration of a GRPO run. Names, meanings and defaults follow TRL 1.13.0's where it has one. */
+import type { Quantization } from '../model/weight-plan';
 
 export type LossType = 'grpo' | 'bnpo' | 'dr_grpo' | 'dapo' | 'cispo' | 'sapo';
 export type ScaleRewards = 'group' | 'batch' | 'none';
@@ -49,7 +50,10 @@ export interface GrpoConfig {
 }
 
 export interface RunConfig extends GrpoConfig {
-  /** A name under `models/`, `run:<id>@<step>` for a checkpoint of a saved run, or `file:<name>` for an imported one. */
+  /**
+   * A name under `models/`, `run:<id>@<step>` for a checkpoint of a saved run, `file:<name>` for an imported one, or
+   * `store:<id>` for a downloaded one, of which only adapters learn.
+   */
   model: string;
   task: string;
   difficulty: number;
@@ -59,6 +63,14 @@ export interface RunConfig extends GrpoConfig {
   cold_start_p_cot: number;
   /** The data set whose worked answers these are, by name (src/runs/dataset-storage.ts); null = traces of the task. */
   cold_start_dataset: string | null;
+  /** Rank of the adapters that learn in place of the weights (LoRA); null = all weights learn. */
+  lora_r: number | null;
+  /** What the adapters add counts lora_alpha / lora_r times. */
+  lora_alpha: number;
+  /** Which modules have one: `all-linear`, or PEFT's names for them with commas between: `q_proj,v_proj`. */
+  lora_target_modules: string;
+  /** With adapters: what weights that are stored as floats are held as. */
+  quant: Quantization;
   /** Evaluate on held-out problems every so many steps; 0 = never. */
   eval_steps: number;
   /** Held-out problems per evaluation. */

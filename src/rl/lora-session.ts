@@ -3,7 +3,7 @@
  * checkpoints hold the adapters and their moments alone; what comes out is a PEFT folder.
  */
 import type { OpenedModel } from '../formats/model-files';
-import { peftTensors, writePeft } from '../formats/peft';
+import { peftTensors } from '../formats/peft';
 import { readSafetensors, toFloat32, writeSafetensors } from '../formats/safetensors';
 import type { Gpu } from '../gpu/gpu';
 import type { Sample, SamplingSettings } from '../model/generator';
@@ -14,17 +14,17 @@ import type { LoraGradients, LoraWeights } from '../nn/lora-linear';
 import { coldStart } from './cold-start';
 import type { RunConfig } from './config';
 import { Grpo, lossOptions, type GrpoOptions } from './grpo';
+import { MOMENTS } from './lora-checkpoint';
 import { planLora } from './lora-plan';
 import { MAX_CHAT_PROMPT_LENGTH } from './prompt';
+
+export { adapterOfCheckpoint } from './lora-checkpoint';
 
 export interface LoraSessionOptions extends GrpoOptions {
   lora: LoraConfig;
   /** What weights stored as floats become. */
   quant?: Quantization;
 }
-
-/** Names in a checkpoint, beside PEFT's own. */
-const MOMENTS = 'adam.moments';
 
 export class LoraSession extends Grpo<LoraWeights, LoraGradients> {
   private prepared: Promise<void> | null = null;
@@ -135,31 +135,20 @@ export class LoraSession extends Grpo<LoraWeights, LoraGradients> {
   }
 
   protected async generate(prompts: number[][], samples: number, settings: SamplingSettings): Promise<Sample[][]> {
+    const longest = Math.max(...prompts.map((prompt) => prompt.length));
+    if (longest > MAX_CHAT_PROMPT_LENGTH) {
+      throw new RangeError(`a prompt of ${longest} tokens; at most ${MAX_CHAT_PROMPT_LENGTH} are planned`);
+    }
+    // As in evaluations: different prompts side by side.
+    if (samples === 1) return (await this.policyModel.sampleEach(prompts, settings)).map((sample) => [sample]);
     const results: Sample[][] = [];
     for (const [i, prompt] of prompts.entries()) {
-      if (prompt.length > MAX_CHAT_PROMPT_LENGTH) {
-        throw new RangeError(`a prompt of ${prompt.length} tokens; at most ${MAX_CHAT_PROMPT_LENGTH} are planned`);
-      }
       // Prompts of a step draw differently; the first as the seed says.
       const seed = (settings.seed ^ Math.imul(i, 0x9e3779b1)) >>> 0;
       results.push(await this.policyModel.sample(prompt, samples, { ...settings, seed }));
     }
     return results;
   }
-}
-
-/** The PEFT folder that a checkpoint of a LoRA run holds, as files by path. @throws Error for another file */
-export function adapterOfCheckpoint(bytes: Uint8Array): Map<string, Uint8Array<ArrayBuffer>> {
-  const { tensors, metadata } = readSafetensors(bytes);
-  if (metadata.lora === undefined || metadata.base_model === undefined) {
-    throw new Error('The file is not a checkpoint of a LoRA run.');
-  }
-  const lora = JSON.parse(metadata.lora) as LoraConfig;
-  const adapters = [...tensors.values()].filter(({ name }) => name !== MOMENTS);
-  return writePeft(
-    { ...lora, base_model: metadata.base_model },
-    adapters.map((tensor) => ({ name: tensor.name, shape: tensor.shape, data: toFloat32(tensor) })),
-  );
 }
 
 function checkLora({ r, lora_alpha, target_modules }: LoraConfig): void {

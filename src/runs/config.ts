@@ -2,8 +2,10 @@
 import { defaultGrpoConfig } from '../rl/config';
 import type { RunConfig } from '../rl/config';
 import { allTasks, getTask, tasks } from '../tasks';
+import type { Task } from '../tasks/task';
+import { targetModules } from '../rl/lora-config';
 import { isDataset } from '../tasks/dataset';
-import { describeField, fieldKeys, getField, isFieldKey, withField } from './fields';
+import { describeField, fieldKeys, getField, isFieldKey, learnsByAdapters, withField } from './fields';
 import type { Field, FieldKey, FieldValue, NumberField } from './fields';
 
 export const defaultRunConfig: RunConfig = {
@@ -14,11 +16,28 @@ export const defaultRunConfig: RunConfig = {
   cold_start_steps: 0,
   cold_start_p_cot: 0.2,
   cold_start_dataset: null,
+  lora_r: null,
+  lora_alpha: 32,
+  lora_target_modules: 'all-linear',
+  quant: 'stored',
   eval_steps: 10,
   eval_problems: 128,
   save_steps: 40,
   log_probability_change: true,
 };
+
+/** Where these differ for adapters of a downloaded model: a batch that a laptop can do. */
+const adapterDefaults = {
+  task: 'word-problems',
+  difficulty: getTask('word-problems').difficulty.default,
+  lora_r: 16,
+  num_prompts: 2,
+  num_generations: 8,
+  max_completion_length: 128,
+  learning_rate: 1e-4,
+  eval_steps: 20,
+  eval_problems: 32,
+} satisfies Partial<RunConfig>;
 
 export interface ConfigProblem {
   /** The field to mark; `*` when no single one is to blame. */
@@ -68,6 +87,15 @@ function checkTogether(config: RunConfig, { context }: ConfigLimits): ConfigProb
     const message = 'Steps is 0, which leaves only the cold start to learn from, and that is 0 too.';
     problems.push({ field: 'max_steps', message });
   }
+  if (learnsByAdapters(config.model) && config.lora_r === null) {
+    const message = 'Of a downloaded model only adapters can be trained here: set their rank, to 16 for example.';
+    problems.push({ field: 'lora_r', message });
+  }
+  if (config.lora_r !== null && config.cold_start_steps > 0 && config.cold_start_dataset === null) {
+    const message =
+      'A cold start of adapters needs a data set: worked examples are written in the small models’ notation.';
+    problems.push({ field: 'cold_start_steps', message });
+  }
   if (config.cold_start_dataset !== null && config.cold_start_steps === 0) {
     const message =
       'There is a data set for the cold start, which makes no updates: set it to about 100, or the data set to none.';
@@ -86,6 +114,7 @@ function checkValue(key: FieldKey, value: FieldValue | undefined): string | null
     case 'number':
       return checkNumber(key, field, value);
     case 'choice':
+      if (key === 'lora_target_modules') return checkModules(value);
       if (field.options.some((option) => option.value === value)) return null;
       return `${field.label} must be one of ${field.options.map((option) => option.value).join(', ')}, not ${show(value)}.`;
     case 'switch':
@@ -112,18 +141,30 @@ function checkNumber(key: FieldKey, field: NumberField, value: FieldValue | unde
   return `${field.label} must be ${kind} ${range}, not ${show(value)}.`;
 }
 
+/** More than the form offers. */
+function checkModules(value: FieldValue | undefined): string | null {
+  try {
+    targetModules(String(value));
+    return null;
+  } catch (error) {
+    return `Adapted layers: ${(error as Error).message}.`;
+  }
+}
+
 function checkTask(value: FieldValue | undefined, known = allTasks): string | null {
   if (known.some((task) => task.name === value) || (known === allTasks && isDataset(value))) return null;
   return `There is no task ${show(value)}. The tasks are: ${known.map((task) => task.name).join(', ')}.`;
 }
 
 /**
- * A name that is a folder below models/, a checkpoint of a saved run, an imported file, or for a GPU server owner/name on
- * the Hub: never a path elsewhere.
+ * A name that is a folder below models/, a checkpoint of a saved run, an imported file, a downloaded model, or for a GPU
+ * server owner/name on the Hub: never a path elsewhere.
  */
 function checkModelName(value: FieldValue | undefined): string | null {
   const hub = '[A-Za-z0-9][\\w.-]{0,95}/[A-Za-z0-9][\\w.-]{0,95}';
-  const pattern = new RegExp(`^(?:[A-Za-z0-9][\\w.-]{0,99}|run:[\\w-]{1,64}@\\d{1,9}|file:[\\w. -]{1,100}|${hub})$`);
+  const pattern = new RegExp(
+    `^(?:[A-Za-z0-9][\\w.-]{0,99}|run:[\\w-]{1,64}@\\d{1,9}|file:[\\w. -]{1,100}|store:[\\w.-]{1,100}|${hub})$`,
+  );
   if (typeof value === 'string' && pattern.test(value)) return null;
   return `${show(value)} is not the name of a model. Choose one of the list, such as ${defaultRunConfig.model}.`;
 }
@@ -138,16 +179,36 @@ export function configForTask(config: RunConfig, task: string): RunConfig {
   return { ...config, task, difficulty: getTask(task).difficulty.default };
 }
 
+/** The config with another model. From all weights to adapters or back, what their defaults differ in is set to these. */
+export function configForModel(config: RunConfig, model: string): RunConfig {
+  if (learnsByAdapters(model) === learnsByAdapters(config.model)) return { ...config, model };
+  const of = defaultsWith(model);
+  const set = Object.keys(adapterDefaults).map((key) => [key, of[key as keyof typeof adapterDefaults]]);
+  return { ...config, ...(Object.fromEntries(set) as Partial<RunConfig>), model };
+}
+
+/** The defaults of runs that start from such a model. */
+function defaultsWith(model: string): RunConfig {
+  return learnsByAdapters(model) ? { ...defaultRunConfig, ...adapterDefaults } : defaultRunConfig;
+}
+
+/** The tasks that a page's own run can have: stories are for models that read. */
+export const tasksFor = (model: string): readonly Task[] => (learnsByAdapters(model) ? allTasks : tasks);
+
 /** What `config` is measured against: the defaults, with the default difficulty of its own task. */
 function defaultsFor(config: RunConfig): RunConfig {
-  return tasks.some((task) => task.name === config.task)
-    ? configForTask(defaultRunConfig, config.task)
-    : defaultRunConfig;
+  const defaults = defaultsWith(config.model);
+  return tasksFor(config.model).some((task) => task.name === config.task)
+    ? configForTask(defaults, config.task)
+    : defaults;
 }
+
+/** What a field goes back to in a config like this. */
+export const defaultOf = (config: RunConfig, key: FieldKey): FieldValue => getField(defaultsFor(config), key);
 
 /** The fields in which a config differs from the defaults; the difficulty counts against its task's own default. */
 export function changedFields(config: RunConfig): FieldKey[] {
-  const defaults = { ...defaultsFor(config), task: defaultRunConfig.task };
+  const defaults = { ...defaultsFor(config), task: defaultsWith(config.model).task };
   return fieldKeys.filter((key) => !Object.is(getField(config, key), getField(defaults, key)));
 }
 
@@ -167,9 +228,12 @@ export function configFromParams(
   others: readonly string[] = [],
 ): { config: RunConfig; problems: { param: string; message: string }[] } {
   const problems: { param: string; message: string }[] = [];
+  const model = params.get('model');
+  const named = model !== null && checkModelName(model) === null;
+  let config = named ? configForModel(defaultRunConfig, model) : defaultRunConfig;
+  const offered = tasksFor(config.model);
   const task = params.get('task');
-  const known = task !== null && checkTask(task, tasks) === null;
-  let config = known ? configForTask(defaultRunConfig, task) : defaultRunConfig;
+  if (task !== null && checkTask(task, offered) === null) config = configForTask(config, task);
   for (const [param, text] of params) {
     if (others.includes(param)) continue;
     if (!isFieldKey(param)) {
@@ -178,7 +242,7 @@ export function configFromParams(
     }
     const value = parseValue(describeField(param), text);
     // What a page can run is less than what there is.
-    const message = param === 'task' ? checkTask(value, tasks) : checkValue(param, value);
+    const message = param === 'task' ? checkTask(value, offered) : checkValue(param, value);
     if (message) problems.push({ param, message: `${message} The default was kept.` });
     else config = withField(config, param, value);
   }

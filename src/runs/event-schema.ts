@@ -76,6 +76,10 @@ const LATER_SETTINGS = {
   cold_start_steps: 0,
   cold_start_p_cot: 0.2,
   cold_start_dataset: null,
+  lora_r: null,
+  lora_alpha: 32,
+  lora_target_modules: 'all-linear',
+  quant: 'stored',
 } satisfies Partial<RunConfig>;
 /** A run's config from anywhere, as long as it could run. */
 export const runConfig = v.pipe(

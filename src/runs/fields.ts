@@ -7,7 +7,7 @@ import type { RunConfig } from '../rl/config';
 /** Keys as in the config; a weight in `reward_weights` is a field of its own. */
 export type FieldKey =
   Exclude<keyof RunConfig, 'reward_weights'> | `reward_weights.${keyof RunConfig['reward_weights']}`;
-export type FieldGroup = 'problem' | 'sampling' | 'reward' | 'loss' | 'optimizer' | 'run';
+export type FieldGroup = 'problem' | 'adapter' | 'sampling' | 'reward' | 'loss' | 'optimizer' | 'run';
 export type FieldValue = number | string | boolean | null;
 
 interface FieldBase {
@@ -49,6 +49,7 @@ export type Field = NumberField | ChoiceField | SwitchField | NameField;
 
 export const fieldGroups: readonly { group: FieldGroup; label: string }[] = [
   { group: 'problem', label: 'Problem' },
+  { group: 'adapter', label: 'Adapter (LoRA)' },
   { group: 'sampling', label: 'Sampling' },
   { group: 'reward', label: 'Reward' },
   { group: 'loss', label: 'Loss' },
@@ -117,6 +118,37 @@ export const fields: Readonly<Record<FieldKey, Field>> = {
     'data',
     'What the cold start learns from: worked examples of the task, or a teacher’s answers from the Distil page.',
   ]),
+
+  lora_r: {
+    ...count(
+      'adapter',
+      ['Rank', 'rank', 'Directions in which each adapted matrix can change; more learn more and cost more memory.'],
+      [1, 256],
+      [4, 64],
+    ),
+    nullable: true,
+  },
+  lora_alpha: real(
+    'adapter',
+    ['Alpha', 'alpha', 'What the adapters add counts alpha / rank times; twice the rank is usual.'],
+    [0, 4096],
+    [1, 128],
+    { above: true, step: 1 },
+  ),
+  lora_target_modules: choice('adapter', ['Adapted layers', 'adapts', 'Which of the model’s layers get an adapter.'], {
+    'all-linear': 'All linear layers',
+    'q_proj,k_proj,v_proj,o_proj': 'Attention',
+    'q_proj,v_proj': 'Queries and values',
+  }),
+  quant: choice(
+    'adapter',
+    [
+      'Weights of the model',
+      'weights',
+      'What the model itself, which doesn’t learn, is held as; fewer bits need less memory.',
+    ],
+    { stored: 'As stored', f16: '16 bits (f16)', q8_0: '8 bits (q8_0)', q4_0: '4 bits (q4_0)' },
+  ),
 
   num_prompts: count(
     'sampling',
@@ -371,6 +403,14 @@ export function describeField(key: FieldKey): Field {
 export function isFieldKey(text: string): text is FieldKey {
   return Object.hasOwn(fields, text);
 }
+
+/** Whether a setting means anything in a run: those of adapters do where adapters learn. */
+export function appliesTo(config: RunConfig, key: FieldKey): boolean {
+  return fields[key].group !== 'adapter' || config.lora_r !== null || learnsByAdapters(config.model);
+}
+
+/** Whether it is a downloaded model, of which only adapters can be trained here. */
+export const learnsByAdapters = (model: string): boolean => model.startsWith('store:');
 
 /** The value of a field. */
 export function getField(config: RunConfig, key: FieldKey): FieldValue {

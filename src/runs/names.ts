@@ -1,8 +1,8 @@
 /** @file Names for runs that say what is special about them: `Chain sums · lr 0.001 · loss dr_grpo`. */
 import type { RunConfig } from '../rl/config';
-import { getTask, tasks } from '../tasks';
+import { allTasks, getTask } from '../tasks';
 import { changedFields } from './config';
-import { describeField, getField } from './fields';
+import { describeField, getField, learnsByAdapters } from './fields';
 import type { FieldKey } from './fields';
 
 /** What a name may spell out before it says "+2 more". */
@@ -10,7 +10,7 @@ const SPELT_OUT = 4;
 
 /** A name from what differs from the defaults. */
 export function runName(config: RunConfig): string {
-  const task = tasks.some((each) => each.name === config.task) ? getTask(config.task).title : config.task;
+  const task = allTasks.some((each) => each.name === config.task) ? getTask(config.task).title : config.task;
   const differences = changedFields(config).filter((key) => key !== 'task');
   const spelt = differences.slice(0, SPELT_OUT).map((key) => describeDifference(config, key));
   const rest = differences.length - spelt.length;
@@ -20,9 +20,14 @@ export function runName(config: RunConfig): string {
 function describeDifference(config: RunConfig, key: FieldKey): string {
   const value = getField(config, key);
   const { short } = describeField(key);
-  if (key === 'model') return String(value);
+  if (key === 'model') return modelLabel(String(value));
   if (typeof value === 'boolean') return value ? short : `no ${short}`;
   return value === null ? `no ${short}` : `${short} ${value}`;
+}
+
+/** A model's name for people: without the place it lies in, and what a downloaded one's folder is told apart by. */
+export function modelLabel(name: string): string {
+  return learnsByAdapters(name) ? name.replace(/^store:/, '').replace(/-[0-9a-f]{10}$/, '') : name;
 }
 
 /** The name itself, or with the first number that makes it new: `Chain sums (2)`. */

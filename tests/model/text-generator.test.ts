@@ -119,4 +119,15 @@ describe('TextGenerator', () => {
     expect(await group.group(prompt, best)).toHaveLength(3);
     for (const draws of await group.group(prompt, best)) expect(draws.map(({ id }) => id)).toEqual(greedy);
   });
+
+  it('completes several prompts side by side, each as it would be alone', async () => {
+    const prompts = [prompt, prompt.slice(0, 3), [...prompt, ...greedy.slice(0, 5)], prompt.slice(2)];
+    const [three, five] = [await make(3), await make(5)];
+    const together = (await three.each(prompts, best)).map((draws) => draws.map(({ id }) => id));
+    for (const [i, ids] of together.entries()) expect(ids).toEqual((await all(prompts[i]!, best)).ids);
+    // What is drawn does not depend on how many are drawn side by side.
+    const ids = async (from: TextGenerator) =>
+      (await from.each(prompts, drawing)).map((draws) => draws.map(({ id }) => id));
+    expect(await ids(five)).toEqual(await ids(three));
+  });
 });

@@ -124,7 +124,7 @@ def test_each_setting_takes_what_the_page_takes(key):
         assert not accepts(key, "other")
     elif field["kind"] == "switch":
         assert accepts(key, True) and accepts(key, False) and not accepts(key, "yes")
-    elif field["kind"] == "number" and key not in ("cold_start_steps", "difficulty"):
+    elif field["kind"] == "number" and key not in ("cold_start_steps", "difficulty", "lora_r"):
         low, high = field["min"], field["max"]
         beyond = 1 if field["integer"] else 1e-3
         assert accepts(key, high) and not accepts(key, high + beyond)
@@ -136,6 +136,8 @@ def test_each_setting_takes_what_the_page_takes(key):
     elif key == "cold_start_dataset":
         # A page's own; a server makes no cold start.
         assert accepts(key, None) and not accepts(key, "lessons")
+    elif key == "lora_r":
+        assert accepts(key, None) and not accepts(key, 16)
     else:
         assert not accepts(key, None)
 

@@ -4,6 +4,7 @@ import type { RunConfig } from '../../src/rl/config';
 import {
   changedFields,
   checkConfig,
+  configForModel,
   configForTask,
   configFromParams,
   configToParams,
@@ -132,6 +133,52 @@ describe('the URL', () => {
       '__proto__',
     ]);
     expect(configFromParams(new URLSearchParams('task=mul&difficulty=99')).config.difficulty).toBe(9);
+  });
+});
+
+describe('adapters of a downloaded model', () => {
+  const stored = 'store:acme-SmolLM2-135M-0123456789';
+  const adapted = configForModel(defaultRunConfig, stored);
+
+  it('has defaults of its own, which a link leaves out, and goes back to those of all weights', () => {
+    expect(checkConfig(adapted)).toEqual([]);
+    expect(adapted).toMatchObject({ task: 'word-problems', lora_r: 16, num_prompts: 2, num_generations: 8 });
+    expect(configToParams(adapted).toString()).toBe(new URLSearchParams({ model: stored }).toString());
+    expect(configForModel(adapted, 'tinythink-1m')).toEqual(defaultRunConfig);
+    expect(configForModel({ ...adapted, lora_r: 4 }, `${stored}0`)).toMatchObject({ lora_r: 4 });
+    const kept = configForModel(config({ seed: 3, beta: 0.1 }), stored);
+    expect(kept).toMatchObject({ seed: 3, beta: 0.1 });
+  });
+
+  it('survives its URL, with stories and toy tasks', () => {
+    for (const patch of [{ lora_r: 4, quant: 'q8_0' as const }, { lora_target_modules: 'q_proj,up_proj' }]) {
+      for (const task of ['word-problems', 'sum', 'countdown']) {
+        const changed = { ...configForTask(adapted, task), ...patch };
+        const params = new URLSearchParams(configToParams(changed).toString());
+        expect(configFromParams(params)).toEqual({ config: changed, problems: [] });
+      }
+    }
+    // Stories are for models that read.
+    expect(configFromParams(new URLSearchParams('task=word-problems')).problems).toHaveLength(1);
+  });
+
+  it.each<[Partial<RunConfig>, string, RegExp]>([
+    [{ lora_r: null }, 'lora_r', /only adapters can be trained/],
+    [{ lora_r: 0 }, 'lora_r', /from 1 to 256/],
+    [{ lora_alpha: 0 }, 'lora_alpha', /above 0/],
+    [{ lora_target_modules: 'lm_head' }, 'lora_target_modules', /not lm_head/],
+    [{ quant: 'q2_k' as never }, 'quant', /one of stored, f16, q8_0, q4_0/],
+    [{ cold_start_steps: 5 }, 'cold_start_steps', /needs a data set/],
+    [{ model: 'store:../etc' }, 'model', /not the name of a model/],
+  ])('refuses %j', (patch, field, message) => {
+    const problems = checkConfig({ ...adapted, ...patch });
+    expect(problems.map((problem) => problem.field)).toEqual([field]);
+    expect(problems[0]!.message).toMatch(message);
+  });
+
+  it('names its runs by the model and what is special', () => {
+    expect(runName(adapted)).toBe('Word problems · acme-SmolLM2-135M');
+    expect(runName({ ...adapted, lora_r: 4 })).toBe('Word problems · acme-SmolLM2-135M · rank 4');
   });
 });
 

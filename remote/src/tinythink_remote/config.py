@@ -92,6 +92,11 @@ class RunConfig(Strict):
     cold_start_steps: whole(0, 10_000) = 0
     cold_start_p_cot: real(0, 1) = 0.2
     cold_start_dataset: None = None
+    # A page's own adapters; a server is asked for them in `remote`.
+    lora_r: None = None
+    lora_alpha: above(0, 4096) = 32
+    lora_target_modules: Literal["all-linear", "q_proj,k_proj,v_proj,o_proj", "q_proj,v_proj"] = "all-linear"
+    quant: Literal["stored", "f16", "q8_0", "q4_0"] = "stored"
     eval_steps: whole(0, 1_000_000) = 10
     eval_problems: whole(1, 4096) = 128
     save_steps: whole(0, 1_000_000) = 40
