@@ -65,6 +65,7 @@ EOS_SCALE = 7
 # The first steps are left out of medians.
 WARMUP = 2
 ENDED = ("finished", "stopped", "failed")
+START = time.monotonic()
 
 
 def make_random_model(folder: Path, shape: dict) -> None:
@@ -160,6 +161,7 @@ class Run:
                 time.sleep(0.2)
 
     def tell(self, what: str) -> None:
+        print(f"{time.monotonic() - START:6.1f} s  {self.name}: {what}", flush=True)
         self.sidecar.client.post(f"/runs/{self.id}/{what}").raise_for_status()
         if what == "resume":
             self.phases.append([time.time(), float("inf")])
@@ -282,6 +284,7 @@ class Bench:
         lora.tell("resume")
         lora.wait_step(3)
         os.kill(lora.process(), signal.SIGKILL)
+        print(f"{time.monotonic() - START:6.1f} s  {lora.name}: killed", flush=True)
         # It is started again while the other one trains, and waits.
         lora.tell("pause")
         lora.phases[-1][1] = time.time()
@@ -358,9 +361,12 @@ class Bench:
         if self._gpu_log:
             self._gpu_log.terminate()
             self._gpu_log.wait()
+        from tinythink_remote.runs import kill_leftovers
+
+        # First the sidecar, which would start them again.
+        self.sidecar.kill()
         for run in self.runs:
-            if run.status()["state"] not in ENDED:
-                os.kill(run.process(), signal.SIGTERM)
+            kill_leftovers(run.id)
             log = self.work / "kept" / "runs" / run.id / "log.txt"
             (self.out / f"{run.name}.log").write_text(log.read_text()[-8000:])
             with open(self.out / f"{run.name}.jsonl", "w") as slim:
@@ -369,7 +375,6 @@ class Bench:
                     slim.write(json.dumps(event | groups, separators=(",", ":")) + "\n")
             if run.name == "sums":
                 write_recording(run.events, self.out / "sums-recording.jsonl.gz")
-        self.sidecar.kill()
         samples = read_samples(self.out / "gpu.csv")
         result = {
             "machine": machine(self.sidecar.info),
