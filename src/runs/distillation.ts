@@ -171,7 +171,7 @@ export const MAX_SAMPLES = 100_000;
 const LISTED = 3;
 
 const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
-const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1e9));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31));
 const setting = v.pipe(v.number(), v.finite());
 
 /** A kept answer as a line of a file: `prompt` and `completion` are what TRL calls them. */

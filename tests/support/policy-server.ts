@@ -74,7 +74,7 @@ export async function servePolicy(policy: Policy, options: PolicyServerOptions =
         send({ choices: [{ index: 0, delta: { content: text } }] });
       }
       send({ choices: [{ index: 0, delta: {}, finish_reason: tokens < max_tokens ? 'stop' : 'length' }] });
-      send({ choices: [], usage: { prompt_tokens: content.length, completion_tokens: tokens } });
+      send({ choices: [], usage: { prompt_tokens: question(content).length, completion_tokens: tokens } });
       response.end('data: [DONE]\n\n');
     };
     turn = turn.then(answer).catch((error: unknown) => {

@@ -11,6 +11,9 @@ import { LocalPolicy } from '../../src/runs/local-policy';
 import { lastLine, servePolicy } from './policy-server';
 
 const [folder = '', port = '8000'] = process.argv.slice(2);
-const policy = await LocalPolicy.create(await openGpu(), await loadModelFolder(folderSource(folder)));
+const gpu = await openGpu();
+const policy = await LocalPolicy.create(gpu, await loadModelFolder(folderSource(folder)));
 const { url } = await servePolicy(policy, { port: Number(port), question: lastLine, name: basename(folder) });
+// Dawn frees what JavaScript no longer holds, and what ran this module forgets it.
+Object.assign(globalThis, { held: [openGpu, gpu, policy] });
 console.log(`${basename(folder)} at ${url}`);
