@@ -1,8 +1,9 @@
 /**
- * @file How fast is the product of one token with the matrices of a model? Each product is repeated in one submission,
+ * @file How fast is the product of a few tokens with the matrices of a model? Each product is repeated in one submission,
  * each repeat on another copy of the matrix, so that weights come from memory and not from a cache; repeats depend on
  * each other as a decoder's do.
  */
+import type { DecoderConfig } from '../src/formats/hf-config';
 import type { Gpu, Tensor } from '../src/gpu/gpu';
 import type { Recorder } from '../src/gpu/recorder';
 import { Gemv, gemvVariant, type GemvShape, type GemvVariant } from '../src/nn/gemv';
@@ -24,73 +25,84 @@ export interface GemvRow {
 }
 
 export interface BenchGemvOptions {
+  /** Whose matrices. */
+  config: DecoderConfig;
   kinds?: readonly WeightKind[];
+  /** How many at once. */
   tokens?: readonly number[];
   /** Measure other ways to share out a product besides the chosen one. */
   sweep?: boolean;
   repeats?: number;
 }
 
-const HIDDEN = 1536;
-const INTERMEDIATE = 8960;
-const epsilon = 1e-6;
-/** What a dispatch costs by itself; the layer of DeepSeek-R1-Distill-Qwen-1.5B, and its head. */
-const PRODUCTS: (Omit<GemvShape, 'kind'> & { product: string })[] = [
-  { product: 'nothing', inFeatures: 256, outFeatures: 4 },
-  { product: 'qkv', inFeatures: HIDDEN, outFeatures: 2048, norm: { epsilon }, bias: true },
-  { product: 'out', inFeatures: HIDDEN, outFeatures: HIDDEN, accumulate: true },
-  { product: 'gate, up', inFeatures: HIDDEN, outFeatures: INTERMEDIATE, norm: { epsilon }, activation: 'swiglu' },
-  { product: 'down', inFeatures: INTERMEDIATE, outFeatures: HIDDEN, accumulate: true },
-  { product: 'head', inFeatures: HIDDEN, outFeatures: 151936, norm: { epsilon } },
-];
+/** What a dispatch costs by itself; a layer's products; the head. */
+function productsOf(config: DecoderConfig): (Omit<GemvShape, 'kind'> & { product: string })[] {
+  const { hidden_size: hidden, intermediate_size: intermediate, head_dim: headDim, vocab_size: vocab } = config;
+  const { num_attention_heads: heads, num_key_value_heads: kvHeads, rms_norm_eps: epsilon } = config;
+  const norm = { epsilon };
+  const width = (heads + 2 * kvHeads) * headDim;
+  return [
+    { product: 'nothing', inFeatures: 256, outFeatures: 4 },
+    { product: 'qkv', inFeatures: hidden, outFeatures: width, norm, bias: config.qkv_bias },
+    { product: 'out', inFeatures: heads * headDim, outFeatures: hidden, accumulate: true },
+    { product: 'gate, up', inFeatures: hidden, outFeatures: intermediate, norm, activation: 'swiglu' },
+    { product: 'down', inFeatures: intermediate, outFeatures: hidden, accumulate: true },
+    { product: 'head', inFeatures: hidden, outFeatures: vocab, norm },
+  ];
+}
 /** More than a cache holds. */
 const COLD_BYTES = 192 * 2 ** 20;
-const WARM_UP_MS = 120;
+/** An H200 takes about a second to reach its clock, and some time after every pause: between products there is one. */
+const WARM_UP_MS = { first: 1200, product: 250, each: 20 };
 
 /** @throws Error when the GPU has no timestamps. */
 export async function benchGemv(
   gpu: Gpu,
-  { kinds = ['q4_0', 'q4_k', 'q8_0', 'f16'], tokens = [1], sweep = false, repeats = 100 }: BenchGemvOptions = {},
+  {
+    config,
+    kinds = ['q4_0', 'q4_k', 'q8_0', 'f16'],
+    tokens = [1, 2, 4, 8],
+    sweep = false,
+    repeats = 100,
+  }: BenchGemvOptions,
 ): Promise<GemvRow[]> {
   if (!gpu.features.timestamps) throw new Error('bench gemv needs a GPU with timestamp-query');
   const rows: GemvRow[] = [];
   for (const kind of kinds) {
-    for (const { product, ...shape } of PRODUCTS) {
+    for (const { product, ...shape } of productsOf(config)) {
+      const tried = tokens.flatMap((count) => {
+        const best = gemvVariant({ ...shape, kind }, count, gpu);
+        const more = sweep && product !== 'nothing' ? others(best, shape.activation !== undefined) : [];
+        return [best, ...more].map((variant) => ({ count, variant, chosen: variant === best }));
+      });
+      // Before anything is timed: while kernels are compiled, the GPU idles and slows down.
+      const gemvs = await Promise.all(
+        tried.map(({ count, variant }) => Gemv.create(gpu, { ...shape, kind, tokens: [count], variant })),
+      );
       const matrices = coldCopies(gpu, kind, shape.inFeatures, shape.outFeatures * (shape.activation ? 2 : 1));
+      const most = Math.max(...tokens);
       const buffers = {
-        x: gpu.alloc('x', 8 * 4 * shape.inFeatures),
-        y: gpu.alloc('y', 8 * 4 * shape.outFeatures),
+        x: gpu.alloc('x', most * 4 * shape.inFeatures),
+        y: gpu.alloc('y', most * 4 * shape.outFeatures),
         norm: gpu.alloc('norm', 4 * shape.inFeatures),
         bias: gpu.alloc('bias', 4 * 2 * shape.outFeatures),
       };
-      for (const count of tokens) {
-        const best = gemvVariant({ ...shape, kind }, count, gpu);
-        for (const variant of [
-          best,
-          ...(sweep && product !== 'nothing' ? others(best, shape.activation !== undefined) : []),
-        ]) {
-          const gemv = await Gemv.create(gpu, { ...shape, kind, tokens: [count], variant });
-          const microseconds = await time(
-            gpu,
-            gemv,
-            buffers,
-            matrices,
-            count,
-            product === 'head' ? Math.ceil(repeats / 4) : repeats,
-          );
-          const bytes = matrices[0]!.rows * packedRowBytes(kind, shape.inFeatures);
-          rows.push({
-            product,
-            kind,
-            tokens: count,
-            inFeatures: shape.inFeatures,
-            rows: matrices[0]!.rows,
-            ...variant,
-            chosen: variant === best,
-            microseconds,
-            gigabytesPerSecond: bytes / microseconds / 1e3,
-          });
-        }
+      const bytes = matrices[0]!.rows * packedRowBytes(kind, shape.inFeatures);
+      for (const [i, { count, variant, chosen }] of tried.entries()) {
+        const warmUp = WARM_UP_MS[rows.length === 0 ? 'first' : i === 0 ? 'product' : 'each'];
+        const times = product === 'head' ? Math.ceil(repeats / 4) : repeats;
+        const microseconds = await time(gpu, gemvs[i]!, buffers, matrices, count, times, warmUp);
+        rows.push({
+          product,
+          kind,
+          tokens: count,
+          inFeatures: shape.inFeatures,
+          rows: matrices[0]!.rows,
+          ...variant,
+          chosen,
+          microseconds,
+          gigabytesPerSecond: bytes / microseconds / 1e3,
+        });
       }
       gpu.free(...Object.values<Tensor>(buffers), ...matrices.map((matrix) => matrix.parts[0]!.tensor));
     }
@@ -129,14 +141,14 @@ async function time(
   matrices: PackedMatrix[],
   tokens: number,
   repeats: number,
+  warmUp: number,
 ): Promise<number> {
   const record = (recorder: Recorder) => {
     for (let i = 0; i < repeats; i++) {
       gemv.record(recorder, { ...buffers, weight: matrices[i % matrices.length]! }, tokens);
     }
   };
-  // A GPU that has idled is slow for a while.
-  for (const start = performance.now(); performance.now() - start < WARM_UP_MS;) {
+  for (const start = performance.now(); performance.now() - start < warmUp;) {
     const recorder = gpu.recorder();
     for (let round = 0; round < 4; round++) record(recorder);
     recorder.submit();

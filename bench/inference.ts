@@ -32,6 +32,8 @@ export interface InferenceBenchOptions {
   /** Tokens drawn in a repeat. */
   tokens: number;
   repeats: number;
+  /** Sequences that are continued side by side. */
+  slots: number;
   profile: boolean;
 }
 
@@ -46,6 +48,7 @@ export interface InferenceBench {
   ceilings: Ceilings;
   decode: Times & {
     context: number;
+    slots: number;
     tokens: number;
     tokens_per_second: number;
     dispatches_per_token: number;
@@ -69,9 +72,11 @@ export async function benchInference(gpu: Gpu, options: InferenceBenchOptions): 
   if (!type) throw new Error(`no quantisation ${options.quant}; there are ${Object.keys(benchTypes).join(', ')}`);
   const ceilings = await measureCeilings(gpu);
   const random = randomModel(options.shape, config, type);
+  const { slots } = options;
   const context = Math.max(options.context + 2 * options.tokens, options.prefill);
   const plan = inferencePlan(config, (name) => random.tensors.get(name)!.type, {
     context,
+    slots,
     prefillTokens: Math.max(options.prefill, 1),
   });
   const model = await InferenceModel.load(gpu, random, plan);
@@ -87,14 +92,14 @@ export async function benchInference(gpu: Gpu, options: InferenceBenchOptions): 
   };
   const prefillTimes = spread(await clocked(prompt, 3, options.repeats));
 
-  const sampler = await Sampler.create(gpu, { vocab, maxRows: 1, stops: [], top: 0 });
-  const tokens = gpu.alloc('drawn', 4 * options.tokens);
-  const results = gpu.alloc('draws', 4 * options.tokens * resultWords(0));
+  const sampler = await Sampler.create(gpu, { vocab, maxRows: slots, stops: [], top: 0 });
+  const tokens = gpu.alloc('drawn', 4 * slots * options.tokens);
+  const results = gpu.alloc('draws', 4 * slots * options.tokens * resultWords(0));
   const greedy = { temperature: 0, top_k: 0, top_p: 1, seed: 1, stream: 1 };
   let dispatches = 0;
   let inLayers = 0;
   const draw = async (settings: typeof greedy, count = options.tokens, recorder = gpu.recorder()) => {
-    sampler.start(0);
+    for (let slot = 0; slot < slots; slot++) sampler.start(slot);
     let last: Promise<ArrayBuffer> | null = null;
     let waiting: Promise<ArrayBuffer> | null = null;
     for (let at = 0; at < count; at += DECODE_STEPS) {
@@ -102,18 +107,18 @@ export async function benchInference(gpu: Gpu, options: InferenceBenchOptions): 
       model.placeSteps(options.context + at, steps);
       for (let step = 0; step < steps; step++) {
         const before = recorder.dispatches;
-        model.recordDecode(recorder, tokens, Math.max(0, at + step - 1), step, options.context + at + step);
+        model.recordDecode(recorder, tokens, slots * Math.max(0, at + step - 1), step, options.context + at + step);
         inLayers = recorder.dispatches - before - 2;
         sampler.record(recorder, { logits: model.buffers.work.logits, tokens, results }, settings, {
-          rows: 1,
-          at: at + step,
+          rows: slots,
+          at: slots * (at + step),
         });
         dispatches = recorder.dispatches - before;
       }
       // As in a conversation: the chunk before is read while this one runs.
       await waiting;
       waiting = last;
-      last = recorder.read(tokens, 4 * count);
+      last = recorder.read(tokens, 4 * slots * count);
       recorder.submit();
     }
     await last;
@@ -153,13 +158,14 @@ export async function benchInference(gpu: Gpu, options: InferenceBenchOptions): 
     decode: {
       ...decodeTimes,
       context: options.context,
+      slots,
       tokens: options.tokens,
-      tokens_per_second: rate(decodeTimes, options.tokens),
+      tokens_per_second: rate(decodeTimes, slots * options.tokens),
       dispatches_per_token: dispatches,
       dispatches_per_layer: inLayers / config.num_hidden_layers,
       weights_gb_per_s: (plan.weights.bytes * rate(decodeTimes, options.tokens)) / 1e9,
     },
-    decode_r1: { ...r1Times, tokens_per_second: rate(r1Times, options.tokens) },
+    decode_r1: { ...r1Times, tokens_per_second: rate(r1Times, slots * options.tokens) },
     prefill: {
       ...prefillTimes,
       tokens: options.prefill,
@@ -179,8 +185,8 @@ export function formatInference(r: InferenceBench): string {
   const lines = [
     `${r.gpu} (${r.features.join(', ')}): ${r.shape} in ${r.quant}, ${(r.weight_bytes / 1e6).toFixed(0)} MB of weights`,
     formatCeilings(r.ceilings),
-    `decode from ${d.context} tokens on: ${d.tokens_per_second.toFixed(0)} tokens/s greedy, ${s.tokens_per_second.toFixed(0)} at temperature 0.6 and top-p 0.95 (${d.tokens} tokens in ${d.median_ms.toFixed(1)} ms, ${range(d)})`,
-    `  ${d.dispatches_per_token} dispatches a token, ${d.dispatches_per_layer.toFixed(1)} a layer; ${d.weights_gb_per_s.toFixed(0)} GB/s of weights`,
+    `decode${d.slots > 1 ? ` of ${d.slots} sequences` : ''} from ${d.context} tokens on: ${d.tokens_per_second.toFixed(0)} tokens/s greedy, ${s.tokens_per_second.toFixed(0)} at temperature 0.6 and top-p 0.95 (${d.tokens} tokens in ${d.median_ms.toFixed(1)} ms, ${range(d)})`,
+    `  ${d.dispatches_per_token} dispatches a step, ${d.dispatches_per_layer.toFixed(1)} a layer; ${d.weights_gb_per_s.toFixed(0)} GB/s of weights`,
     `prefill of ${p.tokens} tokens: ${p.median_ms.toFixed(2)} ms (${range(p)}), ${p.tokens_per_second.toFixed(0)} tokens/s, ${p.tflops.toFixed(1)} TFLOP/s`,
   ];
   for (const [part, times] of Object.entries(r.profile ?? {})) {

@@ -27,6 +27,8 @@ export interface LoraBench extends LoraBenchOptions {
   max_ms: number;
   /** Medians of its parts. */
   sampling: ReturnType<typeof spread>;
+  /** Of sampling: until every completion has its first token; the adapters merged, the prompt computed. */
+  first_token: ReturnType<typeof spread>;
   update: ReturnType<typeof spread>;
   /** GPU milliseconds of one update by phase, or by kernel, and its dispatches. */
   gpu_ms: Record<string, number>;
@@ -80,7 +82,7 @@ export async function benchLora(gpu: Gpu, options: LoraBenchOptions, profile?: '
     seed: 1,
   });
   const { learner } = policy;
-  const times = { step: [] as number[], sampling: [] as number[], update: [] as number[] };
+  const times = { step: [] as number[], sampling: [] as number[], first: [] as number[], update: [] as number[] };
   const random = rng(1);
   let gradNorm = 0;
   let timings = { milliseconds: {} as Record<string, number>, dispatches: {} as Record<string, number> };
@@ -104,10 +106,14 @@ export async function benchLora(gpu: Gpu, options: LoraBenchOptions, profile?: '
     gradNorm = new Float32Array((await read)[1])[0]!;
     policy.adaptersChanged();
     const end = performance.now();
+    await policy.sample(prompt, group, { ...sampling, max_new_tokens: 1 });
+    const first = performance.now() - end;
+    policy.adaptersChanged();
     if (last) timings = await recorder.timings();
     else if (step > WARMUP) {
       times.step.push(end - start);
       times.sampling.push(sampled - start);
+      times.first.push(first);
       times.update.push(end - sampled);
     }
   }
@@ -117,6 +123,7 @@ export async function benchLora(gpu: Gpu, options: LoraBenchOptions, profile?: '
     gpu: gpu.description,
     ...step,
     sampling: spread(times.sampling),
+    first_token: spread(times.first),
     update: spread(times.update),
     gpu_ms: timings.milliseconds,
     dispatches: timings.dispatches,
@@ -133,6 +140,7 @@ export function formatLora(r: LoraBench): string {
     `${r.gpu}: LoRA on ${r.shape} in ${r.quant}, ${r.group} completions × ${r.max_new} tokens after ${r.prompt}`,
     `step: ${of(r)}, ${r.tokens_per_second.toFixed(0)} tokens/s`,
     `  sampling: ${of(r.sampling)}`,
+    `    until the first tokens: ${of(r.first_token)}`,
     `  update:   ${of(r.update)}`,
     `the update on the GPU, ms, and its dispatches (gradient norm ${r.grad_norm.toPrecision(3)}):`,
     ...rows.map(

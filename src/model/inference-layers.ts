@@ -2,6 +2,7 @@
 import type { DecoderConfig } from '../formats/hf-config';
 import type { Gpu } from '../gpu/gpu';
 import { DecodeAttention } from '../nn/decode-attention';
+import { GEMV_MAX_TOKENS } from '../nn/gemv';
 import { QkvWrite } from '../nn/kv-cache';
 import type { PackedMatrix, WeightKind } from '../nn/packed';
 import { PackedGather } from '../nn/packed-gather';
@@ -46,7 +47,10 @@ export async function createInferenceLayers(
   const kinds = (pick: (layer: PackedParameters['layers'][number]) => readonly PackedMatrix[]): WeightKind[] => [
     ...new Set(weights.layers.flatMap((layer) => pick(layer).map(({ kind }) => kind))),
   ];
-  const tokens = { maxTokens: Math.max(prefillTokens, slots), gemvTokens: slots === 2 ? [1, 2] : [1] };
+  // For emulated GPUs, kernels for more tokens take long to compile, and the matrix product is there anyway.
+  const mostAtOnce = gpu.isSoftware ? 2 : GEMV_MAX_TOKENS;
+  const gemvTokens = slots <= mostAtOnce ? [1, slots] : [1];
+  const tokens = { maxTokens: Math.max(prefillTokens, slots), gemvTokens };
   const linears = async (list: WeightKind[], options: Omit<PackedLinearOptions, 'kind' | keyof typeof tokens>) =>
     new Map(
       await Promise.all(

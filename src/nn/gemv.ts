@@ -34,21 +34,26 @@ export interface GemvOptions extends GemvShape {
 
 /** How a product is shared out. */
 export interface GemvVariant {
-  /** Invocations that share a row; 1: each makes whole rows by itself, by `gemv_direct`. A power of two. */
+  /** Invocations that share a row; 1: each makes two whole rows by itself, by `gemv_direct`. A power of two. */
   lanes: number;
-  /** Rows, or with SwiGLU pairs of rows, that those invocations make at once. */
+  /** Rows, or with SwiGLU pairs of rows, that those invocations make at once; where lanes are 1, two rows or one pair. */
   results: number;
   /** How many times that a workgroup is. */
   groups: number;
 }
 
 /** What the choice of a variant depends on; a `Gpu` is one. */
-type Adapter = GpuTraits & { readonly features: Pick<GpuFeatures, 'subgroups'> };
+type Adapter = GpuTraits & {
+  readonly features: Pick<GpuFeatures, 'subgroups'>;
+  readonly device: { readonly adapterInfo?: Pick<GPUAdapterInfo, 'subgroupMinSize'> };
+};
 
 /** Of a workgroup. */
 const THREADS = 256;
 /** Results from which there are workgroups in plenty; a head has many times as many. */
 const MANY_ROWS = 8192;
+/** Results from which four rows at once, for several tokens, still leave workgroups enough. */
+const SOME_ROWS = 1024;
 /** Lanes that are added up by shuffles, where subgroups are that large. */
 const SHUFFLE_WIDTH = 32;
 
@@ -58,33 +63,78 @@ const chunkSize = (kind: WeightKind): number => (kind === 'f32' ? 4 : kind === '
 
 /** Dense rows whose length is no multiple of a chunk are read four weights at a time. */
 const isNarrow = ({ kind, inFeatures }: GemvShape): boolean => inFeatures % chunkSize(kind) !== 0;
+/** Weights in a chunk of this matrix. */
+const sizeOf = (shape: GemvShape): number => (isNarrow(shape) ? 4 : chunkSize(shape.kind));
+/** Tokens that shaders/lib/gemv_tokens.wesl has room for when there are so many. */
+const placesOf = (tokens: number): 1 | 2 | 4 | 8 => (tokens > 4 ? 8 : tokens > 2 ? 4 : tokens > 1 ? 2 : 1);
 
 /** What `bench gemv --sweep` found best on an H200, and for emulated GPUs one without workgroup memory. */
-export function gemvVariant(shape: GemvShape, tokens: number, { isSoftware, device }: GpuTraits): GemvVariant {
-  if (isSoftware) return { lanes: 1, results: shape.activation || tokens > 2 ? 1 : 2, groups: 32 };
-  const chunks = shape.inFeatures / (isNarrow(shape) ? 4 : chunkSize(shape.kind));
+export function gemvVariant(shape: GemvShape, tokens: number, adapter: Adapter): GemvVariant {
+  if (adapter.isSoftware) return { lanes: 1, results: shape.activation ? 1 : 2, groups: 32 };
+  const chunks = shape.inFeatures / sizeOf(shape);
   const many = shape.outFeatures >= MANY_ROWS;
-  let lanes = chunks <= (many ? 256 : 64) ? 16 : chunks <= 512 ? 32 : 64;
+  const several = tokens > 1;
+  // Few rows leave many lanes for each.
+  let lanes = chunks <= (many ? 256 : 64) ? 16 : several && !many ? 64 : chunks <= 512 ? 32 : 64;
   // At least LANES chunks of x must fit, beside the sums.
-  const room = device.limits.maxComputeWorkgroupStorageSize / 2;
-  while (lanes > 8 && 4 * tokens * chunkSize(shape.kind) * (lanes + 1) > room) lanes /= 2;
-  // Several rows a lane read x less often, but leave fewer workgroups; and several tokens need the registers themselves.
-  const most = tokens > 1 ? 1 : lanes === 64 ? 4 : lanes === 32 && chunks > 256 ? 2 : 1;
-  const results = tokens === 1 && shape.outFeatures >= 8 * MANY_ROWS ? 4 : most;
-  return { lanes, results: shape.activation ? Math.min(2, results) : results, groups: THREADS / lanes };
+  const room = adapter.device.limits.maxComputeWorkgroupStorageSize;
+  while (lanes > 8 && 4 * tokens * sizeOf(shape) * (lanes + 1) > room / 2) lanes /= 2;
+  const results = several ? resultsOfSeveral(shape, tokens, lanes, chunks) : resultsOfOne(shape, lanes, chunks);
+  const chosen = { lanes, results: shape.activation ? Math.min(2, results) : results, groups: THREADS / lanes };
+  while (chosen.groups > 1 && gemvWorkgroupBytes(shape, tokens, chosen, adapter) > room) chosen.groups /= 2;
+  return chosen;
+}
+
+// Several rows a lane read x less often, but leave fewer workgroups.
+
+function resultsOfOne({ outFeatures }: GemvShape, lanes: number, chunks: number): number {
+  if (outFeatures >= 8 * MANY_ROWS || lanes === 64) return 4;
+  return lanes === 32 && chunks > 256 ? 2 : 1;
+}
+
+/** Reading x is then most of the work, until its products fill the registers. */
+function resultsOfSeveral(
+  { outFeatures, activation }: GemvShape,
+  tokens: number,
+  lanes: number,
+  chunks: number,
+): number {
+  if (activation) return tokens > 4 && lanes < 64 ? 1 : 2;
+  if (lanes === 64) return outFeatures >= SOME_ROWS ? 4 : 2;
+  return outFeatures < MANY_ROWS && chunks <= 64 ? 1 : 2;
+}
+
+/** Lanes that are added up by shuffles, and whether they are. */
+function shuffles(lanes: number, { features, device }: Adapter): { width: number; hasShuffles: boolean } {
+  const width = Math.min(lanes, SHUFFLE_WIDTH);
+  return { width, hasShuffles: features.subgroups && (device.adapterInfo?.subgroupMinSize ?? 4) >= width };
+}
+
+/** Bytes of workgroup memory besides x: sums of squares, and sums of rows that shuffles don't add up. */
+function sumBytes(shape: GemvShape, tokens: number, { lanes, results, groups }: GemvVariant, adapter: Adapter): number {
+  const { width, hasShuffles } = shuffles(lanes, adapter);
+  const rows = shape.activation ? 2 * results : results;
+  const threads = lanes * groups;
+  const each = 4 * placesOf(tokens);
+  const squares = shape.norm ? each * (hasShuffles ? threads / width : threads) : 0;
+  if (!hasShuffles) return squares + 4 * rows * threads;
+  return squares + (width < lanes ? (each * rows * threads) / width : 0);
 }
 
 /** Chunks of x that lie in workgroup memory at a time: all of them, or as many as fit. */
-function slabOf(shape: GemvShape, tokens: number, { lanes, results, groups }: GemvVariant, adapter: Adapter): number {
-  const size = isNarrow(shape) ? 4 : chunkSize(shape.kind);
-  const rows = shape.activation ? 2 * results : results;
-  const sums = 4 * lanes * groups * (tokens + rows);
-  const room = adapter.device.limits.maxComputeWorkgroupStorageSize - sums;
-  const unit = Math.max(8, lanes);
-  const chunks = Math.ceil(shape.inFeatures / size / unit) * unit;
+function slabOf(shape: GemvShape, tokens: number, variant: GemvVariant, adapter: Adapter): number {
+  const room = adapter.device.limits.maxComputeWorkgroupStorageSize - sumBytes(shape, tokens, variant, adapter);
+  const unit = Math.max(8, variant.lanes);
+  const chunks = Math.ceil(shape.inFeatures / sizeOf(shape) / unit) * unit;
   // One more, to make the stride odd.
-  const fitting = Math.floor((room / (4 * tokens * size) - 1) / unit) * unit;
+  const fitting = Math.floor((room / (4 * tokens * sizeOf(shape)) - 1) / unit) * unit;
   return Math.max(unit, Math.min(chunks, fitting));
+}
+
+/** Bytes of workgroup memory that the kernel takes. */
+export function gemvWorkgroupBytes(shape: GemvShape, tokens: number, variant: GemvVariant, adapter: Adapter): number {
+  const staged = 4 * tokens * sizeOf(shape) * (slabOf(shape, tokens, variant, adapter) + 1);
+  return staged + sumBytes(shape, tokens, variant, adapter);
 }
 
 export interface GemvBuffers {
@@ -112,7 +162,8 @@ export class Gemv {
         if (count < 1 || count > GEMV_MAX_TOKENS) throw new RangeError(`Gemv takes 1 to 8 tokens, not ${count}`);
         const chosen = variant ?? gemvVariant(shape, count, gpu);
         const { lanes, results, groups } = chosen;
-        const width = Math.min(lanes, SHUFFLE_WIDTH);
+        if (lanes === 1 && results !== (shape.activation ? 1 : 2)) throw new Error('one lane makes two rows');
+        const { width, hasShuffles } = shuffles(lanes, gpu);
         const kernel = await gpu.kernel(lanes > 1 ? 'gemv' : 'gemv_direct', {
           constants: {
             ...weightConstants(shape.kind, shape.inFeatures),
@@ -132,9 +183,9 @@ export class Gemv {
             BIAS: shape.bias ?? false,
             ACCUMULATE: shape.accumulate ?? false,
             SWIGLU: shape.activation === 'swiglu',
-            SHUFFLES: gpu.features.subgroups && leastSubgroup(gpu) >= width,
+            SHUFFLES: hasShuffles,
             WIDE: width < lanes,
-            PAIR: lanes === 1 && count === 1 && results * (shape.activation ? 2 : 1) === 2,
+            [`T${placesOf(count)}`]: true,
           },
         });
         return [count, { kernel, resultsPerGroup: results * groups }] as const;
@@ -168,9 +219,6 @@ export class Gemv {
     }
   }
 }
-
-/** Of the subgroups that the GPU may make, the smallest size. */
-const leastSubgroup = ({ device }: Gpu): number => device.adapterInfo?.subgroupMinSize ?? 4;
 
 function given(tensor: Tensor | undefined, name: string): Tensor {
   if (!tensor) throw new Error(`Gemv was made with ${name}, and none was given`);

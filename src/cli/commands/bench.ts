@@ -13,8 +13,10 @@ import { formatOrtPeer, ortPeer } from '../../../bench/ort-peer';
 import { benchMatmul, formatMatmul } from '../../../bench/matmul';
 import { benchSampler, formatSampler } from '../../../bench/sampler';
 import { benchTrain, formatTrain } from '../../../bench/train';
+import { shapes } from '../../../bench/shapes';
 import { formatVerified, verify } from '../../../bench/verify';
 import { loadModelFolder } from '../../formats/model-folder';
+import type { WeightKind } from '../../nn/packed';
 import { configForTask, defaultRunConfig } from '../../runs/config';
 import { folderSource } from '../files';
 import { openGpu } from '../gpu';
@@ -41,6 +43,11 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
     tokens: { type: 'number', default: 128 },
     repeats: { type: 'number', default: 5 },
     profile: { type: 'flag' },
+    /** Kinds of weights, and numbers of tokens at once, for gemv. */
+    kinds: { type: 'string', default: 'q4_0,q4_k,q8_0,f16' },
+    batch: { type: 'string', default: '1,2,4,8' },
+    /** Sequences side by side, for decode of a large model's shape. */
+    slots: { type: 'number', default: 1 },
     /** Tokens that the sampler chooses among. */
     vocab: { type: 'number', default: 151936 },
     /** Checkpoints with what Transformers computes, for verify. */
@@ -54,8 +61,13 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
   const print = <T>(rows: T, format: (rows: T) => string) =>
     console.log(options.json ? JSON.stringify(rows) : format(rows));
   if (kind === 'matmul') print(await benchMatmul(gpu, { sweep: options.sweep, rows: options.rows }), formatMatmul);
-  else if (kind === 'gemv') print(await benchGemv(gpu, { sweep: options.sweep }), formatGemv);
-  else if (kind === 'gemm') print(await benchGemm(gpu, { sweep: options.sweep }), formatGemm);
+  else if (kind === 'gemv') {
+    const { shape = 'r1-distill-qwen-1.5b', kinds, batch, sweep } = options;
+    const config = shapes[shape];
+    if (!config) throw new UsageError(`no shape ${shape}; there are ${Object.keys(shapes).join(', ')}`);
+    const list = { kinds: kinds.split(',') as WeightKind[], tokens: batch.split(',').map(Number) };
+    print(await benchGemv(gpu, { config, ...list, sweep }), formatGemv);
+  } else if (kind === 'gemm') print(await benchGemm(gpu, { sweep: options.sweep }), formatGemm);
   else if (kind === 'attention') print(await benchAttention(gpu, { sweep: options.sweep }), formatAttention);
   else if (kind === 'sampler') print(await benchSampler(gpu, { vocab: options.vocab }), formatSampler);
   else if (kind === 'verify') print(await verify(gpu, options.goldens), formatVerified);
