@@ -23,19 +23,17 @@ import os
 import platform
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import httpx
+from sidecar_client import ROOT, WARMUP, Run, Sidecar, say
 
-ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "remote" / "src"), str(ROOT / "tests" / "python")]
 
 TINY = ROOT / "public" / "models" / "tinythink-1m"
@@ -62,10 +60,6 @@ QUICK_SHAPE = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers":
 QUICK_SHAPE |= {"num_key_value_heads": 1, "vocab_size": 512}
 # Of <eos>'s embedding: with it about every third completion of the random model ends before its 128 tokens.
 EOS_SCALE = 7
-# The first steps are left out of medians.
-WARMUP = 2
-ENDED = ("finished", "stopped", "failed")
-START = time.monotonic()
 
 
 def make_random_model(folder: Path, shape: dict) -> None:
@@ -92,150 +86,6 @@ def make_random_model(folder: Path, shape: dict) -> None:
     vocabulary |= {f"[{i}]": i for i in range(len(vocabulary), shape["vocab_size"])}
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
     shutil.copy(TINY / "tokenizer_config.json", folder)
-
-
-class Sidecar:
-    """The sidecar as its command line starts it."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        self.client = httpx.Client(base_url=self.url, timeout=60)
-        self.start()
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "tinythink_remote", "serve", "--models", self.folder / "models"]
-        command += ["--runs", self.folder / "kept", "--port", self.url.rpartition(":")[2], "--max-running", 8]
-        paths = [str(ROOT / "remote" / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-        with open(self.folder / "sidecar.log", "a") as log:
-            self.process = subprocess.Popen([*map(str, command)], env=environment, stdout=log, stderr=log)
-        while True:
-            try:
-                self.info = self.client.get("/info").raise_for_status().json()
-                return
-            except httpx.TransportError:
-                if self.process.poll() is not None:
-                    raise RuntimeError((self.folder / "sidecar.log").read_text()) from None
-                time.sleep(0.1)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-class Run:
-    """A run that is being watched: its stream is read in a thread, and again from its last event after a break."""
-
-    def __init__(self, sidecar: Sidecar, name: str, config: dict, remote: dict, deadline: float):
-        self.sidecar, self.name, self.deadline = sidecar, name, deadline
-        answer = sidecar.client.post("/runs", json={"config": config, "remote": remote, "paused": True})
-        if answer.status_code != 201:
-            raise RuntimeError(f"{name}: {answer.text}")
-        self.id = answer.json()["id"]
-        self.remote = remote
-        self.events: list[dict] = []
-        # Clock times between which it trained alone.
-        self.phases: list[list[float]] = []
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        while True:
-            headers = {"Last-Event-ID": str(len(self.events))} if self.events else {}
-            try:
-                with httpx.stream(
-                    "GET", f"{self.sidecar.url}/runs/{self.id}/events", headers=headers, timeout=60
-                ) as stream:
-                    kind = ""
-                    for line in stream.iter_lines():
-                        if line.startswith("event: "):
-                            kind = line.removeprefix("event: ")
-                        elif line.startswith("data: ") and kind == "run":
-                            self.events.append(json.loads(line.removeprefix("data: ")))
-                        elif line.startswith("data: ") and kind == "end":
-                            return
-            except httpx.TransportError:
-                time.sleep(0.2)
-
-    def tell(self, what: str) -> None:
-        print(f"{time.monotonic() - START:6.1f} s  {self.name}: {what}", flush=True)
-        self.sidecar.client.post(f"/runs/{self.id}/{what}").raise_for_status()
-        if what == "resume":
-            self.phases.append([time.time(), float("inf")])
-
-    def status(self) -> dict:
-        return self.sidecar.client.get(f"/runs/{self.id}").json()
-
-    def wait(self, done, what: str) -> None:
-        """Until `done(status)`; a run that has ended otherwise, or takes too long, is an error."""
-        while not done(status := self.status()):
-            if status["state"] in ENDED or time.time() > self.deadline:
-                log = self.sidecar.client.get(f"/runs/{self.id}/logs", params={"bytes": 4000}).text
-                raise RuntimeError(f"{self.name} is {status['state']} at {status['step']}, not {what}\n{log}")
-            time.sleep(0.1)
-
-    def wait_paused(self) -> None:
-        self.wait(lambda status: status["state"] == "paused", "paused")
-        if self.phases:
-            self.phases[-1][1] = time.time()
-
-    def wait_step(self, step: int) -> None:
-        self.wait(lambda status: status["step"] >= step, f"at step {step}")
-
-    def wait_end(self) -> None:
-        self.wait(lambda status: status["state"] in ("finished", "stopped"), "finished")
-        self.phases[-1][1] = time.time()
-        self._thread.join(10)
-
-    def process(self) -> int:
-        return json.loads((self.sidecar.folder / "kept" / "runs" / self.id / "status.json").read_text())["pid"]
-
-    def download(self, folder: Path) -> int:
-        """The last checkpoint; returns its bytes, checked against the list."""
-        checkpoint = self.sidecar.client.get(f"/runs/{self.id}/checkpoints").json()[-1]
-        folder.mkdir(parents=True)
-        for file in checkpoint["files"]:
-            path = f"/runs/{self.id}/checkpoints/{checkpoint['step']}/{file['name']}"
-            with self.sidecar.client.stream("GET", path) as stream, open(folder / file["name"], "wb") as out:
-                out.writelines(stream.iter_bytes())
-            if (folder / file["name"]).stat().st_size != file["bytes"]:
-                raise RuntimeError(f"{self.name}: {file['name']} came in another length")
-        return sum(file["bytes"] for file in checkpoint["files"])
-
-    def of_type(self, kind: str) -> list[dict]:
-        return [event for event in self.events if event["type"] == kind]
-
-    def summary(self, samples: list[tuple[float, int, float, float]]) -> dict:
-        steps = self.of_type("step")
-        timed = [step for step in steps if step["step"] > WARMUP]
-        result = {"run": self.name, "remote": self.remote, "steps": len(steps)}
-        if started := self.of_type("started"):
-            result["device"] = started[0]["device"]["description"]
-            result["parameters"] = started[0]["model"]["parameters"]
-        if timed:
-            seconds = [step["metrics"]["step_time"] for step in timed]
-            result["step_s"] = {"median": statistics.median(seconds), "min": min(seconds), "max": max(seconds)}
-            for part in ("rollout", "update", "events"):
-                result[f"{part}_s"] = statistics.median(step["timings"][part] for step in timed) / 1000
-            result["mean_length"] = statistics.fmean(step["metrics"]["completions/mean_length"] for step in timed)
-            completions = sum(len(group["completions"]) for group in timed[0]["groups"])
-            tokens = sum(step["metrics"]["completions/mean_length"] * completions for step in timed)
-            result |= {"completions": completions, "sampled_tokens_per_s": tokens / sum(seconds)}
-        result["eval_accuracy"] = {e["step"]: e["metrics"]["eval_accuracy"] for e in self.of_type("eval")}
-        result["interrupted"] = [[e["step"], e["resumes_from"]] for e in self.of_type("interrupted")]
-        result["end"] = self.events[-1]["type"] if self.events else "nothing"
-        mine = [each for each in samples if any(start <= each[0] <= end for start, end in self.phases)]
-        result["gpus"] = {
-            index: {
-                "utilization": statistics.fmean(each[2] for each in mine if each[1] == index),
-                "memory_mib": max(each[3] for each in mine if each[1] == index),
-            }
-            for index in sorted({each[1] for each in mine})
-        }
-        return result
 
 
 class Bench:
@@ -270,21 +120,41 @@ class Bench:
     def large_model(self) -> None:
         make_random_model(self.work / "models" / LARGE["model"], QUICK_SHAPE if self.quick else SHAPE)
 
+    def attempt(self, what: str, do, *arguments) -> bool:
+        """A part of the whole that may fail without the rest: a machine with GPUs is not had every day."""
+        try:
+            do(*arguments)
+        except (RuntimeError, httpx.HTTPError) as error:
+            self.check(what, False, str(error))
+            return False
+        return True
+
+    def ready(self, *runs: Run) -> list[Run]:
+        """Those of them that are loaded, once all are: loading would disturb what is measured."""
+        return [run for run in runs if self.attempt(f"{run.name}: loads", run.wait_paused)]
+
     def one(self) -> None:
         sums = self.start("sums", SUMS)
         self.large_model()
         full = self.start("0.5b-full", LARGE, precision="bf16")
         lora = self.start("0.5b-lora", {**LARGE, "learning_rate": 1e-4, "save_steps": 2}, precision="bf16", lora={})
-        for run in (sums, full, lora):
-            run.wait_paused()
-        sums.tell("resume")
-        sums.wait_end()
-        self.check_sums(sums)
+        ready = self.ready(sums, full, lora)
+        if sums in ready:
+            self.attempt("sums", self.train_sums, sums)
+        if full in ready and lora in ready:
+            self.attempt("0.5b", self.train_large, full, lora)
 
+    def train_sums(self, run: Run) -> None:
+        run.tell("resume")
+        run.wait_end()
+        self.check_sums(run)
+        self.check("checkpoint downloads", run.download(self.out / "sums-checkpoint") > 1_000_000)
+
+    def train_large(self, full: Run, lora: Run) -> None:
         lora.tell("resume")
         lora.wait_step(3)
         os.kill(lora.process(), signal.SIGKILL)
-        print(f"{time.monotonic() - START:6.1f} s  {lora.name}: killed", flush=True)
+        say(f"{lora.name}: killed")
         # It is started again while the other one trains, and waits.
         lora.tell("pause")
         lora.phases[-1][1] = time.time()
@@ -294,15 +164,14 @@ class Bench:
         full.wait_paused()
         full.tell("resume")
         full.wait_end()
+        self.check_learns(full)
         lora.wait(lambda status: status["state"] == "paused" and lora.of_type("interrupted"), "paused again")
         self.sidecar.kill()
         self.sidecar.start()
         lora.tell("resume")
         lora.wait_end()
         self.check("killed, started again, went on", lora.of_type("interrupted")[0]["resumes_from"] == 2)
-        self.check_learns(full)
         self.check_learns(lora)
-        self.check("checkpoint downloads", sums.download(self.out / "sums-checkpoint") > 1_000_000)
         self.check("adapter downloads", lora.download(self.work / "lora-checkpoint") > 1000)
 
     def two(self) -> None:
@@ -313,20 +182,25 @@ class Bench:
         sharded = self.start("sums-2-zero3", few, **shared)
         large = self.start("0.5b-2-zero3", LARGE, **shared, precision="bf16")
         whole = self.start("0.5b-2", LARGE, **shared, precision="bf16", sharding="none")
-        for run in self.runs:
-            run.wait_paused()
-        sums.tell("resume")
-        # The recipe's learning rate falls over 160 steps, so it is stopped and not shortened.
-        sums.wait_step(4 if self.quick else 40)
-        sums.tell("stop")
-        sums.wait_end()
-        self.check_sums(sums)
+        ready = self.ready(sums, sharded, large, whole)
+        if sums in ready:
+            self.attempt("sums-2", self.begin_sums, sums)
         for run in (sharded, large, whole):
-            run.tell("resume")
-            run.wait_end()
-        self.check_sums(sharded)
-        self.check_learns(large)
-        self.check_learns(whole)
+            if run in ready:
+                self.attempt(run.name, self.train_few, run)
+
+    def begin_sums(self, run: Run) -> None:
+        run.tell("resume")
+        # The recipe's learning rate falls over 160 steps, so it is stopped and not shortened.
+        run.wait_step(4 if self.quick else 40)
+        run.tell("stop")
+        run.wait_end()
+        self.check_sums(run)
+
+    def train_few(self, run: Run) -> None:
+        run.tell("resume")
+        run.wait_end()
+        (self.check_sums if run.name.startswith("sums") else self.check_learns)(run)
 
     def check_sums(self, run: Run) -> None:
         """Problems, sizes, rewards and the first update are those of one process that has the whole batch."""
