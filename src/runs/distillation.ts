@@ -313,6 +313,7 @@ function readLine(line: string): DistilledSample | string {
   if (!parsed.success) {
     const [issue] = parsed.issues;
     const path = v.getDotPath(issue);
+    if (path && issue.received === 'undefined') return `“${path}” is missing`;
     const reason = issue.message.length > 200 ? `${issue.message.slice(0, 197)}…` : issue.message;
     return path ? `“${path}”: ${reason}` : reason;
   }

@@ -78,7 +78,8 @@ export async function servePolicy(policy: Policy, options: PolicyServerOptions =
       response.end('data: [DONE]\n\n');
     };
     turn = turn.then(answer).catch((error: unknown) => {
-      console.error(error);
+      // Who asked may have left.
+      if (!response.destroyed && !request.destroyed) console.error(error);
       response.destroy();
     });
   });
