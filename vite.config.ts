@@ -1,6 +1,8 @@
 /** @file Builds and serves the app, its service worker included; also vitest's configuration (projects: unit, gpu, gpu-swiftshader, browser). */
+import { readFile } from 'node:fs/promises';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { VitePWA } from 'vite-plugin-pwa';
+import type { Plugin } from 'vite';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
 /** Tests in Node on Dawn, on the best adapter found or the one that `env` names (tests/support/adapter.ts). */
@@ -71,10 +73,26 @@ const offline = VitePWA({
   },
 });
 
+/**
+ * Shaders go to the browser as text, to be linked there: in the build without their comments and indentation, a third of
+ * them. WGSL has no strings that such a pattern could cut.
+ */
+const bareShaders: Plugin = {
+  name: 'bare-shaders',
+  apply: 'build',
+  enforce: 'pre',
+  async load(id) {
+    if (!id.endsWith('.wesl?raw')) return null;
+    const text = await readFile(id.slice(0, -'?raw'.length), 'utf8');
+    const bare = text.replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '').replace(/^\s+|[ \t]+$/gm, '');
+    return `export default ${JSON.stringify(bare)};`;
+  },
+};
+
 export default defineConfig({
   base: './',
   plugins: [svelte(), offline],
-  worker: { format: 'es' },
+  worker: { format: 'es', plugins: () => [bareShaders] },
   build: { target: 'es2023', sourcemap: true },
   test: {
     projects: [

@@ -54,7 +54,7 @@ export async function linkShader(name: string, options: KernelOptions): Promise<
     constants[key] = Number.isInteger(value) ? value : value.toExponential(9);
   }
   const linked = await link({
-    weslSrc: shaderSources,
+    weslSrc: await shaderSources(name),
     rootModuleName: name,
     constants,
     conditions: options.conditions ?? {},
