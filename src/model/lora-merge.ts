@@ -13,7 +13,7 @@ import { weightConditions, weightConstants } from '../nn/packed-shader';
 import { flattenLora, loraLayout, projectionNames, type LoraLayout, type LoraPlace } from './lora-layout';
 import { matricesOf } from './lora-parts';
 import type { PackedLayer, PackedParameters } from './packed-parameters';
-import { mergedKind } from './weight-plan';
+import { mergedKind, type WeightPlan } from './weight-plan';
 
 /** Rows of a merged matrix that come from one part of the base. */
 interface Piece {
@@ -114,6 +114,18 @@ async function mergedMatrix(
     );
     return { matrix: { kind: to, rows, columns, parts: merged }, pieces };
   });
+}
+
+/** Bytes of the merged copies of a layout's matrices. */
+export function mergedBytes(plan: Pick<WeightPlan, 'layers'>, layout: LoraLayout): number {
+  const matrices = plan.layers.flatMap(({ qkv, out, gateUp, down }, i) => {
+    const of = { qkv, out: [out], gateUp, down: [down] };
+    return projectionNames.flatMap((name) => (layout.layers[i]![name] ? of[name] : []));
+  });
+  return matrices.reduce((sum, { kind, columns, pieces }) => {
+    const rows = pieces.reduce((count, piece) => count + piece.rows, 0);
+    return sum + packedRowBytes(mergedKind(kind), columns) * rows;
+  }, 0);
 }
 
 /** The tensors that an adapter is added to. */

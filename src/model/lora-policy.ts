@@ -4,16 +4,16 @@
  */
 import type { DecoderConfig } from '../formats/hf-config';
 import type { OpenedModel } from '../formats/model-files';
-import type { Gpu } from '../gpu/gpu';
+import type { Gpu, GpuTraits } from '../gpu/gpu';
 import type { PolicyLossOptions } from '../nn/policy-loss';
-import type { Draw } from '../nn/sampler';
+import { Sampler, type Draw } from '../nn/sampler';
 import type { LearnerPlan } from './batch-learner';
 import type { Sample, SamplingSettings } from './generator';
 import { InferenceModel } from './inference-model';
-import { inferencePlan } from './inference-plan';
+import { inferencePlan, type InferencePlan } from './inference-plan';
 import { LoraLearner } from './lora-learner';
 import { loraLayout, type LoraLayout, type LoraModule } from './lora-layout';
-import { LoraMerge } from './lora-merge';
+import { LoraMerge, mergedBytes } from './lora-merge';
 import { initialLora } from './lora-parameters';
 import { loadPackedParameters, type LoadProgress } from './packed-parameters';
 import { TextGenerator } from './text-generator';
@@ -47,6 +47,14 @@ const PREFILL_TOKENS = 256;
 export const loraLayoutOf = (config: DecoderConfig, { r, target_modules }: LoraConfig): LoraLayout =>
   loraLayout(config, (name) => (target_modules.some((module) => name.endsWith(`.${module}`)) ? r : 0));
 
+type Sizes = Pick<LoraPolicyOptions, 'lora' | 'quant' | 'learner' | 'slots'>;
+
+function samplingPlan(model: Pick<OpenedModel, 'config' | 'tensors'>, { quant, slots, learner }: Sizes): InferencePlan {
+  const typeOf = (name: string) => model.tensors.get(name)!.type;
+  const context = learner.maxPositions;
+  return inferencePlan(model.config, typeOf, { quant, slots, context, prefillTokens: PREFILL_TOKENS });
+}
+
 export class LoraPolicy {
   private merged = false;
 
@@ -66,11 +74,9 @@ export class LoraPolicy {
     onProgress?: LoadProgress,
   ): Promise<LoraPolicy> {
     const { config } = model;
-    const { lora, slots, quant } = options;
+    const { lora, slots } = options;
     const layout = loraLayoutOf(config, lora);
-    const context = options.learner.maxPositions;
-    const typeOf = (name: string) => model.tensors.get(name)!.type;
-    const plan = inferencePlan(config, typeOf, { quant, slots, context, prefillTokens: PREFILL_TOKENS });
+    const plan = samplingPlan(model, options);
     const base = await loadPackedParameters(gpu, model, plan.weights, onProgress);
     const scale = lora.lora_alpha / lora.r;
     const learner = await LoraLearner.create(gpu, config, base, { layout, scale }, options.learner, options.loss);
@@ -80,6 +86,19 @@ export class LoraPolicy {
     const { validTokens } = options;
     const generator = new TextGenerator(sampled, validTokens === undefined ? {} : { validTokens });
     return new LoraPolicy(gpu, learner, merge, generator, slots);
+  }
+
+  /** Bytes of all that `create` takes, by what they are for. */
+  static bytes(gpu: GpuTraits, model: Pick<OpenedModel, 'config' | 'tensors'>, options: Sizes): Record<string, number> {
+    const layout = loraLayoutOf(model.config, options.lora);
+    const { bytes, weights } = samplingPlan(model, options);
+    const sampler = { vocab: model.config.vocab_size, maxRows: options.slots };
+    return {
+      weights: bytes.weights,
+      'merged copies': mergedBytes(weights, layout),
+      sampling: bytes.cache + bytes.work + Sampler.bytes(sampler),
+      ...LoraLearner.bytes(gpu, model.config, layout, options.learner),
+    };
   }
 
   /** Must be called after the adapters have changed. */

@@ -8,12 +8,11 @@ import type { TextTokenizer } from '../formats/tokenizer';
 import type { SequenceGroup } from '../model/batch';
 import type { BatchLearner } from '../model/batch-learner';
 import { CROSS_ENTROPY } from '../nn/policy-loss';
-import { getTask } from '../tasks';
 import { rng } from '../tasks/rng';
 import type { RunConfig } from './config';
 import { sample, type Mixture } from './corpus';
 import { describeLeftOut, encodeLessons, lessonBatch, type Lesson } from './lessons';
-import { encodePrompt } from './prompt';
+import { encodePrompt, taskOf } from './prompt';
 
 /** Key of the traces' random stream. */
 const TRACES = 3;
@@ -73,7 +72,7 @@ function lessonsBy(
   config: RunConfig,
   { lessons: given = [], onNotice }: ColdStartOptions,
 ): (step: number) => SequenceGroup[] {
-  const { lessons, leftOut } = encodeLessons(given, tokenizer, getTask(config.task), config);
+  const { lessons, leftOut } = encodeLessons(given, tokenizer, taskOf(config), config);
   if (lessons.length < given.length) {
     onNotice?.(
       `The cold start learns from ${lessons.length} of the data set’s ${given.length} lines. Left out: ${describeLeftOut(leftOut)}.`,

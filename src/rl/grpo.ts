@@ -14,7 +14,6 @@ import type { Recorder } from '../gpu/recorder';
 import type { BatchLearner, LoadedBatch } from '../model/batch-learner';
 import type { Sample, SamplingSettings } from '../model/generator';
 import { parseStats, type PolicyLossOptions } from '../nn/policy-loss';
-import { getTask } from '../tasks';
 import { rng } from '../tasks/rng';
 import type { Problem, Task } from '../tasks/task';
 import { computeAdvantages, type Advantages } from './advantages';
@@ -24,7 +23,7 @@ import { evaluate } from './evaluate';
 import type { Group } from './group';
 import { sequenceWeights } from './losses';
 import { batchMetrics } from './metrics';
-import { taskPrompt } from './prompt';
+import { taskOf, taskPrompt } from './prompt';
 import { scoreCompletion, type CompletionScore } from './rewards';
 import { learningRate } from './schedule';
 import type { EngineSession, EvaluationResult, StepResult } from './session';
@@ -71,7 +70,7 @@ export abstract class Grpo<M, G> implements EngineSession {
     protected readonly options: GrpoOptions,
   ) {
     this.lost = gpu.lost;
-    this.task = getTask(config.task);
+    this.task = taskOf(config);
     this.texts = new TokenTexts(tokenizer);
   }
 

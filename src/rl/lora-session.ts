@@ -5,25 +5,25 @@
 import type { OpenedModel } from '../formats/model-files';
 import { peftTensors } from '../formats/peft';
 import { readSafetensors, toFloat32, writeSafetensors } from '../formats/safetensors';
-import type { Gpu } from '../gpu/gpu';
+import { OutOfMemoryError, type Gpu } from '../gpu/gpu';
 import type { Sample, SamplingSettings } from '../model/generator';
-import { modulesOf, loraModules, type LoraTensors } from '../model/lora-layout';
-import { LoraPolicy, loraLayoutOf, type LoraConfig } from '../model/lora-policy';
-import type { Quantization } from '../model/weight-plan';
+import { modulesOf, type LoraTensors } from '../model/lora-layout';
+import { LoraPolicy, type LoraConfig } from '../model/lora-policy';
+import type { LoadProgress } from '../model/packed-parameters';
 import type { LoraGradients, LoraWeights } from '../nn/lora-linear';
 import { coldStart } from './cold-start';
 import type { RunConfig } from './config';
 import { Grpo, lossOptions, type GrpoOptions } from './grpo';
 import { MOMENTS } from './lora-checkpoint';
-import { planLora } from './lora-plan';
+import { loraOf } from './lora-config';
+import { askForRoom, doesNotFit, planLoraRun } from './lora-plan';
 import { MAX_CHAT_PROMPT_LENGTH } from './prompt';
 
-export { adapterOfCheckpoint } from './lora-checkpoint';
-
 export interface LoraSessionOptions extends GrpoOptions {
-  lora: LoraConfig;
-  /** What weights stored as floats become. */
-  quant?: Quantization;
+  /** Bytes that a micro-batch's values may take. */
+  activationBytes?: number;
+  /** Told how much of the weights has been read. */
+  onLoading?: LoadProgress;
 }
 
 export class LoraSession extends Grpo<LoraWeights, LoraGradients> {
@@ -40,26 +40,28 @@ export class LoraSession extends Grpo<LoraWeights, LoraGradients> {
     super(gpu, config, model.tokenizer, policyModel.learner, options);
   }
 
-  /** @throws OutOfMemoryError; RangeError for a config that adapters can't be trained with */
+  /** @throws OutOfMemoryError with the bytes that are needed; RangeError for a config that adapters can't be trained with */
   static async create(
     gpu: Gpu,
     config: RunConfig,
     model: Pick<OpenedModel, 'name' | 'config' | 'tokenizer' | 'tensors' | 'bytes'>,
-    { lora, quant = 'stored', ...options }: LoraSessionOptions,
+    { activationBytes, onLoading, ...options }: LoraSessionOptions = {},
   ): Promise<LoraSession> {
-    checkLora(lora);
+    const lora = loraOf(config);
+    if (!lora) throw new RangeError('the config asks for no adapters: lora_r is null');
     if (config.cold_start_steps > 0 && !options.lessons)
       throw new RangeError(
         'a cold start of adapters needs a data set: traces are written in the small models’ notation',
       );
-    const policy = await LoraPolicy.create(gpu, model, {
-      lora,
-      quant,
-      learner: planLora(gpu, model.config, loraLayoutOf(model.config, lora), config),
-      loss: lossOptions(config),
-      slots: config.num_generations,
-      seed: config.seed,
-      validTokens: model.tokenizer.vocabularySize,
+    const { learner, bytes } = planLoraRun(gpu, model, config, lora, activationBytes);
+    const sizes = { lora, learner, quant: config.quant, slots: config.num_generations };
+    const rest = { loss: lossOptions(config), seed: config.seed, validTokens: model.tokenizer.vocabularySize };
+    const create = async () => {
+      await askForRoom(gpu, bytes.total!);
+      return LoraPolicy.create(gpu, model, { ...sizes, ...rest }, onLoading);
+    };
+    const policy = await create().catch((error: unknown) => {
+      throw error instanceof OutOfMemoryError ? doesNotFit(model, bytes, error) : error;
     });
     return new LoraSession(gpu, config, model, policy, lora, options);
   }
@@ -148,15 +150,5 @@ export class LoraSession extends Grpo<LoraWeights, LoraGradients> {
       results.push(await this.policyModel.sample(prompt, samples, { ...settings, seed }));
     }
     return results;
-  }
-}
-
-function checkLora({ r, lora_alpha, target_modules }: LoraConfig): void {
-  if (!Number.isInteger(r) || r < 1 || r > 256)
-    throw new RangeError(`r must be a whole number from 1 to 256, not ${r}`);
-  if (!(lora_alpha > 0)) throw new RangeError(`lora_alpha must be above 0, not ${lora_alpha}`);
-  const unknown = target_modules.find((module) => !loraModules.includes(module));
-  if (unknown !== undefined || target_modules.length === 0) {
-    throw new RangeError(`adapters go to ${loraModules.join(', ')}, not to ${unknown ?? 'nothing'}`);
   }
 }

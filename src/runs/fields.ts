@@ -412,6 +412,9 @@ export function appliesTo(config: RunConfig, key: FieldKey): boolean {
 /** Whether it is a downloaded model, of which only adapters can be trained here. */
 export const learnsByAdapters = (model: string): boolean => model.startsWith('store:');
 
+/** Whether a run's checkpoints hold adapters. Saved runs of the first versions know no such setting. */
+export const hasAdapters = ({ lora_r }: RunConfig): boolean => typeof lora_r === 'number';
+
 /** The value of a field. */
 export function getField(config: RunConfig, key: FieldKey): FieldValue {
   const weight = weightName(key);

@@ -6,6 +6,7 @@ import { parameterCount, parameterShapes } from '../formats/hf-config';
 import { writeModelFolder } from '../formats/model-folder';
 import type { ModelFolder, ModelTensor } from '../formats/model-folder';
 import type { LiveConfig, RunConfig } from '../rl/config';
+import { adapterOfCheckpoint } from '../rl/lora-checkpoint';
 import type { EngineSession, EvaluationResult, SessionFactory } from '../rl/session';
 import { checkConfig } from './config';
 import { SCHEMA_VERSION } from './events';
@@ -46,6 +47,7 @@ export class LocalTrainer implements Trainer {
   #config!: RunConfig;
   #folder!: ModelFolder;
   #keeper!: SessionKeeper;
+  #adapted: string | null = null;
   #runId = '';
   /** Updates done. */
   #completed = 0;
@@ -76,6 +78,7 @@ export class LocalTrainer implements Trainer {
       refuseProblems(config, this.#folder.config.max_position_embeddings);
       // A copy: what the caller does to its own object is not an update of the run.
       this.#config = structuredClone(config);
+      this.#adapted = config.lora_r === null ? null : config.model;
       const saved = resume && (await this.#savedCheckpoint(resume));
       this.#keeper = new SessionKeeper(() => this.#newSession(), this.#parts.wait);
       await this.#keeper.open(saved);
@@ -142,7 +145,14 @@ export class LocalTrainer implements Trainer {
     this.#emit({ type: 'changed', step: this.#completed, change: wanted });
   }
 
+  /** The downloaded model whose adapters learn; null when all weights do. */
+  get adapted(): string | null {
+    return this.#adapted;
+  }
+
+  /** A model folder, or a PEFT folder where adapters learn. */
   async exportModel(): Promise<Map<string, Uint8Array>> {
+    if (this.adapted !== null) return adapterOfCheckpoint(await this.#currentCheckpoint());
     const folder = await this.currentModel();
     const tensors = [...folder.tensors].map(([name, tensor]) => ({ name, ...tensor }));
     return writeModelFolder(folder, tensors, 'F32');
@@ -159,6 +169,13 @@ export class LocalTrainer implements Trainer {
       for (const { name, shape, data } of tensors)
         copies.set(name, { shape: [...shape], data: new Float32Array(data) });
       return { ...this.#folder, tensors: copies };
+    });
+  }
+
+  #currentCheckpoint(): Promise<Uint8Array> {
+    return this.#exclusive(async () => {
+      if (this.#checkpoint.bytes.length === 0) throw new Error('There is no model to export yet.');
+      return this.#keeper.isOpen ? this.#keeper.use((session) => session.checkpoint()) : this.#checkpoint.bytes;
     });
   }
 
@@ -254,7 +271,7 @@ export class LocalTrainer implements Trainer {
       time: new Date().toISOString(),
       config: this.#config,
       model: {
-        name: this.#config.model,
+        name: this.adapted === null ? this.#config.model : this.#folder.name,
         parameters: parameterCount(this.#folder.config),
         architecture: this.#folder.config.architecture,
       },

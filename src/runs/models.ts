@@ -6,7 +6,10 @@ import { loadModelFolder } from '../formats/model-folder';
 import type { ModelFolder } from '../formats/model-folder';
 import { readSafetensors, toFloat32, writeSafetensors } from '../formats/safetensors';
 import type { FloatTensor } from '../formats/safetensors';
-import type { RunStorage } from './storage';
+import { adapterOfCheckpoint } from '../rl/lora-checkpoint';
+import { hasAdapters } from './fields';
+import type { ChosenAdapter } from './load-options';
+import type { RunStorage, SavedRun } from './storage';
 
 /** A run may start from a run that started from a run; more than this is a circle. */
 const LONGEST_CHAIN = 20;
@@ -26,11 +29,35 @@ export async function loadNamedModel(name: string, places: ModelPlaces): Promise
   return { ...folder, name };
 }
 
+/** A downloaded model with what a run of its adapters made of it. */
+export interface AdaptedModel {
+  /** `store:<id>`. */
+  base: string;
+  adapter: ChosenAdapter;
+}
+
+/**
+ * What a name stands for when it is a checkpoint of adapters; null for any other.
+ * @throws Error with a message for the user when it is gone
+ */
+export async function findAdapter(name: string, places: Pick<ModelPlaces, 'storage'>): Promise<AdaptedModel | null> {
+  const checkpoint = checkpointOf(name);
+  const run = checkpoint && (await places.storage.get(checkpoint.run));
+  if (!checkpoint || !run || !hasAdapters(run.config)) return null;
+  const bytes = await loadCheckpoint(run, checkpoint.step, places);
+  return { base: run.config.model, adapter: asChosen(name, adapterOfCheckpoint(bytes)) };
+}
+
+/** A PEFT folder's files, as if they had been chosen. */
+export function asChosen(name: string, folder: ReadonlyMap<string, Uint8Array>): ChosenAdapter {
+  return { name, files: [...folder].map(([path, bytes]) => new File([bytes as Uint8Array<ArrayBuffer>], path)) };
+}
+
 /** The files of the model of that name. @throws Error with a message for the user when it is gone */
 export async function findModel(name: string, places: ModelPlaces, depth = 0): Promise<FileSource> {
   if (depth > LONGEST_CHAIN) throw new Error(`the models of these runs refer to each other in a circle: ${name}`);
-  const checkpoint = /^run:([\w-]+)@(\d+)$/.exec(name);
-  if (checkpoint) return checkpointSource(name, checkpoint[1]!, Number(checkpoint[2]), places, depth);
+  const checkpoint = checkpointOf(name);
+  if (checkpoint) return checkpointSource(name, checkpoint, places, depth);
   if (!name.startsWith('file:')) return places.embedded(name);
   const files = await places.storage.loadModel(name.slice('file:'.length));
   if (!files) throw new Error(`The imported model ${name.slice('file:'.length)} is no longer stored. Import it again.`);
@@ -40,15 +67,18 @@ export async function findModel(name: string, places: ModelPlaces, depth = 0): P
 /** The checkpoint's weights with the small files of the model that its run started from. */
 async function checkpointSource(
   name: string,
-  runId: string,
-  step: number,
+  { run: id, step }: { run: string; step: number },
   places: ModelPlaces,
   depth: number,
 ): Promise<FileSource> {
-  const run = await places.storage.get(runId);
+  const run = await places.storage.get(id);
   if (!run) throw new Error(`The run that ${name} is a checkpoint of has been deleted. Choose another model.`);
-  const bytes = await places.storage.loadCheckpoint(runId, step);
-  if (!bytes) throw new Error(`The run "${run.name}" has no checkpoint of step ${step}. Choose another one.`);
+  if (hasAdapters(run.config)) {
+    throw new Error(
+      `The checkpoints of "${run.name}" are adapters of a downloaded model: go on with the run, or start from that model.`,
+    );
+  }
+  const bytes = await loadCheckpoint(run, step, places);
   const start = await findModel(run.config.model, places, depth + 1);
   return {
     name,
@@ -57,6 +87,21 @@ async function checkpointSource(
       return start.read(path);
     },
   };
+}
+
+function checkpointOf(name: string): { run: string; step: number } | null {
+  const match = /^run:([\w-]+)@(\d+)$/.exec(name);
+  return match && { run: match[1]!, step: Number(match[2]) };
+}
+
+async function loadCheckpoint(
+  { id, name }: SavedRun,
+  step: number,
+  { storage }: Pick<ModelPlaces, 'storage'>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await storage.loadCheckpoint(id, step);
+  if (!bytes) throw new Error(`The run "${name}" has no checkpoint of step ${step}. Choose another one.`);
+  return bytes;
 }
 
 async function weightsOf(checkpoint: Uint8Array, folder: FileSource): Promise<FloatTensor[]> {

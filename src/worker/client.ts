@@ -66,10 +66,17 @@ export class EngineClient implements ModelLibrary {
     return this.#call(this.#living(), (api) => api.plan(config));
   }
 
-  /** A trainer for one run. @param onWarning told what went wrong without stopping the run */
-  createTrainer(onWarning: (message: string) => void = () => {}): LocalEngineTrainer {
+  /**
+   * A trainer for one run.
+   * @param onWarning told what went wrong without stopping the run
+   * @param onLoading told how much of a downloaded model's weights is on the GPU
+   */
+  createTrainer(
+    onWarning: (message: string) => void = () => {},
+    onLoading: (progress: LoadProgress) => void = () => {},
+  ): LocalEngineTrainer {
     const life = this.#living();
-    const id = this.#call(life, (api) => api.createTrainer(proxy(onWarning)));
+    const id = this.#call(life, (api) => api.createTrainer(proxy(onWarning), proxy(onLoading)));
     // Whoever uses the trainer hears of it; until then it is not an unhandled rejection.
     id.catch(() => {});
     const ask = async <T>(work: (api: Remote<EngineApi>, id: number) => Promise<T>): Promise<T> => {

@@ -11,9 +11,9 @@ import { loadModelText } from '../formats/model-folder';
 import type { ModelFolder } from '../formats/model-folder';
 import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/stored-model';
 import type { LiveConfig, RunConfig } from '../rl/config';
-import type { SessionFactory } from '../rl/session';
+import type { EngineSession, SessionFactory } from '../rl/session';
 import { LocalTrainer } from '../runs/local-trainer';
-import { findModel, loadNamedModel } from '../runs/models';
+import { asChosen, findAdapter, findModel, loadNamedModel } from '../runs/models';
 import type { ModelPlaces } from '../runs/models';
 import type { RunEvent } from '../runs/events';
 import type { LoadOptions, LoadProgress } from '../runs/load-options';
@@ -23,12 +23,19 @@ import type { Resume } from '../runs/trainer';
 import { WorkerModels } from './models';
 import type { OpenModel } from './models';
 import { describeProbe, probe } from './probe';
-import type { EngineApi, PolicyModel, ProbeResult } from './protocol';
+import type { EngineApi, FilesModel, NamedModel, PolicyModel, ProbeResult } from './protocol';
 
 /** What only the engine can do. */
 export interface EngineParts {
   gpu: GPU | undefined;
   createSession: SessionFactory;
+  /** A session on a device of its own in which adapters of a downloaded model learn. @throws OutOfMemoryError */
+  createLoraSession(
+    config: RunConfig,
+    opened: OpenedModel,
+    onNotice: (message: string) => void,
+    onProgress: (progress: LoadProgress) => void,
+  ): Promise<EngineSession>;
   /** A policy on a device of its own. */
   createPolicy(folder: ModelFolder): Promise<Policy & { close(): void }>;
   openModel: OpenModel;
@@ -41,11 +48,15 @@ export interface EngineParts {
   ): Promise<Policy & { close(): void }>;
   /** Bytes by what they are for. */
   planMemory(config: RunConfig, model: DecoderConfig): Promise<Record<string, number>>;
+  /** Likewise, of a run of adapters. */
+  planLoraMemory(config: RunConfig, opened: OpenedModel): Promise<Record<string, number>>;
 }
 
 interface OpenPolicy {
   policy: Policy & { close(): void };
   sampling: RecommendedSampling;
+  /** Holds gigabytes, maybe. */
+  large: boolean;
   abort: AbortController | null;
 }
 
@@ -77,11 +88,14 @@ export class EngineHost implements EngineApi {
   }
 
   async plan(config: RunConfig): Promise<Record<string, number>> {
+    if (WorkerModels.isStored(config.model)) {
+      return this.#parts.planLoraMemory(config, await this.#models.open({ name: config.model }));
+    }
     const { config: model } = await loadModelText(await findModel(config.model, this.#places()));
     return this.#parts.planMemory(config, model);
   }
 
-  createTrainer(onWarning: (message: string) => void): number {
+  createTrainer(onWarning: (message: string) => void, onLoading: (progress: LoadProgress) => void = () => {}): number {
     // A page shows one run: of those that ended, the weights need not be held any longer.
     for (const [old, { hasEnded }] of this.#trainers) {
       if (!hasEnded) continue;
@@ -90,14 +104,29 @@ export class EngineHost implements EngineApi {
     }
     const id = this.#nextId++;
     let device = 'unknown';
+    let opened: OpenedModel | null = null;
     const trainer = new LocalTrainer({
       loadModel: async (name) => {
         const probed = await this.probe();
         if (!probed.available) throw new Error(probed.message);
         device = describeProbe(probed);
-        return loadNamedModel(name, this.#places());
+        if (!WorkerModels.isStored(name)) return loadNamedModel(name, this.#places());
+        opened = await this.#models.open({ name });
+        // The run loop asks for sizes and tokenizer; the weights go from their files straight to the GPU.
+        return { ...opened, tensors: new Map(), files: new Map() };
       },
-      createSession: this.#parts.createSession,
+      createSession: (config, folder, onNotice) => {
+        if (opened) {
+          this.#makeRoom(onNotice);
+          return this.#parts.createLoraSession(config, opened, onNotice, onLoading);
+        }
+        if (config.lora_r !== null) {
+          throw new Error(
+            'Adapters are trained on downloaded models here: choose one of them, or leave the rank empty.',
+          );
+        }
+        return this.#parts.createSession(config, folder, onNotice);
+      },
       device: () => device,
       saveCheckpoint: (run, step, bytes) => this.#storage.saveCheckpoint(run, step, bytes),
       loadCheckpoint: (run, step) => this.#storage.loadCheckpoint(run, step),
@@ -234,20 +263,42 @@ export class EngineHost implements EngineApi {
     model: PolicyModel,
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
-  ): Promise<Pick<OpenPolicy, 'policy' | 'sampling'>> {
-    if ('trainer' in model || ('name' in model && !WorkerModels.isStored(model.name))) {
+  ): Promise<Omit<OpenPolicy, 'abort'>> {
+    const large = await this.#largeModel(model);
+    if (!large) {
       const folder =
         'trainer' in model
           ? await this.#trainer(model.trainer).currentModel()
-          : await loadNamedModel(model.name, this.#places());
-      return { policy: await this.#parts.createPolicy(folder), sampling: {} };
+          : await loadNamedModel((model as NamedModel).name, this.#places());
+      return { policy: await this.#parts.createPolicy(folder), sampling: {}, large: false };
     }
-    const opened = await this.#models.open(model, signal);
+    const opened = await this.#models.open(large, signal);
     const pipe = new Pipe(onProgress as (progress: LoadProgress) => unknown);
     const send = (progress: LoadProgress) => pipe.send(progress);
-    const policy = await this.#parts.createLargePolicy(opened, model.options ?? {}, send, signal);
+    const policy = await this.#parts.createLargePolicy(opened, large.options ?? {}, send, signal);
     await pipe.drained();
-    return { policy, sampling: opened.sampling };
+    return { policy, sampling: opened.sampling, large: true };
+  }
+
+  /** The downloaded model or the files that are meant, with the adapters of a run; null for a small model. */
+  async #largeModel(model: PolicyModel): Promise<NamedModel | FilesModel | null> {
+    if ('files' in model) return model;
+    if ('trainer' in model) {
+      const trainer = this.#trainer(model.trainer);
+      if (trainer.adapted === null) return null;
+      const adapter = asChosen('the adapters of now', await trainer.exportModel());
+      return { name: trainer.adapted, options: { adapter } };
+    }
+    if (WorkerModels.isStored(model.name)) return model;
+    const found = await findAdapter(model.name, this.#places());
+    return found && { name: found.base, options: { ...model.options, adapter: found.adapter } };
+  }
+
+  /** A run of adapters takes what large models hold that are only talked to: these are opened anew when asked again. */
+  #makeRoom(onNotice: (message: string) => void): void {
+    const held = [...this.#policies].filter(([, { large }]) => large);
+    for (const [id] of held) this.closePolicy(id);
+    if (held.length > 0) onNotice('The model that was open for chat was closed, to give its memory to this run.');
   }
 
   #places(): ModelPlaces {

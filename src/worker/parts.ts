@@ -3,8 +3,10 @@ import { mapSource } from '../formats/file-source';
 import type { OpenedModel } from '../formats/model-files';
 import type { PeftAdapter } from '../formats/peft';
 import { Gpu } from '../gpu/gpu';
+import type { RunConfig } from '../rl/config';
 import { GrpoSession } from '../rl/grpo-session';
 import type { Lesson } from '../rl/lessons';
+import { loraOf } from '../rl/lora-config';
 import { planRun } from '../rl/plan';
 import type { ChosenAdapter } from '../runs/load-options';
 import { LocalPolicy } from '../runs/local-policy';
@@ -13,11 +15,14 @@ import type { EngineParts } from './host';
 export const engineParts: EngineParts = {
   gpu: navigator.gpu,
   createSession: async (config, folder, onNotice) => {
-    const options = {
-      onNotice,
-      ...(config.cold_start_dataset && { lessons: await readLessons(config.cold_start_dataset) }),
-    };
+    const options = { onNotice, ...(await lessonsFor(config)) };
     return withGpu((gpu) => GrpoSession.create(gpu, config, folder, options));
+  },
+  createLoraSession: async (config, opened, onNotice, onProgress) => {
+    const { LoraSession } = await import('../rl/lora-session');
+    const onLoading = (bytes: number, total: number) => onProgress({ bytes, total });
+    const options = { onNotice, onLoading, activationBytes: ACTIVATION_BYTES, ...(await lessonsFor(config)) };
+    return withGpu((gpu) => LoraSession.create(gpu, config, opened, options));
   },
   createPolicy: (folder) => withGpu((gpu) => LocalPolicy.create(gpu, folder)),
   // Large models bring code that the page's first seconds need not wait for.
@@ -35,7 +40,24 @@ export const engineParts: EngineParts = {
       gpu.destroy();
     }
   },
+  planLoraMemory: async (config, opened) => {
+    const { planLoraRun } = await import('../rl/lora-plan');
+    const lora = loraOf(config);
+    if (!lora) throw new RangeError('This run has no adapters.');
+    const gpu = await Gpu.request(navigator.gpu);
+    try {
+      return planLoraRun(gpu, opened, config, lora, ACTIVATION_BYTES).bytes;
+    } finally {
+      gpu.destroy();
+    }
+  },
 };
+
+/** Of a run's adapters: a page shares its GPU with all others, and a larger micro-batch gains little. */
+const ACTIVATION_BYTES = 1e9;
+
+const lessonsFor = async ({ cold_start_dataset: name }: RunConfig): Promise<{ lessons?: Lesson[] }> =>
+  name === null ? {} : { lessons: await readLessons(name) };
 
 /** @throws Error with a message for the user, when there is no such data set here */
 async function readLessons(name: string): Promise<Lesson[]> {

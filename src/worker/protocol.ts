@@ -56,8 +56,8 @@ export interface ModelLibrary {
 }
 
 /**
- * A model to talk to: by name (one below models/, `run:<id>@<step>`, `file:<name>`, or `store:<id>` of a downloaded
- * one), in files of the user's that are read where they are, or the one that a trainer has just now. The options are
+ * A model to talk to: by name (one below models/, `run:<id>@<step>`, also of adapters, `file:<name>`, or `store:<id>` of a
+ * downloaded one), in files of the user's that are read where they are, or the one that a trainer has just now. The options are
  * for downloaded models and files.
  */
 export type PolicyModel = NamedModel | FilesModel | { trainer: number };
@@ -81,7 +81,7 @@ export interface EngineApi {
   /** Bytes of GPU memory that a run needs, by what they are for, computed before anything large is loaded. */
   plan(config: RunConfig): Promise<Record<string, number>>;
 
-  createTrainer(onWarning: (message: string) => void): number;
+  createTrainer(onWarning: (message: string) => void, onLoading?: (progress: LoadProgress) => void): number;
   start(trainer: number, config: RunConfig, onEvent: (event: RunEvent) => void, resume?: Resume): Promise<void>;
   resume(trainer: number): Promise<void>;
   pause(trainer: number): Promise<void>;

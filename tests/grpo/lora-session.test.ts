@@ -6,9 +6,11 @@ import { openModel } from '../../src/formats/open-model';
 import { readPeft } from '../../src/formats/peft';
 import type { Gpu } from '../../src/gpu/gpu';
 import { loraTargets } from '../../src/model/lora-layout';
-import type { LoraConfig } from '../../src/model/lora-policy';
 import type { RunConfig } from '../../src/rl/config';
-import { adapterOfCheckpoint, LoraSession } from '../../src/rl/lora-session';
+import { adapterOfCheckpoint } from '../../src/rl/lora-checkpoint';
+import { loraOf } from '../../src/rl/lora-config';
+import { doesNotFit, planLoraRun } from '../../src/rl/lora-plan';
+import { LoraSession } from '../../src/rl/lora-session';
 import { openTestGpu } from '../support/gpu';
 import { outcome, tinyConfig } from './tiny';
 
@@ -20,10 +22,12 @@ beforeAll(async () => {
 });
 afterAll(() => gpu.destroy());
 
-const lora: LoraConfig = { r: 4, lora_alpha: 8, target_modules: ['q_proj', 'v_proj'] };
 const config: RunConfig = {
   ...tinyConfig,
   task: 'word-problems',
+  lora_r: 4,
+  lora_alpha: 8,
+  lora_target_modules: 'q_proj,v_proj',
   num_generations: 4,
   max_completion_length: 10,
   beta: 0.1,
@@ -31,11 +35,11 @@ const config: RunConfig = {
   learning_rate: 0.02,
 };
 
-const session = async (change: Partial<LoraConfig> = {}) => {
+const session = async (change: Partial<RunConfig> = {}) => {
   const opened = await openModel(await modelFiles(`${root}smollm2`));
   // A random model hardly ever draws its one ending; with more of them some completions end sooner than others.
   const model = { ...opened, config: { ...opened.config, eos_token_ids: [2, 30, 60, 90, 120, 150, 180, 210] } };
-  return { model, session: await LoraSession.create(gpu, config, model, { lora: { ...lora, ...change } }) };
+  return { model, session: await LoraSession.create(gpu, { ...config, ...change }, model) };
 };
 
 it('repeats itself, goes on from a checkpoint, and ends in a PEFT folder', async () => {
@@ -65,7 +69,16 @@ it('repeats itself, goes on from a checkpoint, and ends in a PEFT folder', async
 it('refuses the checkpoint of other adapters', async () => {
   const { session: one } = await session();
   const saved = await one.checkpoint();
-  const { session: other } = await session({ target_modules: ['q_proj'] });
+  const { session: other } = await session({ lora_target_modules: 'q_proj' });
   await expect(other.restore(saved)).rejects.toThrow(/of other adapters/);
   await expect(other.restore(saved.slice(0, 50))).rejects.toThrow(/cut short/);
+});
+
+it('knows the bytes that it takes before it takes them, and says so where they are not given', async () => {
+  const before = gpu.allocated;
+  const { model } = await session();
+  const { bytes } = planLoraRun(gpu, model, config, loraOf(config)!);
+  expect(Math.abs(bytes.total! / (gpu.allocated - before) - 1)).toBeLessThan(0.1);
+  const refused = doesNotFit(model, { ...bytes, weights: 2e9, total: 3e9 }, new Error('no')).message;
+  expect(refused).toMatch(/smollm2 needs 3000 MB of GPU memory \(weights 2000 MB, .* fewer bits/);
 });

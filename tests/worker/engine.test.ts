@@ -73,6 +73,8 @@ async function setup(plan: EnginePlan = {}, parts: Partial<EngineParts> = {}) {
           }),
         openModel: () => Promise.reject(new Error('no model is opened here')),
         createLargePolicy: () => Promise.reject(new Error('no large model is loaded here')),
+        createLoraSession: () => Promise.reject(new Error('no adapters are trained here')),
+        planLoraMemory: () => Promise.reject(new Error('no adapters are trained here')),
         planMemory: (config, model) => Promise.resolve({ weights: 4 * model.vocab_size, batch: config.num_prompts }),
         ...parts,
       },

@@ -1,11 +1,16 @@
 /** Models through page and worker: looked at, downloaded from a hub on this machine, listed, opened, removed. */
 import 'fake-indexeddb/auto';
 import { expose } from 'comlink';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { parseDecoderConfig } from '../../src/formats/hf-config';
 import type { ModelFiles, OpenedModel } from '../../src/formats/model-files';
+import type { ModelFolder } from '../../src/formats/model-folder';
+import { writeSafetensors } from '../../src/formats/safetensors';
 import { MemoryDirectory, readAll } from '../../src/formats/store-directory';
 import type { DownloadProgress } from '../../src/formats/stored-model';
+import type { RunConfig } from '../../src/rl/config';
+import { configForModel, defaultRunConfig } from '../../src/runs/config';
+import type { RunEvent, StartedEvent } from '../../src/runs/events';
 import type { LoadOptions, LoadProgress } from '../../src/runs/load-options';
 import { RunStorage } from '../../src/runs/storage';
 import { EngineClient } from '../../src/worker/client';
@@ -13,6 +18,7 @@ import { EngineHost } from '../../src/worker/host';
 import type { EngineParts } from '../../src/worker/host';
 import { WorkerModels } from '../../src/worker/models';
 import { folderFiles, madeUpCheckpoint, startHubServer, textFile } from '../support/hub-server';
+import { TestEngine } from '../runs/fixtures';
 import type { Asked, Fault, ServedFile } from '../support/hub-server';
 
 const repos: Record<string, Record<string, ServedFile>> = {
@@ -37,21 +43,59 @@ async function openModel(files: ModelFiles): Promise<OpenedModel> {
   return { name: files.name, config, tensors: new Map([['x', tensor]]), bytes: 2, sampling: {} } as never;
 }
 
+let count = 0;
+const gpu = {
+  requestAdapter: () =>
+    Promise.resolve({
+      info: { vendor: 'acme', architecture: 'a1', description: '' },
+      features: new Set(),
+      limits: {},
+      requestDevice: () => Promise.resolve({ destroy() {} }),
+    }),
+} as unknown as GPU;
+
+/** The test engine, with checkpoints of adapters. */
+class TestAdapters extends TestEngine {
+  override checkpoint(): Promise<Uint8Array> {
+    const data = Float32Array.of(this.state);
+    const tensors = ['model.layers.0.self_attn.q_proj.lora_A.weight', 'adam.moments'].map((name) => ({
+      ...{ name, shape: [1], data },
+    }));
+    const lora = JSON.stringify({ r: 1, lora_alpha: 2, target_modules: ['q_proj'] });
+    return Promise.resolve(writeSafetensors(tensors, 'F32', { lora, base_model: this.folder.name }));
+  }
+}
+
 async function setup(fault?: (asked: Asked) => Fault | undefined) {
   const hub = await startHubServer({ repos, ...(fault && { fault }), info: { cardData: { license: 'mit' } } });
   const directory = new MemoryDirectory();
   const opened: { name: string; options: LoadOptions }[] = [];
+  const sessions: { config: RunConfig; model: string }[] = [];
+  let closed = 0;
   const parts = {
+    gpu,
     openModel,
+    createLoraSession: (
+      config: RunConfig,
+      model: OpenedModel,
+      _: unknown,
+      onProgress: (progress: LoadProgress) => void,
+    ) => {
+      sessions.push({ config, model: model.name });
+      onProgress({ bytes: 2, total: 2 });
+      return Promise.resolve(new TestAdapters(config, { name: model.name } as ModelFolder));
+    },
+    planLoraMemory: (_: RunConfig, model: OpenedModel) => Promise.resolve({ weights: model.bytes, total: 7 }),
     createLargePolicy: (model: OpenedModel, options: LoadOptions, onProgress: (progress: LoadProgress) => void) => {
       opened.push({ name: model.name, options });
       onProgress({ bytes: 2, total: 2 });
-      return Promise.resolve({ name: model.name, async *generate() {}, close() {} });
+      return Promise.resolve({ name: model.name, async *generate() {}, close: () => void closed++ });
     },
   } as unknown as EngineParts;
   const { port1, port2 } = new MessageChannel();
   const models = new WorkerModels(openModel, () => Promise.resolve(directory), { backoff: 1 });
-  expose(new EngineHost(parts, new RunStorage('models-test'), models), port2);
+  const storage = new RunStorage(`models-test-${count++}`);
+  expose(new EngineHost(parts, storage, models), port2);
   port1.start();
   port2.start();
   const worker = Object.assign(port1, { terminate: () => port1.close() });
@@ -65,7 +109,7 @@ async function setup(fault?: (asked: Asked) => Fault | undefined) {
     return hub.close();
   });
   const address = (repo = 'acme/tiny') => ({ kind: 'hub', repo, endpoint: hub.endpoint }) as const;
-  return { client, hub, directory, address, opened };
+  return { client, hub, directory, address, opened, sessions, storage, closed: () => closed };
 }
 
 describe('a model on the hub', () => {
@@ -132,6 +176,63 @@ describe('a model on the hub', () => {
     const notices: string[] = [];
     await client.downloadModel(address(), ({ notice }) => notice && notices.push(notice));
     expect(notices.join()).toContain('trying again');
+  });
+});
+
+describe('adapters of a stored model', () => {
+  const configOf = (id: string): RunConfig => ({
+    ...configForModel(defaultRunConfig, `store:${id}`),
+    max_completion_length: 64,
+    max_steps: 2,
+    eval_steps: 0,
+  });
+
+  it('are trained, exported, and talked to, now and later', async () => {
+    const { client, address, opened, sessions, storage, closed } = await setup();
+    const { id } = await client.downloadModel(address());
+    const config = configOf(id);
+    expect(await client.plan(config)).toEqual({ weights: 2, total: 7 });
+    await client.openPolicy(config.model);
+
+    const events: RunEvent[] = [];
+    const warnings: string[] = [];
+    const loading: LoadProgress[] = [];
+    const trainer = client.createTrainer(
+      (message) => warnings.push(message),
+      (progress) => loading.push(progress),
+    );
+    await trainer.start(config, (event) => events.push(event));
+    expect(sessions).toEqual([{ config, model: 'acme/tiny' }]);
+    expect(events[0]).toMatchObject({ type: 'started', model: { name: 'acme/tiny' } });
+    // What was open for chat gave its memory up.
+    expect(closed()).toBe(1);
+    await vi.waitFor(() => expect([...loading, ...warnings]).toEqual([{ bytes: 2, total: 2 }, expect.any(String)]));
+
+    await trainer.step();
+    const folder = await trainer.exportModel();
+    expect([...folder.keys()]).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+    const peft = JSON.parse(new TextDecoder().decode(folder.get('adapter_config.json'))) as unknown;
+    expect(peft).toMatchObject({ base_model_name_or_path: 'acme/tiny', r: 1 });
+    await trainer.currentPolicy();
+    await trainer.stop();
+    const started = events[0] as StartedEvent;
+    await storage.create(started);
+    await client.openPolicy({ name: `run:${started.run_id}@1`, options: { context: 100 } });
+    const asked = opened.map(({ name, options }) => [name, options.context, options.adapter?.files.length]);
+    expect(asked).toEqual([
+      ['acme/tiny', undefined, undefined],
+      ['acme/tiny', undefined, 2],
+      ['acme/tiny', 100, 2],
+    ]);
+    const again = client.createTrainer();
+    await expect(again.start({ ...config, model: `run:${started.run_id}@1` }, () => {})).rejects.toThrow(
+      /are adapters of a downloaded model/,
+    );
+  });
+
+  it('are refused of a model that is gone, or too small to need them', async () => {
+    const { client } = await setup();
+    await expect(client.createTrainer().start(configOf('gone'), () => {})).rejects.toThrow('no longer stored');
   });
 });
 

@@ -8,12 +8,11 @@ import { basename, join, resolve } from 'node:path';
 import { loadModelFolder } from '../../formats/model-folder';
 import type { OpenedModel } from '../../formats/model-files';
 import { openModel } from '../../formats/open-model';
-import { loraModules, type LoraModule } from '../../model/lora-layout';
-import { quantizations } from '../../model/weight-plan';
 import type { RunConfig } from '../../rl/config';
 import { GrpoSession, type GrpoSessionOptions, type Rollout } from '../../rl/grpo-session';
 import type { Lesson } from '../../rl/lessons';
-import { adapterOfCheckpoint, LoraSession } from '../../rl/lora-session';
+import { adapterOfCheckpoint } from '../../rl/lora-checkpoint';
+import { LoraSession } from '../../rl/lora-session';
 import { configForTask, defaultRunConfig } from '../../runs/config';
 import { datasetName, lessonsOf, parseDataset } from '../../runs/distillation';
 import type { RunEvent } from '../../runs/events';
@@ -31,13 +30,11 @@ const ALIASES: Record<string, keyof RunConfig> = {
   group: 'num_generations',
   'max-new': 'max_completion_length',
   lr: 'learning_rate',
+  'lora-target': 'lora_target_modules',
 };
 
 export async function train(args: string[]): Promise<void> {
-  const own = [
-    ...['model', 'events', 'out', 'preset', 'dump-batches', 'cold-start-dataset'],
-    ...['lora-r', 'lora-alpha', 'lora-target', 'quant'],
-  ];
+  const own = ['model', 'events', 'out', 'preset', 'dump-batches', 'cold-start-dataset'];
   const { mine, fields } = split(args, own);
   const options = parseOptions(mine, {
     model: { type: 'string', required: true },
@@ -47,12 +44,6 @@ export async function train(args: string[]): Promise<void> {
     'dump-batches': { type: 'flag' },
     /** A file that `distil` wrote, for the cold start. */
     'cold-start-dataset': { type: 'string' },
-    /** The rank of the adapters; without it all weights learn. */
-    'lora-r': { type: 'number' },
-    'lora-alpha': { type: 'number', default: 32 },
-    'lora-target': { type: 'string', default: 'all-linear' },
-    /** What a large model's float weights are held as while its adapters learn. */
-    quant: { type: 'string', default: 'stored' },
   });
   const base = configForTask(presetNamed(options.preset), fields.task ?? presetNamed(options.preset).task);
   // A run knows models by name; the folder itself is this command's business.
@@ -67,8 +58,11 @@ export async function train(args: string[]): Promise<void> {
   const onBatch = (step: number, lr: number, rollout: Rollout) =>
     batches?.write(dump(step, lr, rollout, config.num_generations));
   const session = { onBatch, ...(lessons && { lessons }) };
-  const adapters = options['lora-r'] === undefined ? null : await trainAdapters(options['lora-r'], options, session);
-  const trainer = new LocalTrainer(adapters?.parts ?? trainWeights(options.model, session));
+  const trainer = new LocalTrainer(
+    config.lora_r === null
+      ? trainWeights(options.model, session)
+      : await trainAdapters(options.model, options.out, session),
+  );
   let failure: string | null = null;
   const ended = new Promise<void>((resolve) => {
     const onEvent = (event: RunEvent) => {
@@ -89,13 +83,10 @@ export async function train(args: string[]): Promise<void> {
   await events.close();
   await batches?.close();
   // A run that failed still has the weights of its last checkpoint.
-  if (adapters) await adapters.finish();
-  const model = adapters
-    ? null
-    : await trainer.exportModel().catch((error: Error) => {
-        if (failure === null) throw error;
-        return null;
-      });
+  const model = await trainer.exportModel().catch((error: Error) => {
+    if (failure === null) throw error;
+    return null;
+  });
   if (model) await writeFolder(options.out, model);
   if (failure !== null) throw new Error(failure);
 }
@@ -125,50 +116,22 @@ function trainWeights(path: string, session: GrpoSessionOptions): LocalTrainerPa
   };
 }
 
-/**
- * A run in which adapters learn. Each checkpoint becomes a PEFT folder of its own, the last one the folder itself.
- * @throws UsageError for options that say nothing possible
- */
-async function trainAdapters(
-  r: number,
-  options: { model: string; out: string; 'lora-alpha': number; 'lora-target': string; quant: string },
-  session: GrpoSessionOptions,
-): Promise<{ parts: LocalTrainerParts; finish(): Promise<void> }> {
-  const lora = { r, lora_alpha: options['lora-alpha'], target_modules: targetModules(options['lora-target']) };
-  const quant = quantizations.find((name) => name === options.quant);
-  if (!quant) throw new UsageError(`--quant takes ${quantizations.join(', ')}, not ${options.quant}`);
-  const model: OpenedModel = await openModel(await modelFiles(options.model));
+/** A run in which adapters learn. Each checkpoint becomes a PEFT folder of its own. */
+async function trainAdapters(path: string, out: string, session: GrpoSessionOptions): Promise<LocalTrainerParts> {
+  const model: OpenedModel = await openModel(await modelFiles(path));
   let device = '';
-  let last: Uint8Array | null = null;
-  const parts: LocalTrainerParts = {
+  return {
     // The run loop asks for a model's sizes and tokenizer; its weights go from their files straight to the GPU.
-    loadModel: () => Promise.resolve({ ...model, tensors: new Map(), files: new Map() }),
+    loadModel: (name) => Promise.resolve({ ...model, name, tensors: new Map(), files: new Map() }),
     createSession: async (config, _, onNotice) => {
       const gpu = await openGpu();
       device = gpu.description;
-      return LoraSession.create(gpu, config, model, { ...session, onNotice, lora, quant });
+      return LoraSession.create(gpu, config, model, { ...session, onNotice });
     },
     device: () => device,
-    saveCheckpoint: async (_, step, bytes) => {
-      last = bytes;
-      await writeFolder(join(options.out, `checkpoint-${step}`), adapterOfCheckpoint(bytes));
-    },
+    saveCheckpoint: (_, step, bytes) => writeFolder(join(out, `checkpoint-${step}`), adapterOfCheckpoint(bytes)),
     onWarning: (message) => console.warn(message),
   };
-  const finish = async () => {
-    if (last) await writeFolder(options.out, adapterOfCheckpoint(last));
-  };
-  return { parts, finish };
-}
-
-function targetModules(text: string): LoraModule[] {
-  if (text === 'all-linear') return [...loraModules];
-  return text.split(',').map((name) => {
-    const module = loraModules.find((each) => each === name.trim());
-    if (!module)
-      throw new UsageError(`--lora-target takes all-linear or some of ${loraModules.join(',')}, not ${name}`);
-    return module;
-  });
 }
 
 function presetNamed(name: string | undefined): RunConfig {
@@ -231,7 +194,7 @@ function split(args: readonly string[], own: readonly string[]): { mine: string[
     if (reward) {
       const weights = (fields.reward_weights ?? defaultRunConfig.reward_weights) as RunConfig['reward_weights'];
       fields.reward_weights = { ...weights, [reward]: Number(text) };
-    } else if (field === 'delta') fields[field] = text === 'none' ? null : Number(text);
+    } else if (field === 'delta' || field === 'lora_r') fields[field] = text === 'none' ? null : Number(text);
     else if (typeof defaults[field] === 'number') fields[field] = Number(text);
     else if (typeof defaults[field] === 'boolean') {
       if (text !== 'true' && text !== 'false') throw new UsageError(`${key} takes true or false, not ${text}`);

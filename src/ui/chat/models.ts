@@ -1,6 +1,7 @@
 /** @file Whom the chat can ask, wherever they are: the embedded model, checkpoints of runs, imported and stored models, servers. */
 import { defaultRunConfig } from '../../runs/config';
 import type { LoadOptions } from '../../runs/load-options';
+import { hasAdapters } from '../../runs/fields';
 import type { RunStorage } from '../../runs/storage';
 import type { SamplingHints } from './settings';
 
@@ -43,7 +44,9 @@ export async function chatModels(
   try {
     for (const run of await storage.list()) {
       const step = (await storage.checkpointSteps(run.id)).at(-1);
-      if (step !== undefined) models.push(toy(`run:${run.id}@${step}`, `${run.name}, after step ${step}`));
+      if (step === undefined) continue;
+      const model = toy(`run:${run.id}@${step}`, `${run.name}, after step ${step}`);
+      models.push(hasAdapters(run.config) ? { ...model, group: 'Large models', toy: false } : model);
     }
     for (const name of await storage.modelNames()) models.push(toy(`file:${name}`, `${name}, imported`));
   } catch {

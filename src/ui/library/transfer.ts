@@ -2,6 +2,8 @@
 import { urlSource } from '../../formats/file-source';
 import { writeModelFolder } from '../../formats/model-folder';
 import { exportEvents, exportModelZip, importFile, type ExportedFile } from '../../runs/exchange';
+import { adapterOfCheckpoint } from '../../rl/lora-checkpoint';
+import { hasAdapters } from '../../runs/fields';
 import { loadNamedModel } from '../../runs/models';
 import type { RunStorage, SavedRun } from '../../runs/storage';
 
@@ -16,13 +18,21 @@ export async function eventsFile(storage: Source, run: SavedRun): Promise<Export
   return exportEvents(run.name, await storage.events(run.id));
 }
 
-/** The weights of one of a run's checkpoints as a Hugging Face folder in a zip; f32, so that nothing is lost. */
+/**
+ * The weights of one of a run's checkpoints as a Hugging Face folder in a zip, or its adapter as a PEFT folder; f32, so that
+ * nothing is lost.
+ */
 export async function modelFile(
   storage: Source,
   run: SavedRun,
   step: number,
   embedded = embeddedModels,
 ): Promise<ExportedFile> {
+  if (hasAdapters(run.config)) {
+    const bytes = await storage.loadCheckpoint(run.id, step);
+    if (!bytes) throw new Error(`The run has no checkpoint of step ${step} any more.`);
+    return exportModelZip(`${run.name} step ${step} adapter`, adapterOfCheckpoint(bytes));
+  }
   const folder = await loadNamedModel(`run:${run.id}@${step}`, { storage, embedded });
   const tensors = [...folder.tensors].map(([name, tensor]) => ({ name, ...tensor }));
   return exportModelZip(`${run.name} step ${step}`, writeModelFolder(folder, tensors, 'F32'));

@@ -16,6 +16,8 @@ export interface DuelAnswer {
 
 export interface DuelQuestion {
   prompt: string;
+  /** How to answer, for models that are told. */
+  instruction?: string | undefined;
   temperature: number;
   seed: number;
   max_tokens: number;
@@ -56,7 +58,7 @@ export class Duel {
 
   async #write(which: Which, question: DuelQuestion, signal: AbortSignal): Promise<void> {
     const request: GenerateRequest = {
-      messages: [{ role: 'user', content: question.prompt }],
+      messages: [{ role: 'user', content: [question.prompt, question.instruction].filter(Boolean).join('\n') }],
       max_tokens: question.max_tokens,
       temperature: question.temperature,
       top_k: 0,

@@ -110,7 +110,11 @@ test('an adapter is a PEFT folder; it is chosen anew on each visit', () => {
 
 describe('models', () => {
   const storage = {
-    list: () => Promise.resolve([{ id: 'r', name: 'Sums' }] as never),
+    list: () =>
+      Promise.resolve([
+        { id: 'r', name: 'Sums', config: {} },
+        { id: 'l', name: 'Stories', config: { lora_r: 16 } },
+      ] as never),
     checkpointSteps: () => Promise.resolve([10, 20]),
     modelNames: () => Promise.resolve(['mine']),
   };
@@ -123,6 +127,8 @@ describe('models', () => {
     expect(found.map(({ id, toy }) => [id, toy])).toEqual([
       [DEFAULT_MODEL, true],
       ['run:r@20', true],
+      // Adapters of a large model.
+      ['run:l@20', false],
       ['file:mine', true],
       ['store:a', false],
     ]);

@@ -4,7 +4,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { folderSource } from '../../../src/cli/files';
 import { mapSource } from '../../../src/formats/file-source';
 import { loadModelFolder } from '../../../src/formats/model-folder';
-import { defaultRunConfig } from '../../../src/runs/config';
+import { writeSafetensors } from '../../../src/formats/safetensors';
+import { unpackZip } from '../../../src/formats/zip';
+import { configForModel, defaultRunConfig } from '../../../src/runs/config';
 import type { RunEvent, StartedEvent } from '../../../src/runs/events';
 import { RunStorage } from '../../../src/runs/storage';
 import { eventsFile, modelFile, receiveFile } from '../../../src/ui/library/transfer';
@@ -53,6 +55,17 @@ describe('transfer', () => {
     expect(await receiveFile(storage, given('mine.zip', file.bytes))).toEqual({ kind: 'model', name: 'mine' });
     const back = await loadModelFolder(mapSource('mine', (await storage.loadModel('mine'))!));
     expect(back.tensors).toEqual((await loadModelFolder(folderSource(LLAMA))).tensors);
+  });
+
+  test('a checkpoint of adapters goes out as a PEFT folder', async () => {
+    const config = configForModel(defaultRunConfig, 'store:tiny-0123456789');
+    await storage.create({ ...started, run_id: 'b', config });
+    const tensor = { name: 'base_model.model.x.lora_A.weight', shape: [1], data: Float32Array.of(3) };
+    const lora = JSON.stringify({ r: 1, lora_alpha: 2, target_modules: ['q_proj'] });
+    await storage.saveCheckpoint('b', 5, writeSafetensors([tensor], 'F32', { lora, base_model: 'acme/tiny' }));
+    const file = await modelFile(storage, (await storage.get('b'))!, 5);
+    expect(file.name).toBe('Word-problems-tiny-step-5-adapter.zip');
+    expect([...unpackZip(file.bytes).keys()]).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
   });
 
   test('anything else is refused in words, and nothing is kept', async () => {
