@@ -10,7 +10,7 @@ import { serveApp } from '../support/app';
 import { launchBrowser, openPage, SIZES } from '../support/browser';
 
 const OUT = 'docs/screenshots';
-const PAGES = ['train', 'chat', 'models', 'eval', 'connect', 'runs', 'about'];
+const PAGES = ['train', 'chat', 'models', 'eval', 'distil', 'connect', 'runs', 'about'];
 const [, , path] = process.argv;
 /** The run to show, as a person would drop it on the page. */
 const run = path && {
@@ -40,7 +40,8 @@ try {
         if (name === 'chat') {
           const examples = page.getByRole('group', { name: 'Example problems' });
           await examples.getByRole('button').first().click();
-          await page.getByText(/\d+ tokens\/s/).waitFor({ timeout: 120_000 });
+          // Only a whole answer can be asked for again.
+          await page.getByRole('button', { name: 'Again' }).waitFor({ timeout: 120_000 });
         }
         await page.waitForTimeout(1000);
         const file = `${OUT}/${name}-${size}-${colorScheme}.png`;

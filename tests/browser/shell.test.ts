@@ -13,6 +13,7 @@ const pages = {
   chat: 'Chat',
   models: 'Models',
   eval: 'Eval',
+  distil: 'Distil',
   connect: 'Connect',
   runs: 'Runs',
   about: 'About',
