@@ -2,7 +2,7 @@
 
 Starts the sidecar (remote/README.md), asks it over HTTP as the page does, and keeps what it streams.
 
-    python bench/sidecar.py --gpus 1 --out DIR      # one process on one GPU
+    python bench/sidecar.py --gpus 1 --out DIR      # one process on one GPU; --only sums or large is a part of it
     python bench/sidecar.py --gpus 2 --out DIR      # two processes: each with everything, and sharded by ZeRO-3
 
 One GPU: tinythink-1m on sums by the default recipe, 160 steps; then six steps each of all weights and of LoRA on a random
@@ -133,16 +133,17 @@ class Bench:
         """Those of them that are loaded, once all are: loading would disturb what is measured."""
         return [run for run in runs if self.attempt(f"{run.name}: loads", run.wait_paused)]
 
-    def one(self) -> None:
-        sums = self.start("sums", SUMS)
-        self.large_model()
-        full = self.start("0.5b-full", LARGE, precision="bf16")
-        lora = self.start("0.5b-lora", {**LARGE, "learning_rate": 1e-4, "save_steps": 2}, precision="bf16", lora={})
-        ready = self.ready(sums, full, lora)
-        if sums in ready:
-            self.attempt("sums", self.train_sums, sums)
-        if full in ready and lora in ready:
-            self.attempt("0.5b", self.train_large, full, lora)
+    def one(self, only: str | None) -> None:
+        if only != "large":
+            sums = self.start("sums", SUMS)
+            if self.ready(sums):
+                self.attempt("sums", self.train_sums, sums)
+        if only != "sums":
+            self.large_model()
+            full = self.start("0.5b-full", LARGE, precision="bf16")
+            lora = self.start("0.5b-lora", {**LARGE, "learning_rate": 1e-4, "save_steps": 2}, precision="bf16", lora={})
+            if len(self.ready(full, lora)) == 2:
+                self.attempt("0.5b", self.train_large, full, lora)
 
     def train_sums(self, run: Run) -> None:
         run.tell("resume")
@@ -331,11 +332,12 @@ def main() -> int:
     parser.add_argument("--gpus", type=int, choices=(1, 2), required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder that is made")
     parser.add_argument("--limit", type=float, default=900, help="seconds after which it gives up (900)")
+    parser.add_argument("--only", choices=("sums", "large"), help="with one GPU, a part of it")
     parser.add_argument("--quick", action="store_true", help="tiny shapes, a few steps")
     options = parser.parse_args()
     bench = Bench(options.out.resolve(), options.quick, options.limit)
     try:
-        bench.one() if options.gpus == 1 else bench.two()
+        bench.one(options.only) if options.gpus == 1 else bench.two()
     except RuntimeError as error:
         bench.check("the whole", False, str(error))
     finally:
