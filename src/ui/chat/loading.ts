@@ -1,5 +1,6 @@
 /** @file How a large model is loaded: the reader's choices, kept by model. */
 import type { ChosenAdapter, LoadOptions } from '../../runs/load-options';
+import { formatBytes } from '../library/format';
 
 type Choice<K extends 'quant' | 'cache'> = { value: NonNullable<LoadOptions[K]>; label: string };
 
@@ -27,7 +28,7 @@ export function adapterOf(files: readonly File[]): ChosenAdapter | null {
   const weights = named('adapter_model.safetensors');
   if (!config || !weights) return null;
   const folder = (config.webkitRelativePath ?? '').split('/').at(-2) ?? 'adapter';
-  return { name: `${folder} (${weights.size} bytes)`, files: [config, weights] };
+  return { name: `${folder} (${formatBytes(weights.size)})`, files: [config, weights] };
 }
 
 /** Empty where nothing is kept or storage is blocked. */

@@ -41,7 +41,9 @@ export class OpenModels {
     const show = (progress: OpenProgress): void => {
       if (!signal.aborted) this.opening = { model, progress };
     };
-    show({ phase: 'Opening', done: 0, total: 0 });
+    // The tokens of a large vocabulary lie in a GGUF's header one by one: that takes a second or more.
+    const phase = /\.gguf$/i.test(model.label) ? 'Reading the header of' : 'Opening';
+    show({ phase, done: 0, total: 0 });
     // Not every engine gives up at once; the reader doesn't wait for it.
     const policy = this.#open(model, show, signal);
     const aborted = new Promise<never>((_, reject) => {
@@ -76,5 +78,8 @@ export class OpenModels {
   }
 }
 
-/** A model loaded in another way is another one. */
-const keyOf = ({ id, load }: ChatModel): string => `${id} ${JSON.stringify(load ?? {})}`;
+/** A model loaded in another way is another one; so is one with an adapter whose files have changed under their names. */
+function keyOf({ id, load }: ChatModel): string {
+  const written = load?.adapter?.files.map(({ lastModified }) => lastModified) ?? [];
+  return `${id} ${JSON.stringify(load ?? {})} ${written.join()}`;
+}

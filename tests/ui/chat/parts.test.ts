@@ -99,7 +99,7 @@ test('an adapter is a PEFT folder; it is chosen anew on each visit', () => {
   };
   const folder = ['poet/README.md', 'poet/adapter_config.json', 'poet/adapter_model.safetensors'].map(file);
   const adapter = adapterOf(folder)!;
-  expect(adapter.name).toBe('poet (2 bytes)');
+  expect(adapter.name).toBe('poet (2 B)');
   expect(adapter.files).toEqual(folder.slice(1));
   expect(adapterOf(folder.slice(0, 2))).toBeNull();
   let text = '';
