@@ -12,20 +12,6 @@ import { Exchange, parseJson, type ExchangeInit, type ExchangeOptions } from './
 import { ServerKey } from './key';
 import { serverUrl, type RemoteServer } from './server';
 
-/** How a server runs it; what is left out is for the server to choose. Mirrors `RemoteOptions` of remote/. */
-export interface RemoteRunOptions {
-  launcher?: 'none' | 'accelerate';
-  num_processes?: number;
-  sharding?: 'zero3' | 'none';
-  precision?: 'f32' | 'bf16';
-  lora?: { r?: number; lora_alpha?: number; lora_dropout?: number } | null;
-  use_vllm?: boolean | null;
-  vllm_gpu_memory_utilization?: number;
-  gradient_checkpointing?: boolean;
-  per_device_train_batch_size?: number | null;
-  save_total_limit?: number | null;
-}
-
 export interface SidecarOptions extends ExchangeOptions {
   /** Milliseconds until the first attempt to reach a lost stream again; each further one waits twice as long. */
   reconnectMs?: number;
@@ -63,8 +49,20 @@ const info = v.object({
   deepspeed: v.boolean(),
   peft: v.boolean(),
 });
-/** Of how a run was wanted, what a reader of it has to know. */
-const wanted = v.object({ lora: v.nullish(v.object({ r: whole })) });
+const runOptions = v.partial(
+  v.object({
+    launcher: v.picklist(['none', 'accelerate']),
+    num_processes: whole,
+    sharding: v.picklist(['zero3', 'none']),
+    precision: v.picklist(['f32', 'bf16']),
+    lora: v.nullable(v.partial(v.object({ r: whole, lora_alpha: v.number(), lora_dropout: v.number() }))),
+    use_vllm: v.nullable(v.boolean()),
+    vllm_gpu_memory_utilization: v.number(),
+    gradient_checkpointing: v.boolean(),
+    per_device_train_batch_size: v.nullable(whole),
+    save_total_limit: v.nullable(whole),
+  }),
+);
 const run = v.object({
   id: runId,
   /** Seconds since 1970. */
@@ -73,7 +71,7 @@ const run = v.object({
   events: whole,
   // Null where another version made it: such a run is listed, and can't be watched here.
   config: v.fallback(v.nullish(runConfig), null),
-  remote: v.fallback(v.nullish(wanted), null),
+  remote: v.fallback(v.nullish(runOptions), null),
 });
 const dataset = v.object({
   task: v.pipe(v.string(), v.regex(/^dataset:[0-9a-f]{16}$/)),
@@ -95,6 +93,8 @@ const checkpoints = v.pipe(
   v.maxLength(100_000),
 );
 
+/** How a server runs it; what is left out is for the server to choose. Mirrors `RemoteOptions` of remote/. */
+export type RemoteRunOptions = v.InferOutput<typeof runOptions>;
 /** Where a run stands; `seq` is the last command that it has seen to. */
 export type Standing = v.InferOutput<typeof standing>;
 export type SidecarInfo = v.InferOutput<typeof info>;

@@ -50,7 +50,7 @@ afterEach(async () => {
 
 async function start(script: (request: Request, count: number) => Script | undefined): Promise<Sidecar> {
   server = await startFaultServer(script);
-  return new Sidecar(server.url, TOKEN, { reconnectMs: 1, patienceMs: 2000, stallMs: 1000, firstMs: 1000 });
+  return new Sidecar(server.url, TOKEN, { reconnectMs: 1, patienceMs: 10_000, stallMs: 1000, firstMs: 1000 });
 }
 
 async function all(messages: AsyncIterable<Message>): Promise<Message[]> {

@@ -177,6 +177,8 @@ describe('openSource', () => {
   function parts(): SourceParts {
     return {
       local: () => new ScriptedTrainer(),
+      server: () => Promise.reject(new Error('no server')),
+      keepElsewhere: () => Promise.resolve(null),
       storage: {
         get: (id) => Promise.resolve(id === 'fixture' ? savedRun : undefined),
         events: () => Promise.resolve(events),

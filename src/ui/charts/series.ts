@@ -12,6 +12,8 @@ export interface Series {
   /** SVG dash pattern: series differ by more than their colour. */
   dash?: string;
   width?: number;
+  /** Drawn and in the table, but not in the legend. */
+  quiet?: boolean;
   /** Draw a dot at each point, for series with few of them. */
   dots?: boolean;
 }

@@ -2,24 +2,55 @@
  * @file The one run of the page and all that it lives with: engine, storage, address. It outlives the Train page, so
  * that a run goes on while its reader looks at another page.
  */
+import { addressSpace, thisPage } from '../../remote/diagnose';
+import { quoted, RemoteError } from '../../remote/errors';
+import { TRAINING, type AnyServer } from '../../remote/server';
+import type { RemoteRunOptions } from '../../remote/sidecar';
 import { configFromParams, configToParams } from '../../runs/config';
 import type { RunConfig, RunEvent } from '../../runs/events';
 import type { Policy } from '../../runs/policy';
 import { getPreset, presetConfig } from '../../runs/presets';
 import { RunStorage, type SavedRun } from '../../runs/storage';
-import { RunWriter } from '../../runs/writer';
 import { engine, type LocalEngineTrainer } from '../../worker/client';
 import type { ProbeResult } from '../../worker/protocol';
+import { askingFrom } from '../connect/asking';
+import type { Finding } from '../connect/connect-state.svelte';
+import { servers } from '../connect/room';
 import { activity } from '../offline/activity.svelte';
 import { router } from '../router.svelte';
+import { Comparison } from './comparison.svelte';
 import type { Which } from './duel.svelte';
+import { hold } from './hold';
+import { RunKeeper } from './run-keeper';
 import { TrainSession, type RunSource } from './session.svelte';
+import type { ServerProblem } from './server-problems';
 import { liveSource, openSource, SOURCE_PARAMS, type SourceParts } from './sources';
+import { TrainingServers } from './training-servers.svelte';
+import { Whereabouts } from './whereabouts';
 
 const EMBEDDED_MODELS = ['tinythink-1m'];
 
+/** Why the run that the address names can't be watched. */
+export interface Trouble {
+  /** Of the server. */
+  url: string;
+  finding: Finding;
+  /** The server is among those of the Connect page. */
+  known: boolean;
+  /** It wants a key, or another one. */
+  key: boolean;
+}
+
+const WATCH_IT: Finding = {
+  title: 'A run on a server',
+  text: 'The browser will ask whether this page may use the local network: the server is there.',
+  remedies: [],
+};
+
 class TrainRoom {
   readonly session = new TrainSession();
+  /** For setting up a run on one of them. */
+  readonly servers = new TrainingServers(servers, askingFrom());
   /** What computes here; null until it is known. */
   probe = $state.raw<ProbeResult | null>(null);
   /** What went wrong without stopping the run; empty if nothing did. */
@@ -29,24 +60,41 @@ class TrainRoom {
   models = $state.raw<readonly string[]>(EMBEDDED_MODELS);
   /** A run that was broken off, by a reload for example, and can be gone on with. */
   unfinished = $state.raw<{ run: SavedRun; checkpoint: number } | null>(null);
+  trouble = $state.raw<Trouble | null>(null);
+  /** The server whose runs the sheet shall set up, from an address that names it; empty if none does. */
+  wanted = $state('');
+  /** A checkpoint of the run on the page, opened here. */
+  opened = $state.raw<{ model: string; step: number } | null>(null);
+  /** On which server the saved run on the page lives; empty where it isn't known. */
+  lives = $state('');
 
-  readonly #storage = new RunStorage();
-  readonly #writer = new RunWriter(this.#storage, (message) => (this.warning = message));
+  readonly storage = new RunStorage();
+  readonly comparison = new Comparison({ storage: this.storage });
+  readonly #keeper = new RunKeeper(this.storage, (message) => (this.warning = message));
   readonly #parts: SourceParts = {
     local: () => this.#localTrainer(),
-    storage: this.#storage,
-    keep: (event) => this.#keep(event),
+    storage: this.storage,
+    keep: (event) => this.#keeper.keep(event),
+    server: (url) => this.#server(url),
+    keepElsewhere: (id, stored) => this.#keepElsewhere(id, stored),
   };
-  /** Events of a run that has made no step yet. */
-  #held: RunEvent[] = [];
+  readonly #whereabouts = new Whereabouts();
+  /** Of the run elsewhere that this tab keeps, and what lets other tabs keep it. */
+  #distant: { keeper: RunKeeper; release: () => Promise<void> } | null = null;
   #trainer: LocalEngineTrainer | null = null;
   /** The query that the run on the page was opened from. */
   #opened: string | null = null;
 
   constructor() {
-    addEventListener('pagehide', () => void this.#writer.flush());
-    // A saved run or a recording that plays loses nothing by a reload.
-    const working = () => this.session.source?.kind === 'live' && /^(running|working)$/.test(this.session.status);
+    addEventListener('pagehide', () => {
+      void this.#keeper.flush();
+      void this.#distant?.keeper.flush();
+    });
+    // A saved run, a recording that plays, and a run that goes on elsewhere lose nothing by a reload.
+    const working = () => {
+      const { source, status } = this.session;
+      return source?.kind === 'live' && !source.elsewhere && /^(running|working)$/.test(status);
+    };
     $effect.root(() => {
       $effect(() => (working() ? activity.begin('the training run') : undefined));
     });
@@ -55,15 +103,28 @@ class TrainRoom {
   /** Puts the run on the page that the address names, unless it is there already. */
   async open(params: URLSearchParams): Promise<void> {
     if (this.#opened === params.toString()) return;
+    if (params.has('server') && !params.has('run')) {
+      // A server without a run: one is to be set up there.
+      await this.servers.load();
+      this.wanted = params.get('server')!;
+      router.replaceParams(new URLSearchParams(this.#opened ?? ''));
+      return this.open(router.route.params);
+    }
     if (params.size === 0 && this.#opened !== null) {
       // Back from another page by its plain link: the run is still here.
       router.replaceParams(new URLSearchParams(this.#opened));
       return;
     }
+    const atLoad = this.#opened === null && this.trouble === null;
     const key = (this.#opened = params.toString());
     this.session.error = '';
+    this.trouble = null;
     this.linkProblems = configFromParams(params, SOURCE_PARAMS).problems;
     try {
+      if (params.has('server')) {
+        await this.#openElsewhere(params, key, atLoad);
+        return;
+      }
       const [source, probe] = await Promise.all([openSource(params, this.#parts), this.#probeOnce()]);
       if (this.#opened !== key) return;
       if (source.kind !== 'live' || probe.available) {
@@ -81,23 +142,58 @@ class TrainRoom {
     return this.#prepare(liveSource(config, this.#parts));
   }
 
-  /** Back to the same start; a saved run is trained anew. */
+  /** Takes up the run of the address again, after what kept it from being watched. */
+  async retry(): Promise<void> {
+    this.#opened = null;
+    await this.open(router.route.params);
+  }
+
+  /** Gives the server of the run its key, and tries again. */
+  async giveKey(url: string, secret: string, keep: boolean): Promise<void> {
+    const record = (await servers.list()).find((each) => each.kind === TRAINING && each.url === url);
+    if (!record) return;
+    try {
+      await servers.save(record, { secret, keep });
+      await this.retry();
+    } catch (error) {
+      this.session.error = messageOf(error);
+    }
+  }
+
+  /** Starts a run on the server that the sheet has chosen. @returns what the server doesn't take; nothing when it began */
+  async beginElsewhere(config: RunConfig, options: RemoteRunOptions): Promise<ServerProblem[]> {
+    const url = this.servers.chosen?.record.url ?? '';
+    return this.#started(url, await this.servers.start(config, options));
+  }
+
+  /** Back to the same start; a saved run is trained anew, one on a server is made anew there. */
   async reset(): Promise<void> {
+    const { elsewhere } = this.session.source ?? {};
+    const config = this.session.config;
+    if (elsewhere && config) {
+      const { sidecar, options, url } = elsewhere;
+      const problems = await this.#started(url, await this.servers.startOn(sidecar, config, options));
+      if (problems.length > 0) this.session.error = problems.map(({ message }) => message).join('\n');
+      return;
+    }
     const source = this.session.again();
     if (source) await this.#prepare(source);
   }
 
   /** The model before training and the model now. @throws Error for the reader, when there is none to ask */
   async policy(which: Which): Promise<Policy & { close?: () => void }> {
-    const model = this.session.source?.config.model;
-    if (which === 'before' && model) return engine().openPolicy(model);
+    const { config, elsewhere } = this.session.source ?? {};
+    if (elsewhere && which === 'after' && this.opened) return engine().openPolicy(this.opened.model);
+    if (which === 'before' && config) return engine().openPolicy(config.model);
     if (which === 'after' && this.#trainer) return this.#trainer.currentPolicy();
     throw new Error('There is no model here to ask.');
   }
 
   #prepare(source: RunSource): Promise<void> {
     this.warning = '';
-    this.unfinished = null;
+    this.unfinished = this.opened = this.trouble = null;
+    this.lives = (source.kind === 'saved' && this.#whereabouts.of(router.route.params.get('run') ?? '')) || '';
+    if (!source.elsewhere) void this.#letGo();
     if (source.kind === 'live' && !source.resume) {
       const params = configToParams(source.config);
       this.#opened = params.toString();
@@ -106,13 +202,80 @@ class TrainRoom {
     return this.session.prepare(source);
   }
 
-  /** Saves a run from its first step on: opening the page must not fill the library with runs that never began. */
-  #keep(event: RunEvent): void {
-    if (event.type === 'started') this.#held = [];
-    this.#held.push(event);
-    if (event.type !== 'step' && this.#held[0]?.type === 'started') return;
-    for (const held of this.#held) this.#writer.append(held);
-    this.#held = [];
+  async #started(url: string, made: { id: string } | { problems: ServerProblem[] }): Promise<ServerProblem[]> {
+    if ('problems' in made) return made.problems;
+    const params = new URLSearchParams({ server: url, run: made.id });
+    // On another page by now, the reader finds it when coming back.
+    if (router.route.page === 'train') router.replaceParams(params);
+    void this.open(params);
+    return [];
+  }
+
+  /** Whatever computes here doesn't matter to it. */
+  async #openElsewhere(params: URLSearchParams, key: string, atLoad: boolean): Promise<void> {
+    const url = params.get('server')!;
+    this.#probeOnce().catch(() => {});
+    try {
+      if (atLoad && (await this.#wouldAsk(url))) {
+        this.trouble = { url, finding: WATCH_IT, known: true, key: false };
+        return;
+      }
+      const source = await openSource(params, this.#parts);
+      if (this.#opened !== key) return;
+      this.#whereabouts.note(params.get('run')!, url);
+      await this.#prepare(source);
+      await this.#lookAround();
+    } catch (error) {
+      if (this.#opened === key) await this.#explain(url, error);
+    }
+  }
+
+  /** Whether the browser would put a question to the reader, which only a click may lead to. */
+  async #wouldAsk(url: string): Promise<boolean> {
+    const page = thisPage();
+    const space = addressSpace(new URL(url).hostname);
+    if (space === 'public' || addressSpace(location.hostname) !== 'public') return false;
+    const names = [space === 'loopback' ? 'loopback-network' : 'local-network', 'local-network-access'];
+    return (await Promise.all(names.map((name) => page.permission(name)))).includes('prompt');
+  }
+
+  async #explain(url: string, error: unknown): Promise<void> {
+    const record = (await servers.list().catch(() => [])).find((each) => each.kind === TRAINING && each.url === url);
+    const plain: Finding = { title: 'This run can’t be watched', text: messageOf(error), remedies: [] };
+    const unreached = error instanceof RemoteError && (error.code === 'unreachable' || error.code === 'stalled');
+    const finding =
+      record && unreached
+        ? await askingFrom().diagnose(await servers.open(record), error, new AbortController().signal)
+        : plain;
+    const key = error instanceof RemoteError && error.code === 'auth';
+    this.trouble = { url, finding, known: record !== undefined, key: key && record !== undefined };
+  }
+
+  async #server(url: string): Promise<AnyServer> {
+    const record = (await servers.list()).find((each) => each.kind === TRAINING && each.url === url);
+    if (!record) {
+      throw new Error(
+        `The run is on ${quoted(url)}, which is not among the servers of the Connect page. Add it there first.`,
+      );
+    }
+    return servers.open(record);
+  }
+
+  /** One tab keeps a run; the others only show it. */
+  async #keepElsewhere(id: string, stored: number): Promise<((event: RunEvent) => void) | null> {
+    await this.#letGo();
+    const release = await hold(`tinythink:keep:${id}`);
+    if (!release) return null;
+    const keeper = new RunKeeper(this.storage, (message) => (this.warning = message), stored > 0 ? id : null);
+    this.#distant = { keeper, release };
+    return (event) => keeper.keep(event);
+  }
+
+  async #letGo(): Promise<void> {
+    const distant = this.#distant;
+    this.#distant = null;
+    await distant?.keeper.flush();
+    await distant?.release();
   }
 
   /** Without wishes in the address, a batch that a processor can do. */
@@ -121,7 +284,14 @@ class TrainRoom {
   }
 
   #localTrainer(): LocalEngineTrainer {
-    this.#trainer = engine().createTrainer((message) => (this.warning = message));
+    this.#trainer = engine().createTrainer(
+      (message) => (this.warning = message),
+      ({ bytes, total }) => {
+        const megabytes = (count: number) => Math.ceil(count / 1e6);
+        const loaded = `loading weights, ${megabytes(bytes)} of ${megabytes(total)} MB`;
+        this.session.loading = bytes < total ? loaded : 'preparing and testing the model …';
+      },
+    );
     return this.#trainer;
   }
 
@@ -132,14 +302,23 @@ class TrainRoom {
 
   /** What is stored here: models to start from, and the newest run if it was broken off. Its failure is no one's loss. */
   async #lookAround(): Promise<void> {
+    await this.servers.load();
     try {
-      const imported = await this.#storage.modelNames();
-      this.models = [...EMBEDDED_MODELS, ...imported.map((name) => `file:${name}`)];
+      const imported = await this.storage.modelNames();
+      // Without a store, the others are there.
+      const stored = this.probe?.available
+        ? await engine()
+            .storedModels()
+            .catch(() => [])
+        : [];
+      const adaptable = stored.filter(({ complete }) => complete).map(({ id }) => `store:${id}`);
+      this.models = [...EMBEDDED_MODELS, ...imported.map((name) => `file:${name}`), ...adaptable];
       const current = this.session.run.view.started?.run_id;
-      const newest = (await this.#storage.list()).find((run) => run.id !== current);
-      const steps = newest?.status === 'open' ? await this.#storage.checkpointSteps(newest.id) : [];
+      const newest = (await this.storage.list()).find((run) => run.id !== current);
+      const steps = newest?.status === 'open' ? await this.storage.checkpointSteps(newest.id) : [];
       const checkpoint = steps.at(-1);
-      const fresh = this.session.source?.kind === 'live' && !this.session.source.resume;
+      const { source } = this.session;
+      const fresh = source?.kind === 'live' && !source.resume && !source.elsewhere;
       if (newest && checkpoint && fresh) {
         this.unfinished = { run: newest, checkpoint };
       }

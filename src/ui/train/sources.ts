@@ -1,16 +1,18 @@
-/** @file From the address to a run: a live one, a recording, a saved one, or a saved one that goes on. */
+/** @file From the address to a run: a live one, here or on a server, a recording, a saved one, or a saved one that goes on. */
 import { configFromParams } from '../../runs/config';
 import { parseEvents } from '../../runs/event-schema';
+import type { AnyServer } from '../../remote/server';
 import type { RunConfig, RunEvent, StartedEvent } from '../../runs/events';
 import { gunzipText } from '../../runs/gzip';
 import { effectiveEvents } from '../../runs/history';
 import { RecordedTrainer } from '../../runs/recording';
 import type { RunStorage } from '../../runs/storage';
 import type { Trainer } from '../../runs/trainer';
+import { elsewhereSource, type ElsewhereParts } from './elsewhere';
 import type { RunSource } from './session.svelte';
 
 /** Parameters that say where a run comes from; all others are its config. */
-export const SOURCE_PARAMS = ['recording', 'run', 'resume'] as const;
+export const SOURCE_PARAMS = ['recording', 'run', 'resume', 'server'] as const;
 
 /** Milliseconds between the steps of a recording: quick to watch, slow enough to read a chart. */
 const RECORDING_PACE = 250;
@@ -21,6 +23,10 @@ export interface SourceParts {
   storage: Pick<RunStorage, 'get' | 'events'>;
   /** Gets the events of live runs. */
   keep: (event: RunEvent) => void;
+  /** A server that the reader added, by its address. @throws Error for the reader when there is none */
+  server: (url: string) => Promise<AnyServer>;
+  /** Keeps a run that lives elsewhere; see `ElsewhereParts`. */
+  keepElsewhere: ElsewhereParts['keep'];
   /** The bytes of a recording by its name. */
   fetchRecording?: (name: string) => Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -30,6 +36,11 @@ export async function openSource(params: URLSearchParams, parts: SourceParts): P
   const recording = params.get('recording');
   if (recording !== null) return recordingSource(parseEvents(await readRecording(recording, parts)));
   const run = params.get('run');
+  const server = params.get('server');
+  if (server !== null && run !== null) {
+    const { storage, keepElsewhere: keep } = parts;
+    return elsewhereSource(await parts.server(server), run, { storage, keep });
+  }
   if (run === null) return liveSource(configFromParams(params, SOURCE_PARAMS).config, parts);
   if (!(await parts.storage.get(run))) throw new Error('This run is not among the saved ones on this machine.');
   const events = await parts.storage.events(run);
@@ -89,7 +100,11 @@ function startOf(events: readonly RunEvent[]): StartedEvent {
   return started;
 }
 
-async function readRecording(name: string, { fetchRecording = fetchPublic }: SourceParts): Promise<string> {
+/** A recording's lines. @throws Error for the reader */
+export async function readRecording(
+  name: string,
+  { fetchRecording = fetchPublic }: Pick<SourceParts, 'fetchRecording'> = {},
+): Promise<string> {
   if (!/^[\w-]{1,64}$/.test(name)) throw new Error('This is not the name of a recording.');
   const bytes = await fetchRecording(name);
   // Some servers unpack on the way, others don't: the first bytes tell.
