@@ -79,7 +79,7 @@ export const nameForDataset = (run: EvaluationRun, { model }: Teacher): string =
   return datasetName(`${source?.task}-${source?.difficulty}-${datasetName(model).slice(0, 50)}-${id}`);
 };
 
-/** Whether a model of this page can learn the task. */
+/** Whether the small models can learn the task, so that a student is at hand. */
 export const canLearn = (task: string): boolean => tasks.some(({ name }) => name === task);
 
 /** The Train page's parameters for a student of a data set. */
