@@ -1,8 +1,9 @@
 /** @file The engine that the worker hosts: everything here runs on a GPU device of its own. */
 import { mapSource } from '../formats/file-source';
 import type { OpenedModel } from '../formats/model-files';
-import type { PeftAdapter } from '../formats/peft';
+import { readPeft, type PeftAdapter } from '../formats/peft';
 import { Gpu } from '../gpu/gpu';
+import { loraTargets } from '../model/lora-layout';
 import type { RunConfig } from '../rl/config';
 import { GrpoSession } from '../rl/grpo-session';
 import type { Lesson } from '../rl/lessons';
@@ -68,8 +69,6 @@ async function readLessons(name: string): Promise<Lesson[]> {
 
 /** @throws PeftError when the folder holds no adapter for this model */
 async function readAdapter({ name, files }: ChosenAdapter, { config }: OpenedModel): Promise<PeftAdapter> {
-  const { loraTargets } = await import('../model/lora-layout');
-  const { readPeft } = await import('../formats/peft');
   const bytes = await Promise.all(
     files.map(async (file) => [file.name, new Uint8Array(await file.arrayBuffer())] as const),
   );

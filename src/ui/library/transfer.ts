@@ -31,7 +31,7 @@ export async function modelFile(
   if (hasAdapters(run.config)) {
     const bytes = await storage.loadCheckpoint(run.id, step);
     if (!bytes) throw new Error(`The run has no checkpoint of step ${step} any more.`);
-    return exportModelZip(`${run.name} step ${step} adapter`, adapterOfCheckpoint(bytes));
+    return exportModelZip(`${run.name.slice(0, 60)} step ${step} adapter`, adapterOfCheckpoint(bytes));
   }
   const folder = await loadNamedModel(`run:${run.id}@${step}`, { storage, embedded });
   const tensors = [...folder.tensors].map(([name, tensor]) => ({ name, ...tensor }));
