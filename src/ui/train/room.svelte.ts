@@ -241,14 +241,15 @@ class TrainRoom {
 
   async #explain(url: string, error: unknown): Promise<void> {
     const record = (await servers.list().catch(() => [])).find((each) => each.kind === TRAINING && each.url === url);
-    const plain: Finding = { title: 'This run can’t be watched', text: messageOf(error), remedies: [] };
+    const key = record !== undefined && error instanceof RemoteError && error.code === 'auth';
+    const title = key ? 'Its server asks for the key' : 'This run can’t be watched';
+    const plain: Finding = { title, text: messageOf(error), remedies: [] };
     const unreached = error instanceof RemoteError && (error.code === 'unreachable' || error.code === 'stalled');
     const finding =
       record && unreached
         ? await askingFrom().diagnose(await servers.open(record), error, new AbortController().signal)
         : plain;
-    const key = error instanceof RemoteError && error.code === 'auth';
-    this.trouble = { url, finding, known: record !== undefined, key: key && record !== undefined };
+    this.trouble = { url, finding, known: record !== undefined, key };
   }
 
   async #server(url: string): Promise<AnyServer> {
