@@ -30,9 +30,19 @@ let send: (event: RunEvent) => void;
 vi.mock('../../src/worker/client', () => ({
   engine: () => ({
     probe: () => Promise.resolve(probed),
+    storedModels: () => Promise.resolve([]),
     openPolicy: (name: string) => Promise.resolve({ name }),
-    createTrainer: () => ({
+    storedModels: () =>
+      Promise.resolve([
+        { id: 'a-0123456789', complete: true },
+        { id: 'b-0123456789', complete: false },
+      ]),
+    createTrainer: (_: unknown, onLoading: (progress: { bytes: number; total: number }) => void) => ({
       start: (config: RunConfig, onEvent: (event: RunEvent) => void) => {
+        if (config.lora_r !== null) {
+          onLoading({ bytes: 120e6, total: 270e6 });
+          return new Promise(() => {});
+        }
         send = onEvent;
         started.push(config);
         send({ ...events[0], run_id: `run-${started.length}`, config } as RunEvent);
@@ -78,6 +88,13 @@ describe('the room', () => {
     started = [];
     await openPage('#/train?num_prompts=2');
     expect(started[0]).toMatchObject({ num_prompts: 2, num_generations: 16 });
+  });
+
+  it('offers models that are stored to the end, for adapters, and says how far one is loaded', async () => {
+    const { room } = await openPage('#/train?seed=1');
+    expect(room.models).toEqual(['tinythink-1m', 'store:a-0123456789']);
+    void room.open(new URLSearchParams('model=store:a-0123456789'));
+    await vi.waitFor(() => expect(room.session.loading).toBe('loading weights, 120 of 270 MB'));
   });
 
   it('starts nothing without a GPU', async () => {
