@@ -76,12 +76,16 @@ export class Duel {
       policy = await this.#policy(which);
       const tokens: string[] = [];
       const logprobs: number[] = [];
-      for await (const token of policy.generate(request, signal)) {
-        tokens.push(token.text);
-        logprobs.push(token.logprob ?? NaN);
+      let cut = false;
+      for await (const { text, id, logprob, finish } of policy.generate(request, signal)) {
+        cut = finish === 'length';
+        // What only says that it is over is no token.
+        if (text === '' && id === undefined) continue;
+        tokens.push(text);
+        logprobs.push(logprob ?? NaN);
         show({ tokens: [...tokens], logprobs: [...logprobs] });
       }
-      show({ state: 'done', truncated: tokens.length >= question.max_tokens });
+      show({ state: 'done', truncated: cut || tokens.length >= question.max_tokens });
     } catch (error) {
       show({ state: 'failed', problem: error instanceof Error ? error.message : String(error) });
     } finally {
