@@ -72,7 +72,7 @@ function lessonsBy(
   config: RunConfig,
   { lessons: given = [], onNotice }: ColdStartOptions,
 ): (step: number) => SequenceGroup[] {
-  const { lessons, leftOut } = encodeLessons(given, tokenizer, taskOf(config), config);
+  const { lessons, leftOut } = encodeLessons(given, tokenizer, taskOf(config, tokenizer), config);
   if (lessons.length < given.length) {
     onNotice?.(
       `The cold start learns from ${lessons.length} of the data set’s ${given.length} lines. Left out: ${describeLeftOut(leftOut)}.`,

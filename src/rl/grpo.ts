@@ -70,7 +70,7 @@ export abstract class Grpo<M, G> implements EngineSession {
     protected readonly options: GrpoOptions,
   ) {
     this.lost = gpu.lost;
-    this.task = taskOf(config);
+    this.task = taskOf(config, tokenizer);
     this.texts = new TokenTexts(tokenizer);
   }
 

@@ -24,9 +24,26 @@ const ANSWER_FORM =
 export const inWords = (task: Task): Task =>
   task.instruction === undefined ? { ...task, instruction: `${task.description} ${ANSWER_FORM}` } : task;
 
-/** The task of that name as a run asks it: adapters learn on models that read. @throws RangeError */
-export const taskOf = ({ task, lora_r }: Pick<RunConfig, 'task' | 'lora_r'>): Task =>
+/** The task of a run for people: adapters learn on models that read. @throws RangeError */
+export const askedTask = ({ task, lora_r }: Pick<RunConfig, 'task' | 'lora_r'>): Task =>
   lora_r === null ? getTask(task) : inWords(getTask(task));
+
+/** The task as a run asks it: bare where the model has no words. @throws RangeError */
+export function taskOf(config: Pick<RunConfig, 'task' | 'lora_r'>, tokenizer: TextTokenizer): Task {
+  const task = getTask(config.task);
+  const asked = askedTask(config);
+  return task.instruction !== undefined || canWrite(tokenizer, asked.instruction ?? '') ? asked : task;
+}
+
+/** Whether a text is in a tokenizer's characters; some write spaces in ways of their own. */
+function canWrite(tokenizer: TextTokenizer, text: string): boolean {
+  const letters = (of: string) => of.replace(/\s+/g, '');
+  try {
+    return letters(tokenizer.decode(tokenizer.encode(text))) === letters(text);
+  } catch {
+    return false;
+  }
+}
 
 /** Token ids of what a model is asked: through its chat template where the task has an instruction. */
 export function taskPrompt(tokenizer: TextTokenizer, task: Task, { prompt }: Problem): number[] {

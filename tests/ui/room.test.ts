@@ -30,7 +30,6 @@ let send: (event: RunEvent) => void;
 vi.mock('../../src/worker/client', () => ({
   engine: () => ({
     probe: () => Promise.resolve(probed),
-    storedModels: () => Promise.resolve([]),
     openPolicy: (name: string) => Promise.resolve({ name }),
     storedModels: () =>
       Promise.resolve([
