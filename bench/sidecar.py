@@ -262,14 +262,24 @@ class Bench:
 
 
 def write_recording(events: list[dict], path: Path) -> None:
-    """With four of a step's groups, from the most to the least varied: small enough for a page to load."""
+    """With three of a step's groups, from the most to the least varied, and no more digits than a page shows."""
     with gzip.open(path, "wt") as out:
         for event in events:
             if event["type"] == "step":
                 groups = sorted(event["groups"], key=lambda group: -group["std"])
                 last = len(groups) - 1
-                event = event | {"groups": [groups[i] for i in sorted({0, last // 3, 2 * last // 3, last})]}
-            out.write(json.dumps(event, separators=(",", ":")) + "\n")
+                event = event | {"groups": [groups[i] for i in sorted({0, last // 3, last})]}
+            out.write(json.dumps(rounded(event), separators=(",", ":")) + "\n")
+
+
+def rounded(value):
+    """Its numbers with six significant digits, and those in lists, which are log-probabilities, with three decimals."""
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        # Not -0.0.
+        return [round(each, 3) + 0.0 if isinstance(each, float) else rounded(each) for each in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def read_samples(path: Path) -> list[tuple[float, int, float, float]]:
