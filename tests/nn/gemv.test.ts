@@ -75,7 +75,8 @@ describe.each(weightKinds)('%s', (kind) => {
 
   it('multiplies one token', () => check(test.gpu, { kind, inFeatures, outFeatures: 37, tokens: 1 }));
 
-  it.each([2, 3, 4, 5, 8])('multiplies %i tokens after their norm', async (tokens) => {
+  // Three are made like four, and five like eight; that they are is no matter of the kind.
+  it.each(kind === 'q4_0' ? [2, 3, 4, 5, 8] : [2, 3, 8])('multiplies %i tokens after their norm', async (tokens) => {
     const c = { kind, inFeatures, outFeatures: 5, tokens, norm: { epsilon: 1e-5 }, bias: true };
     await check(test.gpu, { ...c, variant: shared });
     // All of it is spelled out there, and takes long to compile.
