@@ -29,6 +29,14 @@ export interface ColdStartOptions {
   learningRate?: number;
   /** Told what of the data set was left out. */
   onNotice?: (message: string) => void;
+  /** Told of each update that has been made. */
+  onColdStart?: (progress: ColdStartProgress) => void;
+}
+
+/** Updates made, and all that there will be. */
+export interface ColdStartProgress {
+  update: number;
+  updates: number;
 }
 
 /**
@@ -60,6 +68,7 @@ export async function coldStart<M, G>(
     recorder.submit();
     // One batch's buffers at a time, and a chance to notice a lost device.
     await learner.gpu.read(learner.optimizer.norm, 4);
+    options.onColdStart?.({ update: step, updates: steps });
   }
   const recorder = learner.gpu.recorder();
   recorder.clear(learner.optimizer.moments);

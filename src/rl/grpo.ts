@@ -40,7 +40,7 @@ export interface Rollout {
   advantages: Advantages;
 }
 
-export interface GrpoOptions extends Pick<ColdStartOptions, 'lessons' | 'onNotice'> {
+export interface GrpoOptions extends Pick<ColdStartOptions, 'lessons' | 'onNotice' | 'onColdStart'> {
   /** Sees each batch before its update, for dumps. */
   onBatch?(step: number, learningRate: number, rollout: Rollout): void;
   /** Measure GPU time by phase or by kernel. */

@@ -9,7 +9,7 @@ import type { ChosenFiles, ModelAddress } from '../formats/model-address';
 import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/stored-model';
 import type { LiveConfig, RunConfig } from '../rl/config';
 import type { RunEvent } from '../runs/events';
-import type { LoadProgress } from '../runs/load-options';
+import type { LoadProgress, PrepareProgress } from '../runs/load-options';
 import type { GenerateRequest, Policy, PolicyToken } from '../runs/policy';
 import { requestPersistence } from '../runs/storage-error';
 import type { Resume, Trainer } from '../runs/trainer';
@@ -69,14 +69,14 @@ export class EngineClient implements ModelLibrary {
   /**
    * A trainer for one run.
    * @param onWarning told what went wrong without stopping the run
-   * @param onLoading told how much of a downloaded model's weights is on the GPU
+   * @param onPreparing told how much of a downloaded model's weights is on the GPU, and how far a cold start is
    */
   createTrainer(
     onWarning: (message: string) => void = () => {},
-    onLoading: (progress: LoadProgress) => void = () => {},
+    onPreparing: (progress: PrepareProgress) => void = () => {},
   ): LocalEngineTrainer {
     const life = this.#living();
-    const id = this.#call(life, (api) => api.createTrainer(proxy(onWarning), proxy(onLoading)));
+    const id = this.#call(life, (api) => api.createTrainer(proxy(onWarning), proxy(onPreparing)));
     // Whoever uses the trainer hears of it; until then it is not an unhandled rejection.
     id.catch(() => {});
     const ask = async <T>(work: (api: Remote<EngineApi>, id: number) => Promise<T>): Promise<T> => {

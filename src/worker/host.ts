@@ -16,7 +16,7 @@ import { LocalTrainer } from '../runs/local-trainer';
 import { asChosen, findAdapter, findModel, loadNamedModel } from '../runs/models';
 import type { ModelPlaces } from '../runs/models';
 import type { RunEvent } from '../runs/events';
-import type { LoadOptions, LoadProgress } from '../runs/load-options';
+import type { LoadOptions, LoadProgress, PrepareProgress } from '../runs/load-options';
 import type { GenerateRequest, Policy, PolicyToken, RecommendedSampling } from '../runs/policy';
 import { RunStorage } from '../runs/storage';
 import type { Resume } from '../runs/trainer';
@@ -28,13 +28,15 @@ import type { EngineApi, FilesModel, NamedModel, PolicyModel, ProbeResult } from
 /** What only the engine can do. */
 export interface EngineParts {
   gpu: GPU | undefined;
-  createSession: SessionFactory;
+  createSession(
+    ...args: [...Parameters<SessionFactory>, onProgress: (progress: PrepareProgress) => void]
+  ): ReturnType<SessionFactory>;
   /** A session on a device of its own in which adapters of a downloaded model learn. @throws OutOfMemoryError */
   createLoraSession(
     config: RunConfig,
     opened: OpenedModel,
     onNotice: (message: string) => void,
-    onProgress: (progress: LoadProgress) => void,
+    onProgress: (progress: PrepareProgress) => void,
   ): Promise<EngineSession>;
   /** A policy on a device of its own. */
   createPolicy(folder: ModelFolder): Promise<Policy & { close(): void }>;
@@ -95,7 +97,10 @@ export class EngineHost implements EngineApi {
     return this.#parts.planMemory(config, model);
   }
 
-  createTrainer(onWarning: (message: string) => void, onLoading: (progress: LoadProgress) => void = () => {}): number {
+  createTrainer(
+    onWarning: (message: string) => void,
+    onPreparing: (progress: PrepareProgress) => void = () => {},
+  ): number {
     // A page shows one run: of those that ended, the weights need not be held any longer.
     for (const [old, { hasEnded }] of this.#trainers) {
       if (!hasEnded) continue;
@@ -118,14 +123,14 @@ export class EngineHost implements EngineApi {
       createSession: (config, folder, onNotice) => {
         if (opened) {
           this.#makeRoom(onNotice);
-          return this.#parts.createLoraSession(config, opened, onNotice, onLoading);
+          return this.#parts.createLoraSession(config, opened, onNotice, onPreparing);
         }
         if (config.lora_r !== null) {
           throw new Error(
             'Adapters are trained on downloaded models here: choose one of them, or leave the rank empty.',
           );
         }
-        return this.#parts.createSession(config, folder, onNotice);
+        return this.#parts.createSession(config, folder, onNotice, onPreparing);
       },
       device: () => device,
       saveCheckpoint: (run, step, bytes) => this.#storage.saveCheckpoint(run, step, bytes),

@@ -15,14 +15,15 @@ import type { EngineParts } from './host';
 
 export const engineParts: EngineParts = {
   gpu: navigator.gpu,
-  createSession: async (config, folder, onNotice) => {
-    const options = { onNotice, ...(await lessonsFor(config)) };
+  createSession: async (config, folder, onNotice, onProgress) => {
+    const options = { onNotice, onColdStart: onProgress, ...(await lessonsFor(config)) };
     return withGpu((gpu) => GrpoSession.create(gpu, config, folder, options));
   },
   createLoraSession: async (config, opened, onNotice, onProgress) => {
     const { LoraSession } = await import('../rl/lora-session');
     const onLoading = (bytes: number, total: number) => onProgress({ bytes, total });
-    const options = { onNotice, onLoading, activationBytes: ACTIVATION_BYTES, ...(await lessonsFor(config)) };
+    const told = { onNotice, onLoading, onColdStart: onProgress };
+    const options = { ...told, activationBytes: ACTIVATION_BYTES, ...(await lessonsFor(config)) };
     return withGpu((gpu) => LoraSession.create(gpu, config, opened, options));
   },
   createPolicy: (folder) => withGpu((gpu) => LocalPolicy.create(gpu, folder)),

@@ -3,7 +3,7 @@ import type { ChosenFiles, ModelAddress } from '../formats/model-address';
 import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/stored-model';
 import type { LiveConfig, RunConfig } from '../rl/config';
 import type { RunEvent } from '../runs/events';
-import type { LoadOptions, LoadProgress } from '../runs/load-options';
+import type { LoadOptions, LoadProgress, PrepareProgress } from '../runs/load-options';
 import type { GenerateRequest, PolicyToken, RecommendedSampling } from '../runs/policy';
 import type { Resume } from '../runs/trainer';
 
@@ -81,7 +81,7 @@ export interface EngineApi {
   /** Bytes of GPU memory that a run needs, by what they are for, computed before anything large is loaded. */
   plan(config: RunConfig): Promise<Record<string, number>>;
 
-  createTrainer(onWarning: (message: string) => void, onLoading?: (progress: LoadProgress) => void): number;
+  createTrainer(onWarning: (message: string) => void, onPreparing?: (progress: PrepareProgress) => void): number;
   start(trainer: number, config: RunConfig, onEvent: (event: RunEvent) => void, resume?: Resume): Promise<void>;
   resume(trainer: number): Promise<void>;
   pause(trainer: number): Promise<void>;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { folderSource } from '../../src/cli/files';
 import { loadModelFolder, type ModelFolder } from '../../src/formats/model-folder';
 import type { Gpu } from '../../src/gpu/gpu';
+import type { ColdStartProgress } from '../../src/rl/cold-start';
 import { GrpoSession } from '../../src/rl/grpo-session';
 import { defaultRunConfig } from '../../src/runs/config';
 import { openTestGpu } from '../support/gpu';
@@ -27,14 +28,17 @@ beforeAll(async () => {
 });
 afterAll(() => gpu.destroy());
 
+const told: ColdStartProgress[] = [];
 const shareOfChains = async (change: Partial<typeof config>) => {
-  const session = await GrpoSession.create(gpu, { ...config, ...change }, folder);
+  const onColdStart = (progress: ColdStartProgress) => void told.push(progress);
+  const session = await GrpoSession.create(gpu, { ...config, ...change }, folder, { onColdStart });
   const { metrics } = await session.evaluate();
   return { session, share: metrics['eval_style/full']! };
 };
 
 it('sets the share of long chains', async () => {
   const rare = await shareOfChains({ cold_start_p_cot: 0 });
+  expect(told).toEqual(Array.from({ length: 12 }, (_, i) => ({ update: i + 1, updates: 12 })));
   const common = await shareOfChains({ cold_start_p_cot: 1 });
   expect(rare.share).toBeLessThan(0.3);
   expect(common.share).toBeGreaterThan(0.6);

@@ -2,6 +2,7 @@
 import 'fake-indexeddb/auto';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RunConfig, RunEvent } from '../../src/runs/events';
+import type { PrepareProgress } from '../../src/runs/load-options';
 import { RunStorage } from '../../src/runs/storage';
 import type { ProbeResult } from '../../src/worker/protocol';
 import { syntheticRun } from './fixture';
@@ -36,10 +37,14 @@ vi.mock('../../src/worker/client', () => ({
         { id: 'a-0123456789', complete: true },
         { id: 'b-0123456789', complete: false },
       ]),
-    createTrainer: (_: unknown, onLoading: (progress: { bytes: number; total: number }) => void) => ({
+    createTrainer: (_: unknown, onPreparing: (progress: PrepareProgress) => void) => ({
       start: (config: RunConfig, onEvent: (event: RunEvent) => void) => {
         if (config.lora_r !== null) {
-          onLoading({ bytes: 120e6, total: 270e6 });
+          onPreparing({ bytes: 120e6, total: 270e6 });
+          return new Promise(() => {});
+        }
+        if (config.cold_start_steps > 0) {
+          onPreparing({ update: 3, updates: config.cold_start_steps });
           return new Promise(() => {});
         }
         send = onEvent;
@@ -94,6 +99,12 @@ describe('the room', () => {
     expect(room.models).toEqual(['tinythink-1m', 'store:a-0123456789']);
     void room.open(new URLSearchParams('model=store:a-0123456789'));
     await vi.waitFor(() => expect(room.session.loading).toBe('loading weights, 120 of 270 MB'));
+  });
+
+  it('says how far a cold start is', async () => {
+    const { room } = await openPage('#/train?seed=1');
+    void room.open(new URLSearchParams('cold_start_steps=40'));
+    await vi.waitFor(() => expect(room.session.loading).toBe('cold start, update 3 of 40'));
   });
 
   it('starts nothing without a GPU', async () => {

@@ -11,7 +11,7 @@ import type { DownloadProgress } from '../../src/formats/stored-model';
 import type { RunConfig } from '../../src/rl/config';
 import { configForModel, defaultRunConfig } from '../../src/runs/config';
 import type { RunEvent, StartedEvent } from '../../src/runs/events';
-import type { LoadOptions, LoadProgress } from '../../src/runs/load-options';
+import type { LoadOptions, LoadProgress, PrepareProgress } from '../../src/runs/load-options';
 import { RunStorage } from '../../src/runs/storage';
 import { EngineClient } from '../../src/worker/client';
 import { EngineHost } from '../../src/worker/host';
@@ -196,7 +196,7 @@ describe('adapters of a stored model', () => {
 
     const events: RunEvent[] = [];
     const warnings: string[] = [];
-    const loading: LoadProgress[] = [];
+    const loading: PrepareProgress[] = [];
     const trainer = client.createTrainer(
       (message) => warnings.push(message),
       (progress) => loading.push(progress),

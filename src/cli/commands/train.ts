@@ -8,6 +8,7 @@ import { basename, join, resolve } from 'node:path';
 import { loadModelFolder } from '../../formats/model-folder';
 import type { OpenedModel } from '../../formats/model-files';
 import { openModel } from '../../formats/open-model';
+import type { ColdStartProgress } from '../../rl/cold-start';
 import type { RunConfig } from '../../rl/config';
 import { GrpoSession, type GrpoSessionOptions, type Rollout } from '../../rl/grpo-session';
 import type { Lesson } from '../../rl/lessons';
@@ -100,6 +101,12 @@ async function readLessons(path: string): Promise<Lesson[]> {
   return lessonsOf(samples);
 }
 
+/** A line for every tenth of a cold start. */
+function onColdStart({ update, updates }: ColdStartProgress): void {
+  const tenth = Math.max(1, Math.floor(updates / 10));
+  if (update % tenth === 0 || update === updates) console.log(`cold start: update ${update} of ${updates}`);
+}
+
 /** A run in which all weights learn. */
 function trainWeights(path: string, session: GrpoSessionOptions): LocalTrainerParts {
   // A lost device can't be used again: each session opens its own.
@@ -109,7 +116,7 @@ function trainWeights(path: string, session: GrpoSessionOptions): LocalTrainerPa
     createSession: async (config, folder, onNotice) => {
       const gpu = await openGpu();
       device = gpu.description;
-      return GrpoSession.create(gpu, config, folder, { ...session, onNotice });
+      return GrpoSession.create(gpu, config, folder, { ...session, onNotice, onColdStart });
     },
     device: () => device,
     onWarning: (message) => console.warn(message),
@@ -126,7 +133,7 @@ async function trainAdapters(path: string, out: string, session: GrpoSessionOpti
     createSession: async (config, _, onNotice) => {
       const gpu = await openGpu();
       device = gpu.description;
-      return LoraSession.create(gpu, config, model, { ...session, onNotice });
+      return LoraSession.create(gpu, config, model, { ...session, onNotice, onColdStart });
     },
     device: () => device,
     saveCheckpoint: (_, step, bytes) => writeFolder(join(out, `checkpoint-${step}`), adapterOfCheckpoint(bytes)),

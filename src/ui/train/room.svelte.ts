@@ -8,6 +8,7 @@ import { TRAINING, type AnyServer } from '../../remote/server';
 import type { RemoteRunOptions } from '../../remote/sidecar';
 import { configFromParams, configToParams } from '../../runs/config';
 import type { RunConfig, RunEvent } from '../../runs/events';
+import type { PrepareProgress } from '../../runs/load-options';
 import type { Policy } from '../../runs/policy';
 import { getPreset, presetConfig } from '../../runs/presets';
 import { RunStorage, type SavedRun } from '../../runs/storage';
@@ -287,11 +288,7 @@ class TrainRoom {
   #localTrainer(): LocalEngineTrainer {
     this.#trainer = engine().createTrainer(
       (message) => (this.warning = message),
-      ({ bytes, total }) => {
-        const megabytes = (count: number) => Math.ceil(count / 1e6);
-        const loaded = `loading weights, ${megabytes(bytes)} of ${megabytes(total)} MB`;
-        this.session.loading = bytes < total ? loaded : 'preparing and testing the model …';
-      },
+      (progress) => (this.session.loading = describePreparation(progress)),
     );
     return this.#trainer;
   }
@@ -327,6 +324,19 @@ class TrainRoom {
       // Private windows have no storage; training needs none.
     }
   }
+}
+
+/** What goes on before the first step, in a few words. */
+function describePreparation(progress: PrepareProgress): string {
+  if ('update' in progress) {
+    const { update, updates } = progress;
+    return update < updates ? `cold start, update ${update} of ${updates}` : 'testing the model …';
+  }
+  const megabytes = (count: number) => Math.ceil(count / 1e6);
+  const { bytes, total } = progress;
+  return bytes < total
+    ? `loading weights, ${megabytes(bytes)} of ${megabytes(total)} MB`
+    : 'preparing and testing the model …';
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
