@@ -333,7 +333,8 @@ function retryAfter({ status, headers }: Response): number | null {
   return Number.isNaN(date) ? null : Math.max(0, date - Date.now());
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+/** @throws AbortError when the signal says so */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = () => {
       clearTimeout(timer);

@@ -8,7 +8,7 @@ import type { LiveConfig } from '../rl/config';
 import { EventsError, parseEvent, runConfig } from '../runs/event-schema';
 import type { RunConfig, RunEvent } from '../runs/events';
 import { RemoteError } from './errors';
-import { Exchange, parseJson, type ExchangeInit, type ExchangeOptions } from './exchange';
+import { Exchange, parseJson, pause, type ExchangeInit, type ExchangeOptions } from './exchange';
 import { ServerKey } from './key';
 import { serverUrl, type RemoteServer } from './server';
 
@@ -356,18 +356,3 @@ function checkedId(id: string): string {
 }
 
 const never = (): AbortSignal => new AbortController().signal;
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(new DOMException('The request was cancelled.', 'AbortError'));
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
-}

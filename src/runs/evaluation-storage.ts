@@ -80,7 +80,6 @@ const runSchema = v.object({
 
 export type EvaluationRun = v.InferOutput<typeof runSchema>;
 export type EvaluatedModel = EvaluationRun['models'][number];
-export type SamplingChoice = EvaluationRun['sampling'];
 
 /** An answer, and what it answers; `model` is its place in the evaluation's list. */
 export interface StoredAnswer extends Slot, Answer {
