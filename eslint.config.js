@@ -6,17 +6,21 @@ import ts from 'typescript-eslint';
 
 /** What each floor of src/ may import from src/, besides itself. */
 const floors = {
-  gpu: [],
-  formats: [],
-  tasks: [],
-  nn: ['gpu'],
-  model: ['gpu', 'formats', 'nn', 'tasks'],
-  rl: ['gpu', 'formats', 'tasks', 'nn', 'model'],
-  runs: ['gpu', 'formats', 'tasks', 'nn', 'model', 'rl'],
-  remote: ['formats', 'tasks', 'rl', 'runs'],
-  worker: ['gpu', 'formats', 'tasks', 'nn', 'model', 'rl', 'runs', 'remote'],
-  ui: ['formats', 'tasks', 'rl', 'runs', 'remote', 'worker'],
-  cli: ['gpu', 'formats', 'tasks', 'nn', 'model', 'rl', 'runs', 'remote'],
+  base: [],
+  gpu: ['base'],
+  formats: ['base'],
+  tasks: ['base'],
+  nn: ['base', 'gpu'],
+  model: ['base', 'gpu', 'formats', 'nn'],
+  rl: ['base', 'gpu', 'formats', 'tasks', 'nn', 'model'],
+  runs: ['base', 'formats', 'tasks', 'rl'],
+  eval: ['base', 'formats', 'tasks', 'rl', 'runs'],
+  storage: ['base', 'formats', 'tasks', 'rl', 'runs', 'eval'],
+  servers: ['base', 'formats', 'tasks', 'rl', 'runs', 'eval', 'storage'],
+  engine: ['base', 'gpu', 'formats', 'tasks', 'nn', 'model', 'rl', 'runs', 'eval', 'storage', 'servers'],
+  worker: ['base', 'gpu', 'model', 'formats', 'tasks', 'rl', 'runs', 'eval', 'storage', 'servers', 'engine'],
+  cli: ['base', 'gpu', 'formats', 'tasks', 'nn', 'model', 'rl', 'runs', 'eval', 'storage', 'servers', 'engine'],
+  ui: ['base', 'formats', 'tasks', 'rl', 'runs', 'eval', 'storage', 'servers', 'engine', 'worker'],
 };
 
 const floorRules = Object.entries(floors).map(([floor, below]) => {

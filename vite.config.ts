@@ -28,7 +28,7 @@ const gpuProject = (
 
 /**
  * The app keeps itself for use without a network: a service worker that answers for the files of one build and for
- * nothing else. Registered by src/ui/offline, which also decides when an update may take over.
+ * nothing else. Registered by src/ui/shell, which also decides when an update may take over.
  */
 const offline = VitePWA({
   registerType: 'prompt',
@@ -98,15 +98,25 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['tests/{tasks,rl,formats,runs,remote,worker,ui,cli}/**/*.test.ts'] },
+        test: {
+          name: 'unit',
+          include: [
+            'tests/{base,cli,eval,formats,rl,runs,servers,storage,tasks,ui,worker}/**/*.test.ts',
+            'tests/engine/local-trainer.test.ts',
+          ],
+        },
       },
-      gpuProject('gpu', 1, ['{gpu,nn}/**/*', 'model/{batch,generator,learner}', 'grpo/!(lora-session)']),
+      gpuProject('gpu', 1, [
+        '{gpu,nn}/**/*',
+        'model/{train,decode}/**/*',
+        'engine/{cold-start,device-loss,distillation,plan,session}',
+      ]),
       // The kernels once more, where there is no f16 and a subgroup has 4 lanes; and whole models of many kinds of weights,
       // which are mostly compiling: this driver is quick at it.
       gpuProject(
         'gpu-swiftshader',
         2,
-        ['{gpu,nn}/**/*', 'model/{inference-model,large-policy,lora,lora-policy,text-generator}', 'grpo/lora-session'],
+        ['{gpu,nn}/**/*', 'model/{infer,lora}/**/*', 'engine/{packed-chat-model,lora-session}'],
         { TINYTHINK_ADAPTERS: 'swiftshader' },
       ),
       {

@@ -9,9 +9,9 @@ import {
   attentionWorkgroupBytes,
   type AttentionOptions,
   type AttentionShape,
-} from '../src/nn/attention';
-import { attentionTiles, packGroups, TILE_WORDS, type Segment } from '../src/nn/ragged';
-import { rng } from '../src/tasks/rng';
+} from '../src/nn/train/attention';
+import { attentionTiles, packGroups, TILE_WORDS, type Segment } from '../src/nn/train/ragged';
+import { rng } from '../src/base/rng';
 
 export interface AttentionRow {
   tokens: number;

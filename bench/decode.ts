@@ -2,13 +2,13 @@
  * @file How fast does sampling go? All rows generate all of their tokens (no token ends a completion), so the figure is the
  * engine's and not the model's choice of lengths.
  */
-import type { ModelFolder } from '../src/formats/model-folder';
+import type { ModelFolder } from '../src/formats/hf/model-folder';
 import type { Gpu } from '../src/gpu/gpu';
 import type { RunConfig } from '../src/rl/config';
-import { GrpoSession } from '../src/rl/grpo-session';
+import { GrpoSession } from '../src/engine/grpo-session';
 import { encodePrompt } from '../src/rl/prompt';
 import { getTask } from '../src/tasks';
-import { rng } from '../src/tasks/rng';
+import { rng } from '../src/base/rng';
 import { clocked, spread } from './statistics';
 
 export interface DecodeBench {

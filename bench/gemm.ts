@@ -12,8 +12,8 @@ import {
   MATRIX_VARIANTS,
   TILE_VARIANTS,
   type GemmVariant,
-} from '../src/nn/gemm';
-import { packedRowBytes, type PackedMatrix, type WeightKind } from '../src/nn/packed';
+} from '../src/nn/infer/gemm';
+import { packedRowBytes, type PackedMatrix, type WeightKind } from '../src/nn/infer/packed';
 
 export interface GemmRow {
   kind: WeightKind;
@@ -35,7 +35,7 @@ export interface BenchGemmOptions {
   layers?: readonly (readonly [number, number])[];
   transposed?: boolean;
   sweep?: boolean;
-  /** What a sweep tries; all of src/nn/gemm.ts by default. */
+  /** What a sweep tries; all of src/nn/infer/gemm.ts by default. */
   variants?: readonly GemmVariant[];
 }
 

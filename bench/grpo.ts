@@ -3,9 +3,9 @@
  * measured at: 16 prompts × 16 completions × at most 112 new tokens.
  */
 import type { Gpu } from '../src/gpu/gpu';
-import type { ModelFolder } from '../src/formats/model-folder';
+import type { ModelFolder } from '../src/formats/hf/model-folder';
 import type { RunConfig } from '../src/rl/config';
-import { GrpoSession } from '../src/rl/grpo-session';
+import { GrpoSession } from '../src/engine/grpo-session';
 import { median } from './statistics';
 
 export interface GrpoBench {

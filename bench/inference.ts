@@ -2,11 +2,11 @@
  * @file Speed of a large model's shape with random weights: tokens a second from a cached context on, and the time of a
  * prompt, beside what this GPU can do at best.
  */
-import type { StoredType } from '../src/formats/model-files';
+import type { StoredType } from '../src/formats/files/model-files';
 import type { Gpu } from '../src/gpu/gpu';
-import { InferenceModel } from '../src/model/inference-model';
-import { DECODE_STEPS, inferencePlan } from '../src/model/inference-plan';
-import { Sampler, resultWords } from '../src/nn/sampler';
+import { InferenceModel } from '../src/model/infer/inference-model';
+import { DECODE_STEPS, inferencePlan } from '../src/model/infer/inference-plan';
+import { Sampler, resultWords } from '../src/nn/infer/sampler';
 import { formatCeilings, measureCeilings, type Ceilings } from './ceilings';
 import { randomModel, shapes } from './shapes';
 import { clocked, spread } from './statistics';

@@ -4,9 +4,9 @@
  * scoring, gradients, AdamW. Rewards are random: what they are costs nothing here.
  */
 import type { Gpu } from '../src/gpu/gpu';
-import { LoraPolicy } from '../src/model/lora-policy';
-import { loraModules } from '../src/model/lora-layout';
-import { rng } from '../src/tasks/rng';
+import { LoraPolicy } from '../src/model/lora/lora-policy';
+import { loraModules } from '../src/model/lora/lora-layout';
+import { rng } from '../src/base/rng';
 import { randomModel, shapes } from './shapes';
 import { spread } from './statistics';
 

@@ -3,7 +3,7 @@
  * for each tile that could be chosen. `chosen` marks the tile that `matmulVariant` takes.
  */
 import { type Gpu, type Tensor } from '../src/gpu/gpu';
-import { ColumnSum } from '../src/nn/column-sum';
+import { ColumnSum } from '../src/nn/train/column-sum';
 import {
   FLAT_TILE,
   GPU_TILES,
@@ -13,7 +13,7 @@ import {
   matmulVariant,
   type MatmulOptions,
   type MatmulTile,
-} from '../src/nn/matmul';
+} from '../src/nn/train/matmul';
 
 export interface MatmulRow {
   product: 'forward' | 'dx' | 'dW';

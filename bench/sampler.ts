@@ -3,8 +3,8 @@
  * distributions from one that knows what comes next to one that knows nothing, and for the usual settings.
  */
 import type { Gpu } from '../src/gpu/gpu';
-import { resultWords, Sampler, type SamplerSettings } from '../src/nn/sampler';
-import { rng } from '../src/tasks/rng';
+import { resultWords, Sampler, type SamplerSettings } from '../src/nn/infer/sampler';
+import { rng } from '../src/base/rng';
 import { median } from './statistics';
 
 const PASSES = ['blocks', 'bins', 'gather', 'draw'] as const;

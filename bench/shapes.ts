@@ -2,13 +2,13 @@
  * @file The shapes of well-known models with random weights, so that speed can be measured without a download. Weights
  * come from a small repeated block of random bytes: what a kernel does with them does not depend on their values.
  */
-import type { DecoderConfig } from '../src/formats/hf-config';
-import { parameterShapes } from '../src/formats/hf-config';
-import type { OpenedModel, RangedFile, StoredType, TensorEntry } from '../src/formats/model-files';
-import { float32ToFloat16 } from '../src/formats/half';
-import { weightFormats } from '../src/nn/packed';
-import { kindOf } from '../src/model/weight-plan';
-import { rng } from '../src/tasks/rng';
+import type { DecoderConfig } from '../src/formats/hf/hf-config';
+import { parameterShapes } from '../src/formats/hf/hf-config';
+import type { OpenedModel, RangedFile, StoredType, TensorEntry } from '../src/formats/files/model-files';
+import { float32ToFloat16 } from '../src/base/half';
+import { weightFormats } from '../src/nn/infer/packed';
+import { kindOf } from '../src/model/infer/weight-plan';
+import { rng } from '../src/base/rng';
 
 const common = {
   rms_norm_eps: 1e-6,

@@ -1,12 +1,12 @@
 /** @file How fast is an update? Forward, backward and AdamW over a batch whose completions all have the same length. */
-import type { ModelFolder } from '../src/formats/model-folder';
-import { parameterCount } from '../src/formats/hf-config';
+import type { ModelFolder } from '../src/formats/hf/model-folder';
+import { parameterCount } from '../src/formats/hf/hf-config';
 import type { Gpu } from '../src/gpu/gpu';
 import type { RunConfig } from '../src/rl/config';
-import { GrpoSession } from '../src/rl/grpo-session';
+import { GrpoSession } from '../src/engine/grpo-session';
 import { encodePrompt } from '../src/rl/prompt';
 import { getTask } from '../src/tasks';
-import { rng } from '../src/tasks/rng';
+import { rng } from '../src/base/rng';
 import { clocked, spread } from './statistics';
 
 export interface TrainBench {

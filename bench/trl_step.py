@@ -51,7 +51,7 @@ def chain_sum(rng: random.Random) -> dict[str, str]:
 
 
 def reward_functions(eos_id: int) -> list:
-    """`accuracy` and `format` of src/rl/rewards.ts, on the texts TRL decodes (without pad, bos and eos)."""
+    """`accuracy` and `format` of src/rl/rewards/index.ts, on the texts TRL decodes (without pad, bos and eos)."""
 
     def answer_in(text: str, ids: list[int]) -> str | None:
         """The answer of a formatted completion; a truncated one is never formatted."""

@@ -4,9 +4,9 @@
  */
 import type { Gpu, Tensor } from '../src/gpu/gpu';
 import type { Recorder } from '../src/gpu/recorder';
-import { DIRECT_VARIANT, Gemm, gemmWorkgroupBytes, MATRIX_VARIANTS, TILE_VARIANTS } from '../src/nn/gemm';
-import { Gemv } from '../src/nn/gemv';
-import { weightFormats, weightKinds } from '../src/nn/packed';
+import { DIRECT_VARIANT, Gemm, gemmWorkgroupBytes, MATRIX_VARIANTS, TILE_VARIANTS } from '../src/nn/infer/gemm';
+import { Gemv } from '../src/nn/infer/gemv';
+import { weightFormats, weightKinds } from '../src/nn/infer/packed';
 import { randomMatrix } from './gemm';
 
 export interface VerifiedProduct {

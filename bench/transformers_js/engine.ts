@@ -2,16 +2,16 @@
  * @file This repository's engine in a page, measured as page.html measures transformers.js: the same checkpoint, prompt,
  * greedy decoding and clock. run.mjs bundles it and calls `bench`.
  */
-import { blobFile } from '../../src/formats/blob-files';
-import { parseDecoderConfig } from '../../src/formats/hf-config';
-import { matchTensors } from '../../src/formats/match-tensors';
-import type { ModelFiles } from '../../src/formats/model-files';
-import { findTensors } from '../../src/formats/safetensors-file';
+import { blobFile } from '../../src/formats/files/blob-files';
+import { parseDecoderConfig } from '../../src/formats/hf/hf-config';
+import { matchTensors } from '../../src/formats/hf/match-tensors';
+import type { ModelFiles } from '../../src/formats/files/model-files';
+import { findTensors } from '../../src/formats/hf/safetensors-file';
 import { Gpu } from '../../src/gpu/gpu';
-import { InferenceModel } from '../../src/model/inference-model';
-import { inferencePlan } from '../../src/model/inference-plan';
-import { TextGenerator } from '../../src/model/text-generator';
-import type { Quantization } from '../../src/model/weight-plan';
+import { InferenceModel } from '../../src/model/infer/inference-model';
+import { inferencePlan } from '../../src/model/infer/inference-plan';
+import { TextGenerator } from '../../src/model/infer/text-generator';
+import type { Quantization } from '../../src/model/infer/weight-plan';
 
 /** What transformers.js calls `dtype`, by what it is here. */
 const quantizations: Record<string, Quantization> = { q4: 'q4_0', q8: 'q8_0', fp32: 'stored' };

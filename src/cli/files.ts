@@ -1,7 +1,7 @@
 /** @file The headless runner's disk: model folders in and out, and files of JSON lines that survive an interruption. */
 import { mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, resolve, sep } from 'node:path';
-import type { FileSource } from '../formats/file-source';
+import type { FileSource } from '../formats/files/file-source';
 
 const code = (error: unknown) => (error as NodeJS.ErrnoException | undefined)?.code;
 

@@ -1,16 +1,16 @@
 /** @file Whom `distil` asks: a model on this machine, or one on a server that people already run. */
 import { basename, resolve } from 'node:path';
-import { loadModelFolder } from '../formats/model-folder';
+import { loadModelFolder } from '../formats/hf/model-folder';
 import { openModel } from '../formats/open-model';
-import { detectServer } from '../remote/detect';
-import { ServerKey } from '../remote/key';
-import { listModels, type RemoteModel } from '../remote/models';
-import { RemotePolicy } from '../remote/remote-policy';
-import { isModelServer, SERVER_KINDS, serverUrl, type RemoteServer } from '../remote/server';
-import type { Teacher } from '../runs/distillation';
-import { LargePolicy } from '../runs/large-policy';
-import { LocalPolicy } from '../runs/local-policy';
-import type { Policy } from '../runs/policy';
+import { detectServer } from '../servers/detect';
+import { ServerKey } from '../servers/key';
+import { listModels, type RemoteModel } from '../servers/models';
+import { ServerChatModel } from '../servers/server-chat-model';
+import { isModelServer, SERVER_KINDS, serverUrl, type RemoteServer } from '../servers/server';
+import type { Teacher } from '../eval/distillation';
+import { PackedChatModel } from '../engine/packed-chat-model';
+import { TinyChatModel } from '../engine/tiny-chat-model';
+import type { ChatModel } from '../runs/chat-model';
 import { VOCABULARY_SIZE } from '../tasks/vocabulary';
 import { inferenceOptions } from './commands/generate';
 import { folderSource } from './files';
@@ -22,7 +22,7 @@ import { UsageError } from './options';
 const KEY = 'TINYTHINK_KEY';
 
 export interface OpenTeacher {
-  policy: Policy;
+  policy: ChatModel;
   teacher: Teacher;
   /** Knows the bare tasks and no language. */
   toy: boolean;
@@ -50,10 +50,10 @@ export async function openTeacher(options: TeacherOptions): Promise<OpenTeacher>
   const teacher = { model: basename(resolve(options.teacher)), server: 'this machine' };
   const gpu = await openGpu();
   if (opened.tokenizer.vocabularySize <= VOCABULARY_SIZE) {
-    const policy = await LocalPolicy.create(gpu, await loadModelFolder(folderSource(options.teacher)));
+    const policy = await TinyChatModel.create(gpu, await loadModelFolder(folderSource(options.teacher)));
     return { policy, teacher, toy: true, remote: false };
   }
-  const policy = await LargePolicy.create(gpu, opened, inferenceOptions(options));
+  const policy = await PackedChatModel.create(gpu, opened, inferenceOptions(options));
   const { sampling } = opened;
   return { policy: Object.assign(policy, { sampling }), teacher, toy: false, remote: false };
 }
@@ -63,7 +63,7 @@ async function openServer(options: TeacherOptions): Promise<OpenTeacher> {
   const { server, models } = await findServer(options, key);
   const model = chooseModel(models, options['remote-model'], server);
   return {
-    policy: new RemotePolicy(server, model),
+    policy: new ServerChatModel(server, model),
     teacher: { model: model.id, server: server.kind },
     toy: false,
     remote: true,

@@ -1,13 +1,13 @@
 /** @file Opens a model of any size: everything but its weights, of which only the places are found out. */
-import type { FileSource } from './file-source';
-import { openGguf } from './gguf';
-import { ggufTokenizer } from './gguf-tokenizer';
-import { matchTensors, ModelFolderError } from './match-tensors';
-import type { ModelFiles, OpenedModel, TensorEntry } from './model-files';
-import { loadModelText } from './model-folder';
-import { findTensors } from './safetensors-file';
-import type { TextTokenizer } from './tokenizer';
-import { readWhole } from './whole-file';
+import type { FileSource } from './files/file-source';
+import { openGguf } from './gguf/gguf';
+import { ggufTokenizer } from './gguf/gguf-tokenizer';
+import { matchTensors, ModelFolderError } from './hf/match-tensors';
+import type { ModelFiles, OpenedModel, TensorEntry } from './files/model-files';
+import { loadModelText } from './hf/model-folder';
+import { findTensors } from './hf/safetensors-file';
+import type { TextTokenizer } from './text/tokenizer';
+import { readWhole } from './files/whole-file';
 
 /** Larger than any tokenizer.json. */
 const MAX_TEXT_BYTES = 128 << 20;

@@ -1,17 +1,17 @@
 /**
  * @file A short supervised start before reinforcement learning (R1's cold start, arXiv 2501.12948): a few updates on worked
- * answers. Either these are a data set's, such as a teacher's (src/runs/distillation.ts); with no steps of reinforcement
+ * answers. Either these are a data set's, such as a teacher's (src/eval/distillation.ts); with no steps of reinforcement
  * after it, that is distillation. Or they are traces of the run's own task, of which a chosen share, p_cot, thinks in full.
  * It sets how often the policy reasons before it is rewarded for anything: the dial of Tsilivis et al., arXiv 2510.11495.
  */
-import type { TextTokenizer } from '../formats/tokenizer';
-import type { SequenceGroup } from '../model/batch';
-import type { BatchLearner } from '../model/batch-learner';
-import { CROSS_ENTROPY } from '../nn/policy-loss';
-import { rng } from '../tasks/rng';
+import type { TextTokenizer } from '../formats/text/tokenizer';
+import type { SequenceGroup } from '../model/train/batch';
+import type { BatchLearner } from '../model/train/batch-learner';
+import { CROSS_ENTROPY } from '../nn/train/policy-loss';
+import { rng } from '../base/rng';
 import type { RunConfig } from './config';
 import { sample, type Mixture } from './corpus';
-import { describeLeftOut, encodeLessons, lessonBatch, type Lesson } from './lessons';
+import { describeLeftOut, encodeExamples, exampleBatch, type SftExample } from './lessons';
 import { encodePrompt, taskOf } from './prompt';
 
 /** Key of the traces' random stream. */
@@ -24,12 +24,12 @@ const WITHOUT_CHAIN = { bare: 0.1, direct: 0.9 };
 
 export interface ColdStartOptions {
   /** The data set that the config names; without it, traces of the task. */
-  lessons?: readonly Lesson[];
+  lessons?: readonly SftExample[];
   /** At the first update, falling to 0 over all of them. */
   learningRate?: number;
-  /** Told what of the data set was left out. */
+  /** RunObserver what of the data set was left out. */
   onNotice?: (message: string) => void;
-  /** Told of each update that has been made. */
+  /** RunObserver of each update that has been made. */
   onColdStart?: (progress: ColdStartProgress) => void;
 }
 
@@ -81,14 +81,14 @@ function lessonsBy(
   config: RunConfig,
   { lessons: given = [], onNotice }: ColdStartOptions,
 ): (step: number) => SequenceGroup[] {
-  const { lessons, leftOut } = encodeLessons(given, tokenizer, taskOf(config, tokenizer), config);
+  const { lessons, leftOut } = encodeExamples(given, tokenizer, taskOf(config, tokenizer), config);
   if (lessons.length < given.length) {
     onNotice?.(
       `The cold start learns from ${lessons.length} of the data set’s ${given.length} lines. Left out: ${describeLeftOut(leftOut)}.`,
     );
   }
   const size = config.num_prompts * config.num_generations;
-  return (step) => lessonBatch(lessons, config.seed, step, size);
+  return (step) => exampleBatch(lessons, config.seed, step, size);
 }
 
 /** The batch of each update, of traces. */

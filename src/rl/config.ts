@@ -1,5 +1,5 @@
 /** @file The configuration of a GRPO run. Names, meanings and defaults follow TRL 1.13.0's where it has one. */
-import type { Quantization } from '../model/weight-plan';
+import type { Quantization } from '../model/infer/weight-plan';
 
 export type LossType = 'grpo' | 'bnpo' | 'dr_grpo' | 'dapo' | 'cispo' | 'sapo';
 export type ScaleRewards = 'group' | 'batch' | 'none';
@@ -61,7 +61,7 @@ export interface RunConfig extends GrpoConfig {
   cold_start_steps: number;
   /** Share of full chains among the traces of the task, which are the worked answers without a data set. */
   cold_start_p_cot: number;
-  /** The data set whose worked answers these are, by name (src/runs/dataset-storage.ts); null = traces of the task. */
+  /** The data set whose worked answers these are, by name (src/storage/dataset-storage.ts); null = traces of the task. */
   cold_start_dataset: string | null;
   /** Rank of the adapters that learn in place of the weights (LoRA); null = all weights learn. */
   lora_r: number | null;

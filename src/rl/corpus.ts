@@ -3,7 +3,7 @@
  * mixture decides what the base model samples, and so what RL has to amplify.
  */
 import { getTask } from '../tasks';
-import type { Rng } from '../tasks/rng';
+import type { Rng } from '../base/rng';
 import type { Problem, TraceStyle } from '../tasks/task';
 import { encode } from '../tasks/vocabulary';
 

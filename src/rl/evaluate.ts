@@ -1,12 +1,12 @@
 /** @file How well a policy does on held-out problems: accuracy, length, truncation, and the styles it answers in. */
-import type { TextTokenizer } from '../formats/tokenizer';
-import type { Sample } from '../model/generator';
-import { rng } from '../tasks/rng';
+import type { TextTokenizer } from '../formats/text/tokenizer';
+import type { Sample } from '../model/decode/group-sampler';
+import { rng } from '../base/rng';
 import type { Task } from '../tasks/task';
-import { COMPLETION_STYLES } from './completion';
+import { COMPLETION_STYLES } from '../tasks/completion';
 import type { RunConfig } from './config';
 import { taskPrompt } from './prompt';
-import { scoreCompletion } from './rewards';
+import { scoreCompletion } from './rewards/index';
 import type { EvaluationResult } from './session';
 import type { TokenTexts } from './token-texts';
 

@@ -8,13 +8,13 @@
  * What samples and what learns is up to the two sessions: all weights of a small model (./grpo-session.ts), or adapters of
  * a model of any size (./lora-session.ts).
  */
-import type { TextTokenizer } from '../formats/tokenizer';
+import type { TextTokenizer } from '../formats/text/tokenizer';
 import type { Gpu } from '../gpu/gpu';
 import type { Recorder } from '../gpu/recorder';
-import type { BatchLearner, LoadedBatch } from '../model/batch-learner';
-import type { Sample, SamplingSettings } from '../model/generator';
-import { parseStats, type PolicyLossOptions } from '../nn/policy-loss';
-import { rng } from '../tasks/rng';
+import type { BatchLearner, LoadedBatch } from '../model/train/batch-learner';
+import type { Sample, SamplingSettings } from '../model/decode/group-sampler';
+import { parseStats, type PolicyLossOptions } from '../nn/train/policy-loss';
+import { rng } from '../base/rng';
 import type { Problem, Task } from '../tasks/task';
 import { computeAdvantages, type Advantages } from './advantages';
 import type { ColdStartOptions } from './cold-start';
@@ -24,7 +24,7 @@ import type { Group } from './group';
 import { sequenceWeights } from './losses';
 import { batchMetrics } from './metrics';
 import { taskOf, taskPrompt } from './prompt';
-import { scoreCompletion, type CompletionScore } from './rewards';
+import { scoreCompletion, type CompletionScore } from './rewards/index';
 import { learningRate } from './schedule';
 import type { EngineSession, EvaluationResult, StepResult } from './session';
 import { TokenTexts } from './token-texts';

@@ -1,15 +1,15 @@
 /**
- * @file Worked answers to learn from, as of a teacher (src/runs/distillation.ts): which of them a student can write, and
+ * @file Worked answers to learn from, as of a teacher (src/eval/distillation.ts): which of them a student can write, and
  * in which order it sees them.
  */
-import type { TextTokenizer } from '../formats/tokenizer';
-import type { SequenceGroup } from '../model/batch';
-import { rng } from '../tasks/rng';
+import type { TextTokenizer } from '../formats/text/tokenizer';
+import type { SequenceGroup } from '../model/train/batch';
+import { rng } from '../base/rng';
 import type { Task } from '../tasks/task';
 import type { RunConfig } from './config';
 import { MAX_CHAT_PROMPT_LENGTH, MAX_PROMPT_LENGTH, taskPrompt } from './prompt';
 
-export interface Lesson {
+export interface SftExample {
   task: string;
   /** As the student is asked. */
   problem: string;
@@ -18,7 +18,7 @@ export interface Lesson {
 }
 
 /** A lesson as token ids, its end included. */
-export interface EncodedLesson {
+export interface EncodedExample {
   prompt: number[];
   completion: number[];
 }
@@ -37,16 +37,16 @@ const ORDER = 4;
  * The lessons that fit: of the run's task, in characters that the tokenizer gives back as they were, and short enough.
  * @throws RangeError with the reasons when none is left
  */
-export function encodeLessons(
-  lessons: readonly Lesson[],
+export function encodeExamples(
+  lessons: readonly SftExample[],
   tokenizer: TextTokenizer,
   task: Task,
   { max_completion_length }: Pick<RunConfig, 'max_completion_length'>,
-): { lessons: EncodedLesson[]; leftOut: LeftOut } {
+): { lessons: EncodedExample[]; leftOut: LeftOut } {
   const leftOut: LeftOut = { 'of another task': 0, 'not in its characters': 0, 'too long': 0 };
   const end = tokenizer.eosId === null ? [] : [tokenizer.eosId];
   const longest = task.instruction === undefined ? MAX_PROMPT_LENGTH : MAX_CHAT_PROMPT_LENGTH;
-  const encoded: EncodedLesson[] = [];
+  const encoded: EncodedExample[] = [];
   for (const lesson of lessons) {
     if (lesson.task !== task.name) leftOut['of another task']++;
     else if (!isWritable(tokenizer, lesson.problem) || !isWritable(tokenizer, lesson.completion))
@@ -77,14 +77,14 @@ export const describeLeftOut = (leftOut: LeftOut): string =>
  * What update `step` (from 1) learns from: `size` lessons, or all of them when there are fewer. Each passes once before
  * any comes again, every time in another order.
  */
-export function lessonBatch(
-  lessons: readonly EncodedLesson[],
+export function exampleBatch(
+  lessons: readonly EncodedExample[],
   seed: number,
   step: number,
   size: number,
 ): SequenceGroup[] {
   const count = Math.min(size, lessons.length);
-  const orders = new Map<number, EncodedLesson[]>();
+  const orders = new Map<number, EncodedExample[]>();
   const orderOf = (epoch: number) => {
     const order = orders.get(epoch) ?? rng(seed, ORDER, epoch).shuffle(lessons);
     orders.set(epoch, order);

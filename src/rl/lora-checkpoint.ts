@@ -1,7 +1,7 @@
 /** @file A checkpoint of a run whose adapters learn: these under PEFT's names, and the optimizer's moments. */
-import { writePeft } from '../formats/peft';
-import { readSafetensors, toFloat32 } from '../formats/safetensors';
-import type { LoraConfig } from '../model/lora-policy';
+import { writePeft } from '../formats/hf/peft';
+import { readSafetensors, toFloat32 } from '../formats/hf/safetensors';
+import type { LoraConfig } from '../model/lora/lora-policy';
 
 /** Names in a checkpoint, beside PEFT's own. */
 export const MOMENTS = 'adam.moments';

@@ -1,11 +1,11 @@
 /** @file Sizes of a run whose adapters learn on a model of any size, and the bytes they come to, before any is taken. */
-import type { DecoderConfig } from '../formats/hf-config';
-import type { OpenedModel } from '../formats/model-files';
+import type { DecoderConfig } from '../formats/hf/hf-config';
+import type { OpenedModel } from '../formats/files/model-files';
 import { OutOfMemoryError, type Gpu, type GpuTraits, type Tensor } from '../gpu/gpu';
-import type { LearnerPlan } from '../model/batch-learner';
-import { LoraLearner } from '../model/lora-learner';
-import type { LoraLayout } from '../model/lora-layout';
-import { loraLayoutOf, LoraPolicy, type LoraConfig } from '../model/lora-policy';
+import type { LearnerPlan } from '../model/train/batch-learner';
+import { LoraLearner } from '../model/lora/lora-learner';
+import type { LoraLayout } from '../model/lora/lora-layout';
+import { loraLayoutOf, LoraPolicy, type LoraConfig } from '../model/lora/lora-policy';
 import type { RunConfig } from './config';
 import { MAX_CHAT_PROMPT_LENGTH } from './prompt';
 

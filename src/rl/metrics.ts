@@ -1,6 +1,6 @@
 /** @file The metrics of a batch of completions under TRL's names, so that local and remote runs draw on the same charts. */
 import type { Advantages } from './advantages';
-import { mean, standardDeviation } from './statistics';
+import { mean, standardDeviation } from '../base/statistics';
 
 export interface MeasuredCompletion {
   /** Number of sampled tokens, the end-of-sequence token included. */

@@ -1,11 +1,11 @@
 /** @file What a run needs of the GPU: sizes chosen for the adapter, and the bytes they come to, known before any is taken. */
-import type { DecoderConfig } from '../formats/hf-config';
+import type { DecoderConfig } from '../formats/hf/hf-config';
 import { OutOfMemoryError, type GpuTraits } from '../gpu/gpu';
-import { decoderBytes } from '../model/decoder-buffers';
-import type { GeneratorPlan } from '../model/decode-layout';
-import { Generator } from '../model/generator';
-import type { LearnerPlan } from '../model/learner';
-import { parameterLayout } from '../model/parameters';
+import { decoderBytes } from '../model/train/decoder-buffers';
+import type { GroupSamplerPlan } from '../model/decode/decode-layout';
+import { GroupSampler } from '../model/decode/group-sampler';
+import type { LearnerPlan } from '../model/train/learner';
+import { parameterLayout } from '../model/train/parameters';
 import type { RunConfig } from './config';
 import { MAX_PROMPT_LENGTH } from './prompt';
 
@@ -17,7 +17,7 @@ const MEMORY_BUDGET = 512e6;
 
 export interface RunPlan {
   learner: LearnerPlan;
-  generator: GeneratorPlan;
+  generator: GroupSamplerPlan;
   /** Bytes by what they are for, and in `total`. */
   bytes: Record<string, number>;
 }
@@ -47,7 +47,7 @@ export function planRun(
   const fixed: Record<string, number> = {
     // parameters, gradients, two moments, and the reference model
     'weights and optimizer': layout.count * 4 * (4 + (config.beta !== 0 ? 1 : 0)),
-    sampling: Generator.bytes(gpu, model, layout, generator),
+    sampling: GroupSampler.bytes(gpu, model, layout, generator),
     'token values': batchRows * 4 * 5 + sequences * 48,
   };
   const spent = Object.values(fixed).reduce((a, b) => a + b);

@@ -1,5 +1,5 @@
 /** @file A task's prompt as the model reads it. */
-import type { TextTokenizer } from '../formats/tokenizer';
+import type { TextTokenizer } from '../formats/text/tokenizer';
 import { getTask } from '../tasks';
 import type { Problem, Task } from '../tasks/task';
 import type { RunConfig } from './config';

@@ -1,8 +1,8 @@
 /**
  * @file What a run loop asks of the engine: GRPO steps on weights that live on a device. The loop itself (pausing,
- * checkpoints, recovery: src/runs/local-trainer.ts) knows no GPU.
+ * checkpoints, recovery: src/engine/local-trainer.ts) knows no GPU.
  */
-import type { ModelFolder } from '../formats/model-folder';
+import type { ModelFolder } from '../formats/hf/model-folder';
 import type { LiveConfig, RunConfig } from './config';
 import type { Group } from './group';
 

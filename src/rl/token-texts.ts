@@ -1,5 +1,5 @@
 /** @file The text of sampled tokens, fast: each id is decoded once. */
-import type { TextTokenizer } from '../formats/tokenizer';
+import type { TextTokenizer } from '../formats/text/tokenizer';
 
 export class TokenTexts {
   private readonly texts: string[] = [];

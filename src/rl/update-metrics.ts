@@ -1,5 +1,5 @@
 /** @file TRL's metrics of an update, from what the loss kernel reports of each sequence. */
-import type { SequenceStats } from '../nn/policy-loss';
+import type { SequenceStats } from '../nn/train/policy-loss';
 import type { LossConfig } from './losses';
 
 /**

@@ -4,7 +4,7 @@
  * JSON, numbers that aren't finite are written as null, and null reads as NaN where a measurement is expected.
  */
 import * as v from 'valibot';
-import { COMPLETION_STYLES } from '../rl/completion';
+import { COMPLETION_STYLES } from '../tasks/completion';
 import { checkConfig } from './config';
 import { SCHEMA_VERSION } from './events';
 import type { RunConfig, RunEvent } from './events';

@@ -1,8 +1,8 @@
 /** @file Runs and models as files: what a person downloads, and what they open again here or elsewhere. */
-import { mapSource } from '../formats/file-source';
-import { loadModelFolder } from '../formats/model-folder';
-import type { ModelFolder } from '../formats/model-folder';
-import { packZip, unpackZip } from '../formats/zip';
+import { mapSource } from '../formats/files/file-source';
+import { loadModelFolder } from '../formats/hf/model-folder';
+import type { ModelFolder } from '../formats/hf/model-folder';
+import { packZip, unpackZip } from '../base/zip';
 import type { RunEvent } from './events';
 import { parseEvents, serializeEvents } from './event-schema';
 

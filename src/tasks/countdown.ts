@@ -3,7 +3,7 @@
  * the one that works. A candidate tells little about the next, so here thinking longer need not pay.
  */
 import { evaluate } from './expression';
-import type { Rng } from './rng';
+import type { Rng } from '../base/rng';
 import type { Task } from './task';
 import { arithmeticSlip, writeTrace } from './trace';
 

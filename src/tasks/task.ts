@@ -1,5 +1,5 @@
 /** @file What a toy task is: a problem generator with a difficulty dial, an exact verifier, a trace writer. */
-import type { Rng } from './rng';
+import type { Rng } from '../base/rng';
 
 export interface Problem {
   /** What the model is shown after <bos>, for example `12+7-30=`. */

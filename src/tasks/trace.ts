@@ -1,5 +1,5 @@
 /** @file Writes a worked solution in one of the answer styles. All tasks share it; they differ in what a slip looks like. */
-import type { Rng } from './rng';
+import type { Rng } from '../base/rng';
 import type { Problem, TraceStyle } from './task';
 
 /**

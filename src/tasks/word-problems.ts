@@ -2,7 +2,7 @@
  * @file Word problems in the manner of GSM8K (Cobbe et al., arXiv 2110.14168), made from templates: a story that begins
  * with a quantity, and events that change it one after another. For models that can read; asked through their chat template.
  */
-import type { Rng } from './rng';
+import type { Rng } from '../base/rng';
 import type { Problem, Task } from './task';
 import { arithmeticSlip, writeTrace } from './trace';
 

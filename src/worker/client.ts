@@ -4,30 +4,31 @@
  */
 import { proxy, releaseProxy, wrap } from 'comlink';
 import type { Remote } from 'comlink';
-import { chosenPaths } from '../formats/blob-files';
-import type { ChosenFiles, ModelAddress } from '../formats/model-address';
-import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/stored-model';
+import { chosenPaths } from '../formats/files/blob-files';
+import type { ChosenFiles, ModelAddress } from '../formats/hub/model-address';
+import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/hub/stored-model';
 import type { LiveConfig, RunConfig } from '../rl/config';
 import type { RunEvent } from '../runs/events';
-import type { LoadProgress, PrepareProgress } from '../runs/load-options';
-import type { GenerateRequest, Policy, PolicyToken } from '../runs/policy';
-import { requestPersistence } from '../runs/storage-error';
+import type { LoadProgress, PrepareProgress } from '../engine/load-options';
+import type { GenerateRequest, ChatModel, ChatToken } from '../runs/chat-model';
+import { requestPersistence } from '../storage/storage-error';
 import type { Resume, Trainer } from '../runs/trainer';
-import type { EngineApi, FilesModel, ModelLibrary, NamedModel, PolicyModel, ProbeResult } from './protocol';
+import type { EngineApi, FilesModel, ModelLibrary, NamedModel, ChatModelRef } from './protocol';
+import type { ProbeResult } from '../engine/probe';
 
 /** The worker is gone; the next use starts another. */
 export class EngineDiedError extends Error {
   override name = 'EngineDiedError';
 }
 
-export interface ClosablePolicy extends Policy {
+export interface OpenChatModel extends ChatModel {
   /** Gives its GPU memory back. */
   close(): void;
 }
 
 export interface LocalEngineTrainer extends Trainer {
   /** The model with the weights of now, to talk to; while the run is paused or has ended. */
-  currentPolicy(): Promise<ClosablePolicy>;
+  currentChatModel(): Promise<OpenChatModel>;
 }
 
 /** The part of a Worker that is used. */
@@ -94,24 +95,24 @@ export class EngineClient implements ModelLibrary {
       stop: () => ask((api, known) => api.stop(known)),
       update: (change: LiveConfig) => ask((api, known) => api.update(known, change)),
       exportModel: () => ask((api, known) => api.exportModel(known)),
-      currentPolicy: async () => this.#openPolicy(life, { trainer: await id }, 'current weights'),
+      currentChatModel: async () => this.#openChatModel(life, { trainer: await id }, 'current weights'),
     };
   }
 
   /**
    * Opens a model to talk to.
-   * @param model a name alone, or with how to load it (see `PolicyModel`); or files
+   * @param model a name alone, or with how to load it (see `ChatModelRef`); or files
    * @param onProgress told how much of a downloaded model's or a file's weights is on the GPU
    * @throws Error with a message for the user; DOMException AbortError
    */
-  openPolicy(
+  openChatModel(
     model: string | NamedModel | FilesModel,
     onProgress?: (progress: LoadProgress) => void,
     signal?: AbortSignal,
-  ): Promise<ClosablePolicy> {
+  ): Promise<OpenChatModel> {
     const wanted = typeof model === 'string' ? { name: model } : 'files' in model ? withPaths(model) : model;
     const name = 'name' in wanted ? wanted.name : (wanted.files[0]?.name ?? 'no files');
-    return this.#openPolicy(this.#living(), wanted, name, onProgress, signal);
+    return this.#openChatModel(this.#living(), wanted, name, onProgress, signal);
   }
 
   inspectModel(address: ModelAddress, signal?: AbortSignal): Promise<ModelSummary> {
@@ -154,15 +155,15 @@ export class EngineClient implements ModelLibrary {
     this.#life?.die('it was closed');
   }
 
-  async #openPolicy(
+  async #openChatModel(
     life: Life,
-    model: PolicyModel,
+    model: ChatModelRef,
     name: string,
     onProgress?: (progress: LoadProgress) => void,
     signal?: AbortSignal,
-  ): Promise<ClosablePolicy> {
+  ): Promise<OpenChatModel> {
     const told = onProgress && proxy(onProgress);
-    const id = await this.#task(life, signal, (api, task) => api.openPolicy(task, model, told));
+    const id = await this.#task(life, signal, (api, task) => api.openChatModel(task, model, told));
     const sampling = await this.#call(life, (api) => api.recommendedSampling(id));
     return {
       name,
@@ -174,7 +175,7 @@ export class EngineClient implements ModelLibrary {
           signal,
           request,
         ),
-      close: () => void this.#call(life, (api) => api.closePolicy(id)).catch(() => {}),
+      close: () => void this.#call(life, (api) => api.closeChatModel(id)).catch(() => {}),
     };
   }
 
@@ -261,13 +262,13 @@ function watchRun(onEvent: (event: RunEvent) => void, death: Promise<never>): (e
 
 /** A call with a callback as an iterable of tokens. Leaving the loop or aborting ends the answer on the other side. */
 async function* streamTokens(
-  generate: (onToken: (token: PolicyToken) => void) => Promise<void>,
+  generate: (onToken: (token: ChatToken) => void) => Promise<void>,
   abort: () => void,
   signal: AbortSignal,
   { max_tokens }: GenerateRequest,
-): AsyncGenerator<PolicyToken> {
+): AsyncGenerator<ChatToken> {
   if (signal.aborted || max_tokens <= 0) return;
-  const waiting: PolicyToken[] = [];
+  const waiting: ChatToken[] = [];
   let wake: () => void = () => {};
   let over = false;
   const finished = generate((token) => {

@@ -3,27 +3,28 @@
  * engine.worker.ts), so that this file, which only keeps order, runs and is tested without a GPU.
  */
 import { transfer } from 'comlink';
-import { urlSource } from '../formats/file-source';
-import type { DecoderConfig } from '../formats/hf-config';
-import type { ModelAddress } from '../formats/model-address';
-import type { OpenedModel } from '../formats/model-files';
-import { loadModelText } from '../formats/model-folder';
-import type { ModelFolder } from '../formats/model-folder';
-import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/stored-model';
+import { urlSource } from '../formats/files/file-source';
+import type { DecoderConfig } from '../formats/hf/hf-config';
+import type { ModelAddress } from '../formats/hub/model-address';
+import type { OpenedModel } from '../formats/files/model-files';
+import { loadModelText } from '../formats/hf/model-folder';
+import type { ModelFolder } from '../formats/hf/model-folder';
+import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/hub/stored-model';
 import type { LiveConfig, RunConfig } from '../rl/config';
 import type { EngineSession, SessionFactory } from '../rl/session';
-import { LocalTrainer } from '../runs/local-trainer';
-import { asChosen, findAdapter, findModel, loadNamedModel } from '../runs/models';
-import type { ModelPlaces } from '../runs/models';
+import { LocalTrainer } from '../engine/local-trainer';
+import { asChosen, findAdapter, findModel, loadNamedModel } from '../engine/models';
+import type { ModelPlaces } from '../engine/models';
 import type { RunEvent } from '../runs/events';
-import type { LoadOptions, LoadProgress, PrepareProgress } from '../runs/load-options';
-import type { GenerateRequest, Policy, PolicyToken, RecommendedSampling } from '../runs/policy';
-import { RunStorage } from '../runs/storage';
+import type { LoadOptions, LoadProgress, PrepareProgress } from '../engine/load-options';
+import type { GenerateRequest, ChatModel, ChatToken, RecommendedSampling } from '../runs/chat-model';
+import { RunStorage } from '../storage/run-storage';
 import type { Resume } from '../runs/trainer';
 import { WorkerModels } from './models';
 import type { OpenModel } from './models';
-import { describeProbe, probe } from './probe';
-import type { EngineApi, FilesModel, NamedModel, PolicyModel, ProbeResult } from './protocol';
+import { describeProbe, probe } from '../engine/probe';
+import type { EngineApi, FilesModel, NamedModel, ChatModelRef } from './protocol';
+import type { ProbeResult } from '../engine/probe';
 
 /** What only the engine can do. */
 export interface EngineParts {
@@ -39,23 +40,23 @@ export interface EngineParts {
     onProgress: (progress: PrepareProgress) => void,
   ): Promise<EngineSession>;
   /** A policy on a device of its own. */
-  createPolicy(folder: ModelFolder): Promise<Policy & { close(): void }>;
+  createChatModel(folder: ModelFolder): Promise<ChatModel & { close(): void }>;
   openModel: OpenModel;
   /** A policy on a device of its own, its weights streamed there. @throws AbortError when the signal says so */
-  createLargePolicy(
+  createPackedChatModel(
     opened: OpenedModel,
     options: LoadOptions,
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
-  ): Promise<Policy & { close(): void }>;
+  ): Promise<ChatModel & { close(): void }>;
   /** Bytes by what they are for. */
   planMemory(config: RunConfig, model: DecoderConfig): Promise<Record<string, number>>;
   /** Likewise, of a run of adapters. */
   planLoraMemory(config: RunConfig, opened: OpenedModel): Promise<Record<string, number>>;
 }
 
-interface OpenPolicy {
-  policy: Policy & { close(): void };
+interface HostedChatModel {
+  policy: ChatModel & { close(): void };
   sampling: RecommendedSampling;
   /** Holds gigabytes, maybe. */
   large: boolean;
@@ -67,7 +68,7 @@ export class EngineHost implements EngineApi {
   readonly #storage: RunStorage;
   readonly #trainers = new Map<number, LocalTrainer>();
   readonly #pipes = new Map<number, Pipe>();
-  readonly #policies = new Map<number, OpenPolicy>();
+  readonly #policies = new Map<number, HostedChatModel>();
   readonly #models: WorkerModels;
   readonly #tasks = new Map<number, AbortController>();
   #base = '';
@@ -177,12 +178,12 @@ export class EngineHost implements EngineApi {
     return weights ? transfer(files, [weights.buffer]) : files;
   }
 
-  async openPolicy(
+  async openChatModel(
     task: number,
-    model: PolicyModel,
+    model: ChatModelRef,
     onProgress: (progress: LoadProgress) => void = () => {},
   ): Promise<number> {
-    const opened = await this.#task(task, (signal) => this.#createPolicy(model, onProgress, signal));
+    const opened = await this.#task(task, (signal) => this.#createChatModel(model, onProgress, signal));
     const id = this.#nextId++;
     this.#policies.set(id, { ...opened, abort: null });
     return id;
@@ -192,11 +193,11 @@ export class EngineHost implements EngineApi {
     return this.#policy(id).sampling;
   }
 
-  async generate(id: number, request: GenerateRequest, onToken: (token: PolicyToken) => void): Promise<void> {
+  async generate(id: number, request: GenerateRequest, onToken: (token: ChatToken) => void): Promise<void> {
     const open = this.#policy(id);
     if (open.abort) throw new Error('This model is still answering.');
     const abort = (open.abort = new AbortController());
-    const pipe = new Pipe(onToken as (token: PolicyToken) => unknown);
+    const pipe = new Pipe(onToken as (token: ChatToken) => unknown);
     try {
       for await (const token of open.policy.generate(request, abort.signal)) {
         if (abort.signal.aborted) break;
@@ -212,7 +213,7 @@ export class EngineHost implements EngineApi {
     this.#policies.get(id)?.abort?.abort();
   }
 
-  closePolicy(id: number): void {
+  closeChatModel(id: number): void {
     this.abort(id);
     this.#policies.get(id)?.policy.close();
     this.#policies.delete(id);
@@ -264,29 +265,29 @@ export class EngineHost implements EngineApi {
     }
   }
 
-  async #createPolicy(
-    model: PolicyModel,
+  async #createChatModel(
+    model: ChatModelRef,
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
-  ): Promise<Omit<OpenPolicy, 'abort'>> {
+  ): Promise<Omit<HostedChatModel, 'abort'>> {
     const large = await this.#largeModel(model);
     if (!large) {
       const folder =
         'trainer' in model
           ? await this.#trainer(model.trainer).currentModel()
           : await loadNamedModel((model as NamedModel).name, this.#places());
-      return { policy: await this.#parts.createPolicy(folder), sampling: {}, large: false };
+      return { policy: await this.#parts.createChatModel(folder), sampling: {}, large: false };
     }
     const opened = await this.#models.open(large, signal);
     const pipe = new Pipe(onProgress as (progress: LoadProgress) => unknown);
     const send = (progress: LoadProgress) => pipe.send(progress);
-    const policy = await this.#parts.createLargePolicy(opened, large.options ?? {}, send, signal);
+    const policy = await this.#parts.createPackedChatModel(opened, large.options ?? {}, send, signal);
     await pipe.drained();
     return { policy, sampling: opened.sampling, large: true };
   }
 
   /** The downloaded model or the files that are meant, with the adapters of a run; null for a small model. */
-  async #largeModel(model: PolicyModel): Promise<NamedModel | FilesModel | null> {
+  async #largeModel(model: ChatModelRef): Promise<NamedModel | FilesModel | null> {
     if ('files' in model) return model;
     if ('trainer' in model) {
       const trainer = this.#trainer(model.trainer);
@@ -302,7 +303,7 @@ export class EngineHost implements EngineApi {
   /** A run of adapters takes what large models hold that are only talked to: these are opened anew when asked again. */
   #makeRoom(onNotice: (message: string) => void): void {
     const held = [...this.#policies].filter(([, { large }]) => large);
-    for (const [id] of held) this.closePolicy(id);
+    for (const [id] of held) this.closeChatModel(id);
     if (held.length > 0) onNotice('The model that was open for chat was closed, to give its memory to this run.');
   }
 
@@ -322,7 +323,7 @@ export class EngineHost implements EngineApi {
     return trainer;
   }
 
-  #policy(id: number): OpenPolicy {
+  #policy(id: number): HostedChatModel {
     const policy = this.#policies.get(id);
     if (!policy) throw new Error('This model has been closed.');
     return policy;

@@ -2,18 +2,18 @@
  * @file The worker's side of models that are downloaded and stored: finds them at their addresses, checks that they can
  * be computed before their weights come, and keeps them in the store.
  */
-import { parameterCount } from '../formats/hf-config';
-import { openHubModel } from '../formats/hub';
-import type { ChosenFiles, ModelAddress } from '../formats/model-address';
-import type { ModelFiles, OpenedModel } from '../formats/model-files';
-import { openChosenFiles, openUrlModel, sourceFiles } from '../formats/model-source';
-import type { ModelSource } from '../formats/model-source';
-import { openOpfs } from '../formats/opfs';
-import type { HttpOptions } from '../formats/ranged-url';
-import type { StoreDirectory } from '../formats/store-directory';
-import type { DownloadProgress, ModelFacts, ModelSummary, StorageUse, StoredModel } from '../formats/stored-model';
-import { lockAmongTabs, WeightStore } from '../formats/weight-store';
-import type { StoredRecord } from '../formats/weight-store';
+import { parameterCount } from '../formats/hf/hf-config';
+import { openHubModel } from '../formats/hub/hub';
+import type { ChosenFiles, ModelAddress } from '../formats/hub/model-address';
+import type { ModelFiles, OpenedModel } from '../formats/files/model-files';
+import { openChosenFiles, openUrlModel, sourceFiles } from '../formats/hub/model-source';
+import type { ModelSource } from '../formats/hub/model-source';
+import { openOpfs } from '../formats/hub/opfs';
+import type { HttpOptions } from '../formats/hub/ranged-url';
+import type { StoreDirectory } from '../formats/hub/store-directory';
+import type { DownloadProgress, ModelFacts, ModelSummary, StorageUse, StoredModel } from '../formats/hub/stored-model';
+import { lockAmongTabs, WeightStore } from '../formats/hub/weight-store';
+import type { StoredRecord } from '../formats/hub/weight-store';
 
 /** Reads a model's small files and the headers of its weights. @throws Error with a message for the user */
 export type OpenModel = (files: ModelFiles, signal?: AbortSignal) => Promise<OpenedModel>;

@@ -1,16 +1,16 @@
 /** @file The engine that the worker hosts: everything here runs on a GPU device of its own. */
-import { mapSource } from '../formats/file-source';
-import type { OpenedModel } from '../formats/model-files';
-import { readPeft, type PeftAdapter } from '../formats/peft';
+import { mapSource } from '../formats/files/file-source';
+import type { OpenedModel } from '../formats/files/model-files';
+import { readPeft, type PeftAdapter } from '../formats/hf/peft';
 import { Gpu } from '../gpu/gpu';
-import { loraTargets } from '../model/lora-layout';
+import { loraTargets } from '../model/lora/lora-layout';
 import type { RunConfig } from '../rl/config';
-import { GrpoSession } from '../rl/grpo-session';
-import type { Lesson } from '../rl/lessons';
+import { GrpoSession } from '../engine/grpo-session';
+import type { SftExample } from '../rl/lessons';
 import { loraOf } from '../rl/lora-config';
 import { planRun } from '../rl/plan';
-import type { ChosenAdapter } from '../runs/load-options';
-import { LocalPolicy } from '../runs/local-policy';
+import type { ChosenAdapter } from '../engine/load-options';
+import { TinyChatModel } from '../engine/tiny-chat-model';
 import type { EngineParts } from './host';
 
 export const engineParts: EngineParts = {
@@ -20,19 +20,19 @@ export const engineParts: EngineParts = {
     return withGpu((gpu) => GrpoSession.create(gpu, config, folder, options));
   },
   createLoraSession: async (config, opened, onNotice, onProgress) => {
-    const { LoraSession } = await import('../rl/lora-session');
+    const { LoraSession } = await import('../engine/lora-session');
     const onLoading = (bytes: number, total: number) => onProgress({ bytes, total });
     const told = { onNotice, onLoading, onColdStart: onProgress };
     const options = { ...told, activationBytes: ACTIVATION_BYTES, ...(await lessonsFor(config)) };
     return withGpu((gpu) => LoraSession.create(gpu, config, opened, options));
   },
-  createPolicy: (folder) => withGpu((gpu) => LocalPolicy.create(gpu, folder)),
+  createChatModel: (folder) => withGpu((gpu) => TinyChatModel.create(gpu, folder)),
   // Large models bring code that the page's first seconds need not wait for.
   openModel: async (files, signal) => (await import('../formats/open-model')).openModel(files, signal),
-  createLargePolicy: async (opened, options, onProgress, signal) => {
-    const { LargePolicy } = await import('../runs/large-policy');
+  createPackedChatModel: async (opened, options, onProgress, signal) => {
+    const { PackedChatModel } = await import('../engine/packed-chat-model');
     const adapter = options.adapter && (await readAdapter(options.adapter, opened));
-    return withGpu((gpu) => LargePolicy.create(gpu, opened, options, onProgress, signal, adapter));
+    return withGpu((gpu) => PackedChatModel.create(gpu, opened, options, onProgress, signal, adapter));
   },
   planMemory: async (config, model) => {
     const gpu = await Gpu.request(navigator.gpu);
@@ -58,14 +58,14 @@ export const engineParts: EngineParts = {
 /** Of a run's adapters: a page shares its GPU with all others, and a larger micro-batch gains little. */
 const ACTIVATION_BYTES = 1e9;
 
-const lessonsFor = async ({ cold_start_dataset: name }: RunConfig): Promise<{ lessons?: Lesson[] }> =>
-  name === null ? {} : { lessons: await readLessons(name) };
+const lessonsFor = async ({ cold_start_dataset: name }: RunConfig): Promise<{ lessons?: SftExample[] }> =>
+  name === null ? {} : { lessons: await readSftExamples(name) };
 
 /** @throws Error with a message for the user, when there is no such data set here */
-async function readLessons(name: string): Promise<Lesson[]> {
-  const { DatasetStorage } = await import('../runs/dataset-storage');
-  const { lessonsOf } = await import('../runs/distillation');
-  return lessonsOf(await new DatasetStorage().load(name));
+async function readSftExamples(name: string): Promise<SftExample[]> {
+  const { DatasetStorage } = await import('../storage/dataset-storage');
+  const { sftExamples } = await import('../eval/distillation');
+  return sftExamples(await new DatasetStorage().load(name));
 }
 
 /** @throws PeftError when the folder holds no adapter for this model */

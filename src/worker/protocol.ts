@@ -1,39 +1,12 @@
 /** @file What the page and the engine's worker say to each other: the worker's side of it as one interface, for Comlink. */
-import type { ChosenFiles, ModelAddress } from '../formats/model-address';
-import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/stored-model';
+import type { ProbeResult } from '../engine/probe';
+import type { ChosenFiles, ModelAddress } from '../formats/hub/model-address';
+import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/hub/stored-model';
 import type { LiveConfig, RunConfig } from '../rl/config';
 import type { RunEvent } from '../runs/events';
-import type { LoadOptions, LoadProgress, PrepareProgress } from '../runs/load-options';
-import type { GenerateRequest, PolicyToken, RecommendedSampling } from '../runs/policy';
+import type { LoadOptions, LoadProgress, PrepareProgress } from '../engine/load-options';
+import type { GenerateRequest, ChatToken, RecommendedSampling } from '../runs/chat-model';
 import type { Resume } from '../runs/trainer';
-
-export interface GpuProbe {
-  available: true;
-  vendor: string;
-  architecture: string;
-  description: string;
-  /** Emulated on the CPU (SwiftShader, llvmpipe, WARP): works, with small batches. */
-  software: boolean;
-  features: string[];
-  /** The limits that bound a run, in bytes or counts. */
-  limits: Record<ProbedLimit, number>;
-}
-/** Why there is no GPU, and how far the search for one got. */
-export interface GpuMissing {
-  available: false;
-  stage: 'no-api' | 'no-adapter' | 'no-device';
-  message: string;
-}
-export type ProbeResult = GpuProbe | GpuMissing;
-
-export const probedLimits = [
-  'maxBufferSize',
-  'maxStorageBufferBindingSize',
-  'maxStorageBuffersPerShaderStage',
-  'maxComputeWorkgroupStorageSize',
-  'maxComputeInvocationsPerWorkgroup',
-] as const;
-export type ProbedLimit = (typeof probedLimits)[number];
 
 /** The page's side of models that are downloaded and stored. Every error's message is for the user. */
 export interface ModelLibrary {
@@ -60,7 +33,7 @@ export interface ModelLibrary {
  * downloaded one), in files of the user's that are read where they are, or the one that a trainer has just now. The options are
  * for downloaded models and files.
  */
-export type PolicyModel = NamedModel | FilesModel | { trainer: number };
+export type ChatModelRef = NamedModel | FilesModel | { trainer: number };
 export interface NamedModel {
   name: string;
   options?: LoadOptions;
@@ -90,13 +63,13 @@ export interface EngineApi {
   update(trainer: number, change: LiveConfig): Promise<void>;
   exportModel(trainer: number): Promise<Map<string, Uint8Array>>;
 
-  openPolicy(task: number, model: PolicyModel, onProgress?: (progress: LoadProgress) => void): Promise<number>;
+  openChatModel(task: number, model: ChatModelRef, onProgress?: (progress: LoadProgress) => void): Promise<number>;
   /** What its makers recommend; empty where they recommend nothing. */
   recommendedSampling(policy: number): RecommendedSampling;
   /** Resolves at the end of the answer, or soon after `abort`. */
-  generate(policy: number, request: GenerateRequest, onToken: (token: PolicyToken) => void): Promise<void>;
+  generate(policy: number, request: GenerateRequest, onToken: (token: ChatToken) => void): Promise<void>;
   abort(policy: number): void;
-  closePolicy(policy: number): void;
+  closeChatModel(policy: number): void;
 
   inspectModel(task: number, address: ModelAddress): Promise<ModelSummary>;
   storedModels(): Promise<StoredModel[]>;

@@ -5,18 +5,18 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { folderSource } from '../../src/cli/files';
 import { modelFiles } from '../../src/cli/model-files';
 import { openModel } from '../../src/formats/open-model';
-import { readPeft } from '../../src/formats/peft';
+import { readPeft } from '../../src/formats/hf/peft';
 import { Gpu } from '../../src/gpu/gpu';
-import { loraTargets } from '../../src/model/lora-layout';
-import { LargePolicy } from '../../src/runs/large-policy';
-import type { AnswerTurn } from '../../src/ui/chat/conversation';
-import { parseConversations } from '../../src/ui/chat/conversation-schema';
+import { loraTargets } from '../../src/model/lora/lora-layout';
+import { PackedChatModel } from '../../src/engine/packed-chat-model';
+import type { AnswerTurn } from '../../src/ui/pages/chat/history/conversation';
+import { parseConversations } from '../../src/ui/pages/chat/history/conversation-schema';
 import { adapters, openGpu } from '../support/adapter';
 import { overflow, violations } from '../support/axe';
 import { launchBrowser, openPage } from '../support/browser';
 import { folderFiles, startHubServer, textFile, type HubServer } from '../support/hub-server';
 
-const PATIENCE = { timeout: 120_000 };
+const MAX_CONSECUTIVE_FAILURES = { timeout: 120_000 };
 const MODEL = 'tests/goldens/models/llama';
 const ADAPTER = 'tests/goldens/lora/llama';
 const TEMPLATE = '{{ bos_token }}{% for message in messages %}{{ message.content }}{% endfor %}';
@@ -48,7 +48,7 @@ async function reference(adapted: boolean): Promise<string> {
   const opened = await openModel(await modelFiles(MODEL));
   const adapter = adapted ? await readPeft(folderSource(ADAPTER), loraTargets(opened.config)) : undefined;
   const gpu = await Gpu.request(openGpu(driver));
-  const policy = await LargePolicy.create(gpu, opened, { context: CONTEXT }, undefined, undefined, adapter);
+  const policy = await PackedChatModel.create(gpu, opened, { context: CONTEXT }, undefined, undefined, adapter);
   // The files have no template; in the hub's copy it says no more than this.
   opened.tokenizer.applyChatTemplate = () => `<bos>${QUESTION}`;
   const draw = { temperature: 0, top_k: 0, top_p: 1, seed: 0, max_tokens: TOKENS };
@@ -71,7 +71,7 @@ async function ask(): Promise<string> {
   await answer
     .getByText(/^temperature 0/)
     .or(answer.getByRole('alert'))
-    .waitFor(PATIENCE);
+    .waitFor(MAX_CONSECUTIVE_FAILURES);
   expect(await page.getByRole('alert').allInnerTexts()).toEqual([]);
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'JSON', exact: true }).click();
@@ -90,8 +90,8 @@ test('a model from the hub answers as in Node', async () => {
   await page
     .getByRole('dialog')
     .getByRole('button', { name: /^Download/ })
-    .click(PATIENCE);
-  await page.getByRole('link', { name: 'Chat with tiny/llama' }).click(PATIENCE);
+    .click(MAX_CONSECUTIVE_FAILURES);
+  await page.getByRole('link', { name: 'Chat with tiny/llama' }).click(MAX_CONSECUTIVE_FAILURES);
   await openSettings();
   await page.getByLabel('Temperature').fill('0');
   await page.getByLabel('Longest answer').fill(String(TOKENS));

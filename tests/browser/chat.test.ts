@@ -2,17 +2,17 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { newConversation, withTurn, type Conversation } from '../../src/ui/chat/conversation';
-import { parseConversations, serializeConversations } from '../../src/ui/chat/conversation-schema';
-import { toySettings } from '../../src/ui/chat/settings';
-import { noStats } from '../../src/ui/chat/stats';
+import { newConversation, withTurn, type Conversation } from '../../src/ui/pages/chat/history/conversation';
+import { parseConversations, serializeConversations } from '../../src/ui/pages/chat/history/conversation-schema';
+import { toySettings } from '../../src/ui/pages/chat/settings/settings';
+import { noStats } from '../../src/ui/pages/chat/conversation/stats';
 import { overflow, violations } from '../support/axe';
 import { launchBrowser, openPage, SIZES, type WatchedPage } from '../support/browser';
 import { mainThreadTasks } from '../support/main-thread';
 import { hostileAnswers } from './hostile-answers';
 
 const url = inject('appUrl');
-const PATIENCE = { timeout: 120_000 };
+const MAX_CONSECUTIVE_FAILURES = { timeout: 120_000 };
 /** No render of an answer, however large, may hold the page longer than this, in milliseconds. */
 const LONGEST_TASK_MS = 200;
 
@@ -164,16 +164,19 @@ describe('the embedded model', () => {
 
   test('answers at once, and the answer is judged', async () => {
     await page.getByRole('group', { name: 'Example problems' }).getByRole('button').first().click();
-    await page.getByText(/tokens\/s/).waitFor(PATIENCE);
-    await page.getByText(/Right|Wrong|Not in the asked form/).waitFor(PATIENCE);
+    await page.getByText(/tokens\/s/).waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText(/Right|Wrong|Not in the asked form/).waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.getByText(/first after/).waitFor();
   });
 
   test('is asked again, and both versions are there', async () => {
     await page.getByRole('button', { name: 'Again' }).click();
     const versions = page.getByRole('group', { name: 'Versions of the answer' });
-    await versions.getByText('2/2').waitFor(PATIENCE);
-    await versions.getByRole('button', { name: 'Version before' }).and(page.locator(':enabled')).click(PATIENCE);
+    await versions.getByText('2/2').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await versions
+      .getByRole('button', { name: 'Version before' })
+      .and(page.locator(':enabled'))
+      .click(MAX_CONSECUTIVE_FAILURES);
     await versions.getByText('1/2').waitFor();
   });
 
@@ -183,8 +186,11 @@ describe('the embedded model', () => {
     const edit = page.getByRole('textbox', { name: 'Edit the question' });
     await edit.fill('2+3=');
     await page.keyboard.press('Enter');
-    await page.getByRole('group', { name: 'Versions of the question' }).getByText('2/2').waitFor(PATIENCE);
-    await page.getByRole('button', { name: 'Again' }).and(page.locator(':enabled')).waitFor(PATIENCE);
+    await page
+      .getByRole('group', { name: 'Versions of the question' })
+      .getByText('2/2')
+      .waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByRole('button', { name: 'Again' }).and(page.locator(':enabled')).waitFor(MAX_CONSECUTIVE_FAILURES);
     expect(await page.locator('.question .text').textContent()).toBe('2+3=');
   });
 
@@ -211,7 +217,7 @@ describe('the embedded model', () => {
     await last
       .getByText(/tokens\/s/)
       .nth(1)
-      .waitFor(PATIENCE);
+      .waitFor(MAX_CONSECUTIVE_FAILURES);
     expect(await last.getByRole('region', { name: /^Answer of/ }).count()).toBe(2);
     await page.getByRole('button', { name: 'Two models side by side' }).click();
   });
@@ -223,10 +229,10 @@ describe('the embedded model', () => {
     await prompt().fill('50-20+3=');
     await page.keyboard.press('Enter');
     const last = page.getByRole('article').last();
-    await last.getByText('1 token, cut off at the longest answer').waitFor(PATIENCE);
+    await last.getByText('1 token, cut off at the longest answer').waitFor(MAX_CONSECUTIVE_FAILURES);
     await last.getByRole('button', { name: 'Continue' }).click();
     // Not the speed, which may end in a 2 too.
-    await last.getByText('2 tokens, ').waitFor(PATIENCE);
+    await last.getByText('2 tokens, ').waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.getByRole('button', { name: 'Settings', exact: true }).click();
     await page.getByRole('button', { name: 'Reset to recommended' }).click();
     expect(await page.getByLabel('Longest answer').inputValue()).toBe('112');
@@ -289,7 +295,7 @@ test('a file of one’s own answers, and its tokens tell what else could have st
   await page.keyboard.press('Alt+t');
   await page.getByRole('textbox', { name: 'Prompt' }).fill('Hello');
   await page.keyboard.press('Enter');
-  await page.getByText(/tokens\/s/).waitFor(PATIENCE);
+  await page.getByText(/tokens\/s/).waitFor(MAX_CONSECUTIVE_FAILURES);
   await page.getByText(/context \d+ of 128/).waitFor();
   await page.getByRole('group', { name: /^Tokens/ }).focus();
   await page.keyboard.press('ArrowRight');

@@ -2,19 +2,19 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { parseDataset } from '../../src/runs/distillation';
-import { examOf } from '../../src/runs/exam';
-import type { Policy } from '../../src/runs/policy';
+import { parseDataset } from '../../src/eval/distillation';
+import { buildProblems } from '../../src/eval/problem-set';
+import type { ChatModel } from '../../src/runs/chat-model';
 import { overflow, violations } from '../support/axe';
 import { launchBrowser, SIZES } from '../support/browser';
-import { servePolicy, type PolicyServer } from '../support/policy-server';
+import { serveChatModel, type ChatModelServer } from '../support/policy-server';
 
-const PATIENCE = { timeout: 20_000 };
+const MAX_CONSECUTIVE_FAILURES = { timeout: 20_000 };
 const SLOW = { timeout: 120_000 };
-const exam = examOf({ kind: 'lessons', task: 'sum', difficulty: 3, n: 6, seed: 0, notation: 'short' });
+const exam = buildProblems({ kind: 'lessons', task: 'sum', difficulty: 3, n: 6, seed: 0, notation: 'short' });
 
 /** Right about all problems but the second; what it writes differs by the seed. */
-const policy: Policy = {
+const policy: ChatModel = {
   name: 'tiny/teacher',
   async *generate({ messages, seed }) {
     await Promise.resolve();
@@ -29,7 +29,7 @@ const policy: Policy = {
   },
 };
 
-let teacher: PolicyServer;
+let teacher: ChatModelServer;
 /** Answers that are given before the server stops answering. */
 let left = 5;
 let browser: Browser;
@@ -37,7 +37,7 @@ let page: Page;
 const problems: string[] = [];
 
 beforeAll(async () => {
-  teacher = await servePolicy(policy, { fault: () => (left-- > 0 ? null : { status: 500 }) });
+  teacher = await serveChatModel(policy, { fault: () => (left-- > 0 ? null : { status: 500 }) });
   browser = await launchBrowser();
   const context = await browser.newContext({
     acceptDownloads: true,
@@ -49,7 +49,7 @@ beforeAll(async () => {
   await page.goto(`${inject('appUrl')}#/connect`);
   await page.getByLabel('Address').fill(teacher.url);
   await page.getByRole('button', { name: 'Connect', exact: true }).click();
-  await page.getByText('is connected, with 1 model.').waitFor(PATIENCE);
+  await page.getByText('is connected, with 1 model.').waitFor(MAX_CONSECUTIVE_FAILURES);
 });
 afterAll(async () => {
   await browser?.close();
@@ -66,25 +66,25 @@ describe('a teacher', () => {
     await page.getByLabel('Difficulty').fill('3');
     await page.getByLabel('How many').fill('0');
     await page.getByRole('button', { name: 'Ask the teacher' }).click();
-    await page.getByRole('alert').getByText('The number of problems').waitFor(PATIENCE);
+    await page.getByRole('alert').getByText('The number of problems').waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.getByLabel('How many').fill('6');
     await page.getByLabel('At once').fill('1');
     expect(await violations(page)).toEqual([]);
     await page.getByRole('button', { name: 'Ask the teacher' }).click();
-    await page.getByText('5 of 12 answers are there.').waitFor(PATIENCE);
+    await page.getByText('5 of 12 answers are there.').waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.getByRole('alert').getByText('left out').waitFor();
     const asked = teacher.asked.length;
     await page.reload();
-    await page.getByText('5 of 12 answers are there.').waitFor(PATIENCE);
+    await page.getByText('5 of 12 answers are there.').waitFor(MAX_CONSECUTIVE_FAILURES);
     expect(teacher.asked).toHaveLength(asked);
     left = Infinity;
     await page.getByRole('button', { name: 'Go on' }).click();
-    await page.getByText('The distillation is done.').waitFor({ ...PATIENCE, state: 'attached' });
+    await page.getByText('The distillation is done.').waitFor({ ...MAX_CONSECUTIVE_FAILURES, state: 'attached' });
     expect(teacher.asked).toHaveLength(asked + 7);
   });
 
   test('shows what is kept, and why the rest is not', async () => {
-    await page.getByText('83.3%').waitFor(PATIENCE);
+    await page.getByText('83.3%').waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.getByText('10 of 12 answers', { exact: true }).waitFor();
     await page.getByText('2 no answer').or(page.getByText('2 wrong')).waitFor();
     const table = page.getByRole('region', { name: 'Answers of the teacher' });
@@ -120,9 +120,12 @@ describe('a data set', () => {
     const give = (name: string, text: string) =>
       input.setInputFiles({ name, mimeType: 'application/jsonl', buffer: Buffer.from(text) });
     await give('bad.jsonl', `${data}{"task": "sum"}\n`);
-    await page.getByRole('alert').getByText('bad.jsonl: Line 11: “difficulty” is missing.').waitFor(PATIENCE);
+    await page
+      .getByRole('alert')
+      .getByText('bad.jsonl: Line 11: “difficulty” is missing.')
+      .waitFor(MAX_CONSECUTIVE_FAILURES);
     await give('mine.jsonl', `${data}${data}`);
-    await page.getByText('“mine” is here, with 10 samples; left out: 10 repeated.').waitFor(PATIENCE);
+    await page.getByText('“mine” is here, with 10 samples; left out: 10 repeated.').waitFor(MAX_CONSECUTIVE_FAILURES);
     expect(await violations(page)).toEqual([]);
   });
 
@@ -144,7 +147,7 @@ describe('a data set', () => {
     await page
       .getByText(/data mine/)
       .first()
-      .waitFor(PATIENCE);
+      .waitFor(MAX_CONSECUTIVE_FAILURES);
     expect(problems).toEqual([]);
   });
 

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BrowserContext, CDPSession, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import type { HubAddress } from '../../src/formats/hub';
-import type { DownloadProgress, ModelSummary, StoredModel } from '../../src/formats/stored-model';
+import type { HubAddress } from '../../src/formats/hub/hub';
+import type { DownloadProgress, ModelSummary, StoredModel } from '../../src/formats/hub/stored-model';
 import { launchProfile } from '../support/browser';
 import { madeUpCheckpoint, startHubServer, type HubServer } from '../support/hub-server';
 
@@ -19,7 +19,7 @@ const LAYERS = process.env.TINYTHINK_LARGE ? 30 : 3;
 const WEIGHTS = 'model.safetensors';
 const MOST_MEMORY = 100e6;
 const INTERRUPTIONS = 10;
-const PATIENCE = process.env.TINYTHINK_LARGE ? 1_800_000 : 300_000;
+const MAX_CONSECUTIVE_FAILURES = process.env.TINYTHINK_LARGE ? 1_800_000 : 300_000;
 
 const comlink = readFileSync(createRequire(import.meta.url).resolve('comlink/dist/umd/comlink.js'), 'utf8');
 const checkpoint = madeUpCheckpoint('public/models/tinythink-1m', {
@@ -116,11 +116,11 @@ const waitUntil = async (bytes: number) => {
       return progress?.phase === 'downloading' && progress.bytes >= least;
     },
     bytes,
-    { polling: 50, timeout: PATIENCE },
+    { polling: 50, timeout: MAX_CONSECUTIVE_FAILURES },
   );
 };
 
-describe(`a checkpoint of ${(bytes / 1e9).toFixed(2)} GB`, { timeout: PATIENCE }, () => {
+describe(`a checkpoint of ${(bytes / 1e9).toFixed(2)} GB`, { timeout: MAX_CONSECUTIVE_FAILURES }, () => {
   test('is stored and verified, and hardly any of it is in memory', async () => {
     const memory = await watchMemory();
     await startWorker();

@@ -7,7 +7,7 @@ import { launchBrowser } from '../support/browser';
 import { folderFiles, startHubServer, textFile, type HubServer } from '../support/hub-server';
 import { StaticServer } from '../support/static';
 
-const PATIENCE = { timeout: 20_000 };
+const MAX_CONSECUTIVE_FAILURES = { timeout: 20_000 };
 const CHECKPOINTS = 'tests/goldens/checkpoints';
 const GGUF = 'qwen2-q4_0.gguf';
 
@@ -38,7 +38,11 @@ beforeAll(async () => {
   context = await browser.newContext();
   page = await context.newPage();
   await page.goto(`${app.url}#/models`);
-  await page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated', null, PATIENCE);
+  await page.waitForFunction(
+    () => navigator.serviceWorker.controller?.state === 'activated',
+    null,
+    MAX_CONSECUTIVE_FAILURES,
+  );
 });
 afterAll(async () => {
   await browser?.close();
@@ -62,7 +66,7 @@ async function look(repo: string): Promise<void> {
 describe('the Models page', () => {
   test('says what a model is and needs before it is taken', async () => {
     await look('tiny/r1-qwen2');
-    await dialog().getByText('Qwen2ForCausalLM').waitFor(PATIENCE);
+    await dialog().getByText('Qwen2ForCausalLM').waitFor(MAX_CONSECUTIVE_FAILURES);
     await dialog().getByText('apache-2.0').waitFor();
     await dialog()
       .getByText(/To download: .*B/)
@@ -72,7 +76,7 @@ describe('the Models page', () => {
 
   test('downloads it, and lists it with a link to talk to it', async () => {
     await download().click();
-    await page.getByText('tiny/r1-qwen2 is stored.').waitFor(PATIENCE);
+    await page.getByText('tiny/r1-qwen2 is stored.').waitFor(MAX_CONSECUTIVE_FAILURES);
     await row('tiny/r1-qwen2').getByRole('link', { name: 'Chat with tiny/r1-qwen2' }).waitFor();
     expect(await violations(page)).toEqual([]);
     expect(await overflow(page)).toBeLessThanOrEqual(0);
@@ -82,26 +86,26 @@ describe('the Models page', () => {
     await look('tiny/gpt2');
     await dialog()
       .getByText(/gpt2.*not supported/)
-      .waitFor(PATIENCE);
+      .waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.keyboard.press('Escape');
     await dialog().waitFor({ state: 'hidden' });
   });
 
   test('a download that a reload broke off goes on from where it was', async () => {
     await look('tiny/qwen3');
-    await download().waitFor(PATIENCE);
+    await download().waitFor(MAX_CONSECUTIVE_FAILURES);
     stuck = true;
     await download().click();
-    await expect.poll(() => stuck, PATIENCE).toBe(false);
+    await expect.poll(() => stuck, MAX_CONSECUTIVE_FAILURES).toBe(false);
     await page.getByRole('link', { name: 'About', exact: true }).click();
     await page.getByRole('link', { name: 'Models', exact: true }).click();
     await row('tiny/qwen3').getByRole('button', { name: 'Pause tiny/qwen3' }).waitFor();
     await page.reload();
     await row('tiny/qwen3')
       .getByText(/broken off/)
-      .waitFor(PATIENCE);
+      .waitFor(MAX_CONSECUTIVE_FAILURES);
     await row('tiny/qwen3').getByRole('button', { name: 'Resume tiny/qwen3' }).click();
-    await page.getByText('tiny/qwen3 is stored.').waitFor(PATIENCE);
+    await page.getByText('tiny/qwen3 is stored.').waitFor(MAX_CONSECUTIVE_FAILURES);
   });
 
   test('is deleted, and brought back', async () => {
@@ -116,11 +120,11 @@ describe('the Models page', () => {
     const choose = () =>
       page.getByLabel('Choose a .gguf').setInputFiles({ name: GGUF, mimeType: 'application/octet-stream', buffer });
     await choose();
-    await dialog().getByRole('button', { name: 'Keep a copy' }).click(PATIENCE);
-    await page.getByText(/is stored\.$/).waitFor(PATIENCE);
+    await dialog().getByRole('button', { name: 'Keep a copy' }).click(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText(/is stored\.$/).waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.getByRole('heading', { name: GGUF }).waitFor();
     await choose();
-    await dialog().getByRole('button', { name: 'Use once, without a copy' }).click(PATIENCE);
+    await dialog().getByRole('button', { name: 'Use once, without a copy' }).click(MAX_CONSECUTIVE_FAILURES);
     await page.waitForURL('**/#/chat*');
     await page.getByText(GGUF).first().waitFor({ state: 'attached' });
   });
@@ -136,7 +140,7 @@ describe('with the network off and both servers gone', () => {
   });
 
   test('the stored models are listed', async () => {
-    await row('tiny/r1-qwen2').waitFor(PATIENCE);
+    await row('tiny/r1-qwen2').waitFor(MAX_CONSECUTIVE_FAILURES);
     await row('tiny/qwen3').waitFor();
   });
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { launchBrowser } from '../support/browser';
 import { StaticServer } from '../support/static';
 
-const PATIENCE = { timeout: 120_000 };
+const MAX_CONSECUTIVE_FAILURES = { timeout: 120_000 };
 /** So small that two cores emulating a GPU take seconds for a step. */
 const TINY =
   '#/train?difficulty=3&num_prompts=1&num_generations=2&max_completion_length=16&max_steps=2&eval_problems=2&save_steps=1';
@@ -20,7 +20,11 @@ afterAll(() => browser?.close());
 async function firstVisit(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage();
   await page.goto(url);
-  await page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated', null, PATIENCE);
+  await page.waitForFunction(
+    () => navigator.serviceWorker.controller?.state === 'activated',
+    null,
+    MAX_CONSECUTIVE_FAILURES,
+  );
   return page;
 }
 
@@ -93,9 +97,9 @@ describe('after one visit', () => {
       await page.goto(`${server.url}${TINY}`);
       await page.reload();
       const step = page.getByRole('button', { name: 'One step' });
-      await step.and(page.locator(':enabled')).waitFor(PATIENCE);
+      await step.and(page.locator(':enabled')).waitFor(MAX_CONSECUTIVE_FAILURES);
       await step.click();
-      await page.getByText('step 1 of 1', { exact: true }).waitFor(PATIENCE);
+      await page.getByText('step 1 of 1', { exact: true }).waitFor(MAX_CONSECUTIVE_FAILURES);
     });
 
     test('its run is among the saved ones', async () => {
@@ -109,12 +113,12 @@ describe('after one visit', () => {
       const [recording] = JSON.parse(readFileSync(join(inject('appFolder'), 'recordings/index.json'), 'utf8'));
       await page.goto(`${server.url}#/train?recording=${recording.name}`);
       const play = page.getByRole('button', { name: 'Play', exact: true });
-      await play.and(page.locator(':enabled')).waitFor(PATIENCE);
+      await play.and(page.locator(':enabled')).waitFor(MAX_CONSECUTIVE_FAILURES);
       await play.click();
       await page
         .getByText(/^step [2-9] of/)
         .first()
-        .waitFor(PATIENCE);
+        .waitFor(MAX_CONSECUTIVE_FAILURES);
     });
   });
 });
@@ -142,9 +146,9 @@ describe('an update', () => {
     page.evaluate(() => document.querySelector<HTMLMetaElement>('meta[name=build]')?.content ?? 'first');
 
   test('is announced, and the page goes on with its own build, also after a reload', async () => {
-    await page.getByText('A new version of tinythink is ready.').waitFor(PATIENCE);
+    await page.getByText('A new version of tinythink is ready.').waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.reload();
-    await page.getByText('A new version of tinythink is ready.').waitFor(PATIENCE);
+    await page.getByText('A new version of tinythink is ready.').waitFor(MAX_CONSECUTIVE_FAILURES);
     expect(await build()).toBe('first');
     // A chunk that the server no longer has.
     await page.getByRole('link', { name: 'About', exact: true }).click();

@@ -10,7 +10,7 @@ import { parseEvents, serializeEvents } from '../../src/runs/event-schema';
 import { overflow, violations } from '../support/axe';
 import { launchBrowser, openPage, SIZES, type WatchedPage } from '../support/browser';
 import { mainThreadTasks } from '../support/main-thread';
-import { syntheticRun } from '../ui/fixture';
+import { syntheticRun } from '../ui/pages/train/fixture';
 
 const url = inject('appUrl');
 const folder = mkdtempSync(join(tmpdir(), 'tinythink-recording-'));

@@ -80,7 +80,7 @@ const streamOf = (ending: Script['ending'], events: number): Script => ({
 const ask = (url: string, stopAfter = Infinity) =>
   page.evaluate(
     async ({ url, secret, stopAfter }) => {
-      const { RemotePolicy, ServerKey } = window.remote;
+      const { ServerChatModel, ServerKey } = window.remote;
       const server = { kind: 'vllm' as const, url, label: 'server', key: new ServerKey(url, secret) };
       const abort = new AbortController();
       const request = {
@@ -94,7 +94,7 @@ const ask = (url: string, stopAfter = Infinity) =>
       let text = '';
       let tokens = 0;
       try {
-        for await (const token of new RemotePolicy(server, { id: 'm' }).generate(request, abort.signal)) {
+        for await (const token of new ServerChatModel(server, { id: 'm' }).generate(request, abort.signal)) {
           text += token.text;
           if (++tokens === stopAfter) abort.abort();
         }

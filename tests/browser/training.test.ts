@@ -4,9 +4,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { folderSource } from '../../src/cli/files';
-import { mapSource } from '../../src/formats/file-source';
-import { loadModelFolder } from '../../src/formats/model-folder';
-import { unpackZip } from '../../src/formats/zip';
+import { mapSource } from '../../src/formats/files/file-source';
+import { loadModelFolder } from '../../src/formats/hf/model-folder';
+import { unpackZip } from '../../src/base/zip';
 import { launchBrowser, openPage, SIZES, type WatchedPage } from '../support/browser';
 import { mainThreadTasks } from '../support/main-thread';
 
@@ -24,7 +24,7 @@ const TINY = new URLSearchParams({
 /** A main-thread task longer than this is felt: the page must stay below it while it trains. */
 const LONGEST_TASK_MS = 50;
 
-const PATIENCE = { timeout: 120_000 };
+const MAX_CONSECUTIVE_FAILURES = { timeout: 120_000 };
 
 let browser: Browser;
 beforeAll(async () => void (browser = await launchBrowser()));
@@ -40,13 +40,16 @@ describe('a run of three tiny steps', () => {
   afterAll(() => watched?.close());
 
   test('the model loads and the page waits to be told to train', async () => {
-    await page.getByRole('button', { name: 'Train', exact: true }).and(page.locator(':enabled')).waitFor(PATIENCE);
+    await page
+      .getByRole('button', { name: 'Train', exact: true })
+      .and(page.locator(':enabled'))
+      .waitFor(MAX_CONSECUTIVE_FAILURES);
     expect(watched.problems).toEqual([]);
   });
 
   test('one step shows a group of four with its advantages', async () => {
     await page.getByRole('button', { name: 'One step' }).click();
-    await page.getByText('step 1 of 1', { exact: true }).waitFor(PATIENCE);
+    await page.getByText('step 1 of 1', { exact: true }).waitFor(MAX_CONSECUTIVE_FAILURES);
     const rows = page.getByRole('option');
     await rows.nth(3).waitFor();
     expect(await rows.count()).toBe(4);
@@ -55,7 +58,7 @@ describe('a run of three tiny steps', () => {
   test('played, it trains to the end, and the page never blocks', async () => {
     const tasks = await mainThreadTasks(browser, page, async () => {
       await page.getByRole('button', { name: 'Resume', exact: true }).click();
-      await page.getByText('step 3 of 3', { exact: true }).first().waitFor(PATIENCE);
+      await page.getByText('step 3 of 3', { exact: true }).first().waitFor(MAX_CONSECUTIVE_FAILURES);
     });
     console.log(`Longest main-thread task while training: ${tasks[0]?.toFixed(1)} ms of ${tasks.length}.`);
     expect(tasks[0]).toBeLessThan(LONGEST_TASK_MS);
@@ -74,7 +77,7 @@ describe('a run of three tiny steps', () => {
     await page.reload();
     await page.getByText('3 steps').waitFor();
     await page.getByRole('listitem').getByRole('link').first().click();
-    await page.getByText('step 3 of 3', { exact: true }).first().waitFor(PATIENCE);
+    await page.getByText('step 3 of 3', { exact: true }).first().waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.getByRole('option').nth(3).waitFor();
     expect(watched.problems).toEqual([]);
   });
@@ -100,7 +103,7 @@ describe('a run of three tiny steps', () => {
     await page
       .getByText(/\d+ tokens/)
       .first()
-      .waitFor(PATIENCE);
+      .waitFor(MAX_CONSECUTIVE_FAILURES);
     expect(watched.problems).toEqual([]);
   });
 });
@@ -109,16 +112,19 @@ test('a run that was broken off goes on from its last checkpoint', async () => {
   const app = inject('appUrl');
   const config = new URLSearchParams({ ...Object.fromEntries(TINY), max_steps: '2' });
   const { page, problems, close } = await openPage(browser, `${app}#/train?${config}`);
-  await page.getByRole('button', { name: 'One step' }).and(page.locator(':enabled')).click(PATIENCE);
-  await page.getByText('step 1 of 1', { exact: true }).waitFor(PATIENCE);
+  await page.getByRole('button', { name: 'One step' }).and(page.locator(':enabled')).click(MAX_CONSECUTIVE_FAILURES);
+  await page.getByText('step 1 of 1', { exact: true }).waitFor(MAX_CONSECUTIVE_FAILURES);
   // The last events are written within a second.
   await page.waitForTimeout(1500);
   await page.goto(`${app}#/runs`);
   await page.reload();
   await page.getByText('1 of 2 steps, can go on').waitFor();
   await page.getByRole('link', { name: /^Resume/ }).click();
-  await page.getByRole('button', { name: 'Resume', exact: true }).and(page.locator(':enabled')).click(PATIENCE);
-  await page.getByText('step 2 of 2', { exact: true }).first().waitFor(PATIENCE);
+  await page
+    .getByRole('button', { name: 'Resume', exact: true })
+    .and(page.locator(':enabled'))
+    .click(MAX_CONSECUTIVE_FAILURES);
+  await page.getByText('step 2 of 2', { exact: true }).first().waitFor(MAX_CONSECUTIVE_FAILURES);
   await page.goto(`${app}#/runs`);
   await page.getByText('2 steps').waitFor();
   // One run that went on, not two.
@@ -133,7 +139,7 @@ describe('a link that asks for what can’t be', () => {
     await page
       .getByText(/default was kept/)
       .first()
-      .waitFor(PATIENCE);
+      .waitFor(MAX_CONSECUTIVE_FAILURES);
     await close();
   });
 });

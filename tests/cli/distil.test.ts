@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { distil } from '../../src/cli/commands/distil';
-import { parseDataset } from '../../src/runs/distillation';
-import { examOf } from '../../src/runs/exam';
-import type { Policy } from '../../src/runs/policy';
-import { servePolicy, type PolicyServer, type PolicyServerOptions } from '../support/policy-server';
+import { parseDataset } from '../../src/eval/distillation';
+import { buildProblems } from '../../src/eval/problem-set';
+import type { ChatModel } from '../../src/runs/chat-model';
+import { serveChatModel, type ChatModelServer, type ChatModelServerOptions } from '../support/policy-server';
 
-const exam = examOf({ kind: 'lessons', task: 'sum', difficulty: 3, n: 6, seed: 0, notation: 'short' });
+const exam = buildProblems({ kind: 'lessons', task: 'sum', difficulty: 3, n: 6, seed: 0, notation: 'short' });
 
 /** Right about all problems but the second. */
-const teacher: Policy = {
+const teacher: ChatModel = {
   name: 'teacher',
   async *generate({ messages, seed }) {
     await Promise.resolve();
@@ -24,7 +24,7 @@ const teacher: Policy = {
 };
 
 let folder: string;
-let server: PolicyServer;
+let server: ChatModelServer;
 const printed: string[] = [];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'distil-'));
@@ -39,7 +39,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const serve = async (options: PolicyServerOptions = {}) => (server = await servePolicy(teacher, options));
+const serve = async (options: ChatModelServerOptions = {}) => (server = await serveChatModel(teacher, options));
 const out = () => join(folder, 'data.jsonl');
 const run = (...more: string[]) =>
   distil([

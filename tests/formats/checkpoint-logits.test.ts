@@ -6,7 +6,7 @@
 import { readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { openModel } from '../../src/formats/open-model';
-import { readSafetensors, toFloat32, toIntegers } from '../../src/formats/safetensors';
+import { readSafetensors, toFloat32, toIntegers } from '../../src/formats/hf/safetensors';
 import { checkpoint, readGolden } from './checkpoints';
 import { referenceLogits } from './reference-decoder';
 

@@ -1,11 +1,11 @@
 /** @file Opening models of every architecture and form, and what is refused before any weights are read. */
 import { describe, expect, it } from 'vitest';
-import { readTensor } from '../../src/formats/dequantise';
-import { parameterShapes } from '../../src/formats/hf-config';
-import type { ModelFiles, StoredType } from '../../src/formats/model-files';
+import { readTensor } from '../../src/formats/gguf/dequantise';
+import { parameterShapes } from '../../src/formats/hf/hf-config';
+import type { ModelFiles, StoredType } from '../../src/formats/files/model-files';
 import { openModel } from '../../src/formats/open-model';
-import { readSafetensors, toFloat32, writeSafetensors } from '../../src/formats/safetensors';
-import { mapFiles } from '../../src/formats/whole-file';
+import { readSafetensors, toFloat32, writeSafetensors } from '../../src/formats/hf/safetensors';
+import { mapFiles } from '../../src/formats/files/whole-file';
 import { checkpoint, readGolden } from './checkpoints';
 
 const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));

@@ -1,6 +1,6 @@
 /** @file The decoder in float64 on the CPU, straight from an opened model: slow, plain, and with nothing of the engine's. */
-import { readTensor } from '../../src/formats/dequantise';
-import type { OpenedModel } from '../../src/formats/model-files';
+import { readTensor } from '../../src/formats/gguf/dequantise';
+import type { OpenedModel } from '../../src/formats/files/model-files';
 import { ropeFrequencies } from '../../src/nn/rope';
 
 type Vector = Float64Array;

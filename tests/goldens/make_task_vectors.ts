@@ -1,6 +1,6 @@
 /**
  * @file Writes task_vectors.json: what the tasks, the reading of completions and the rewards give here, for the Python
- * sidecar (remote/) to be held to. Both sides are tested against it: tests/remote/task-vectors.test.ts and
+ * sidecar (remote/) to be held to. Both sides are tested against it: tests/tasks/task-vectors.test.ts and
  * tests/python/test_remote_tasks.py.
  *
  *     node scripts/run-ts.mjs tests/goldens/make_task_vectors.ts

@@ -1,4 +1,4 @@
-"""Encodings of the embedded model's tokenizer by Transformers, for tests/formats/tokenizer.test.ts.
+"""Encodings of the embedded model's tokenizer by Transformers, for tests/formats/text/tokenizer.test.ts.
 
 python tests/goldens/make_tokenizer.py    (transformers 5.23.0, tokenizers 0.23.3; no torch needed)
 """

@@ -1,8 +1,8 @@
 /** @file Reads the checkpoints and goldens that tests/goldens/make_models.py wrote. */
 import { readFileSync } from 'node:fs';
 import { folderSource } from '../../src/cli/files';
-import { loadModelFolder } from '../../src/formats/model-folder';
-import { readSafetensors, toFloat32, toIntegers } from '../../src/formats/safetensors';
+import { loadModelFolder } from '../../src/formats/hf/model-folder';
+import { readSafetensors, toFloat32, toIntegers } from '../../src/formats/hf/safetensors';
 
 const root = new URL('../goldens/models/', import.meta.url).pathname;
 

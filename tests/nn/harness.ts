@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect } from 'vitest';
 import type { Gpu, Tensor } from '../../src/gpu/gpu';
 import type { Recorder } from '../../src/gpu/recorder';
-import { rng } from '../../src/tasks/rng';
+import { rng } from '../../src/base/rng';
 import { openTestGpu } from '../support/gpu';
 
 /** Words behind each buffer's own that no kernel may touch. */

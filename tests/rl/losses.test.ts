@@ -3,7 +3,7 @@ import type { LossType } from '../../src/rl/config';
 import { defaultGrpoConfig } from '../../src/rl/config';
 import type { LossBatch, LossConfig } from '../../src/rl/losses';
 import { grpoLoss, klTerm, policyTerm, sequenceWeights } from '../../src/rl/losses';
-import { rng } from '../../src/tasks/rng';
+import { rng } from '../../src/base/rng';
 import { EOS, lossGoldens } from './goldens';
 
 const LOSS_TYPES: LossType[] = ['grpo', 'bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo'];

@@ -1,9 +1,9 @@
 /** @file How a task is put to a model: in words and through its template where it reads, bare where it knows only the task. */
 import { expect, it } from 'vitest';
 import { folderSource } from '../../src/cli/files';
-import { loadModelText } from '../../src/formats/model-folder';
+import { loadModelText } from '../../src/formats/hf/model-folder';
 import { askedTask, taskOf, taskPrompt } from '../../src/rl/prompt';
-import { rng } from '../../src/tasks/rng';
+import { rng } from '../../src/base/rng';
 
 const tokenizerOf = async (path: string) => (await loadModelText(folderSource(path))).tokenizer;
 const adapters = { task: 'sum', lora_r: 4 };

@@ -1,10 +1,10 @@
 /** @file A small model folder, a run's events and a deterministic engine for the tests of src/runs. */
 import { readFileSync } from 'node:fs';
-import { mapSource } from '../../src/formats/file-source';
-import { parameterShapes, parseDecoderConfig } from '../../src/formats/hf-config';
-import { loadModelFolder } from '../../src/formats/model-folder';
-import type { ModelFolder } from '../../src/formats/model-folder';
-import { readSafetensors, toFloat32, writeSafetensors } from '../../src/formats/safetensors';
+import { mapSource } from '../../src/formats/files/file-source';
+import { parameterShapes, parseDecoderConfig } from '../../src/formats/hf/hf-config';
+import { loadModelFolder } from '../../src/formats/hf/model-folder';
+import type { ModelFolder } from '../../src/formats/hf/model-folder';
+import { readSafetensors, toFloat32, writeSafetensors } from '../../src/formats/hf/safetensors';
 import type { LiveConfig, RunConfig } from '../../src/rl/config';
 import type { EngineSession, StepResult } from '../../src/rl/session';
 import { defaultRunConfig } from '../../src/runs/config';

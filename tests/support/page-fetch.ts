@@ -2,7 +2,7 @@
  * @file fetch as a page has it, in Node: the same-origin policy with preflights (https://fetch.spec.whatwg.org), mixed
  * content, and Local Network Access. Every refusal is the same TypeError, as in a browser.
  */
-import { addressSpace } from '../../src/remote/diagnose';
+import { addressSpace } from '../../src/servers/diagnose';
 
 export interface PageRules {
   origin: string;

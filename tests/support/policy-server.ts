@@ -1,16 +1,16 @@
 /** @file Serves any policy at the OpenAI paths, as vLLM does: streamed, one answer at a time, with usage at the end. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Policy } from '../../src/runs/policy';
+import type { ChatModel } from '../../src/runs/chat-model';
 
-export interface PolicyServer {
+export interface ChatModelServer {
   url: string;
   /** Requests for an answer so far. */
   readonly asked: { content: string; seed: number }[];
   close(): void;
 }
 
-export interface PolicyServerOptions {
+export interface ChatModelServerOptions {
   port?: number;
   /** Called before each answer; what it returns is answered instead, as an error. */
   fault?: (asked: number) => { status: number; retryAfter?: number } | { cutAfter: number } | null;
@@ -33,9 +33,12 @@ export const lastLine = (content: string): string => content.trim().split('\n').
 
 const CORS = { 'Access-Control-Allow-Origin': '*', 'Access-Control-Allow-Headers': 'authorization,content-type' };
 
-export async function servePolicy(policy: Policy, options: PolicyServerOptions = {}): Promise<PolicyServer> {
+export async function serveChatModel(
+  policy: ChatModel,
+  options: ChatModelServerOptions = {},
+): Promise<ChatModelServer> {
   const { port = 0, fault, question = (content) => content, name = policy.name } = options;
-  const asked: PolicyServer['asked'] = [];
+  const asked: ChatModelServer['asked'] = [];
   // The engine writes one answer at a time.
   let turn: Promise<unknown> = Promise.resolve();
   const server: Server = createServer((request, response) => {

@@ -1,4 +1,4 @@
 /** @file What tests/browser/remote-adapters.test.ts puts into a page. */
-export { diagnose, thisPage } from '../../src/remote/diagnose';
-export { ServerKey } from '../../src/remote/key';
-export { RemotePolicy } from '../../src/remote/remote-policy';
+export { diagnose, thisPage } from '../../src/servers/diagnose';
+export { ServerKey } from '../../src/servers/key';
+export { ServerChatModel } from '../../src/servers/server-chat-model';

@@ -6,14 +6,14 @@
 import { basename } from 'node:path';
 import { folderSource } from '../../src/cli/files';
 import { openGpu } from '../../src/cli/gpu';
-import { loadModelFolder } from '../../src/formats/model-folder';
-import { LocalPolicy } from '../../src/runs/local-policy';
-import { lastLine, servePolicy } from './policy-server';
+import { loadModelFolder } from '../../src/formats/hf/model-folder';
+import { TinyChatModel } from '../../src/engine/tiny-chat-model';
+import { lastLine, serveChatModel } from './policy-server';
 
 const [folder = '', port = '8000'] = process.argv.slice(2);
 const gpu = await openGpu();
-const policy = await LocalPolicy.create(gpu, await loadModelFolder(folderSource(folder)));
-const { url } = await servePolicy(policy, { port: Number(port), question: lastLine, name: basename(folder) });
+const policy = await TinyChatModel.create(gpu, await loadModelFolder(folderSource(folder)));
+const { url } = await serveChatModel(policy, { port: Number(port), question: lastLine, name: basename(folder) });
 // Dawn frees what JavaScript no longer holds, and what ran this module forgets it.
 Object.assign(globalThis, { held: [openGpu, gpu, policy] });
 console.log(`${basename(folder)} at ${url}`);

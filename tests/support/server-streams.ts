@@ -1,5 +1,5 @@
 /** @file What each kind of server streams, byte for byte: an answer with thoughts, in the format of that server. */
-import type { ServerKind } from '../../src/remote/server';
+import type { ServerKind } from '../../src/servers/server';
 
 export interface ServerStream {
   contentType: string;

@@ -1,11 +1,11 @@
 /** @file What the tasks, the reading of completions, the rewards and the config's table give, as plain JSON. */
-import { parseChatCompletion, parseCompletion } from '../../src/rl/completion';
-import { finalAnswer } from '../../src/rl/final-answer';
-import { scoreCompletion } from '../../src/rl/rewards';
+import { parseChatCompletion, parseCompletion } from '../../src/tasks/completion';
+import { finalAnswer } from '../../src/tasks/final-answer';
+import { scoreCompletion } from '../../src/rl/rewards/index';
 import { defaultRunConfig } from '../../src/runs/config';
 import { describeField, fieldKeys } from '../../src/runs/fields';
 import { allTasks } from '../../src/tasks';
-import { rng } from '../../src/tasks/rng';
+import { rng } from '../../src/base/rng';
 import type { Problem, Task } from '../../src/tasks/task';
 
 const KEYS = [[], [0], [7, 1, 3], [2, 5], [0, 1, 160], [4294967295, 1, 2], [2 ** 40 + 3, 9], [-5, 12]];

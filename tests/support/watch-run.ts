@@ -6,10 +6,10 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { mapSource } from '../../src/formats/file-source';
-import { loadModelFolder } from '../../src/formats/model-folder';
-import { Sidecar } from '../../src/remote/sidecar';
-import { SidecarTrainer } from '../../src/remote/sidecar-trainer';
+import { mapSource } from '../../src/formats/files/file-source';
+import { loadModelFolder } from '../../src/formats/hf/model-folder';
+import { Sidecar } from '../../src/servers/training/sidecar';
+import { SidecarTrainer } from '../../src/servers/training/sidecar-trainer';
 
 const [url, id, folder] = process.argv.slice(2) as [string, string, string];
 const sidecar = new Sidecar(url);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { getTask, tasks } from '../../src/tasks';
-import { rng } from '../../src/tasks/rng';
+import { rng } from '../../src/base/rng';
 import { encode } from '../../src/tasks/vocabulary';
 
 const SEEDS = 400;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { parseChatCompletion } from '../../src/rl/completion';
-import { scoreCompletion } from '../../src/rl/rewards';
+import { parseChatCompletion } from '../../src/tasks/completion';
+import { scoreCompletion } from '../../src/rl/rewards/index';
 import { tasks } from '../../src/tasks';
-import { rng } from '../../src/tasks/rng';
+import { rng } from '../../src/base/rng';
 import { wordProblems } from '../../src/tasks/word-problems';
 
 const problems = Array.from({ length: 600 }, (_, seed) => {

@@ -5,12 +5,12 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { RunConfig } from '../../src/rl/config';
 import { defaultRunConfig } from '../../src/runs/config';
 import type { RunEvent } from '../../src/runs/events';
-import type { GenerateRequest, PolicyToken } from '../../src/runs/policy';
-import { RunStorage } from '../../src/runs/storage';
+import type { GenerateRequest, ChatToken } from '../../src/runs/chat-model';
+import { RunStorage } from '../../src/storage/run-storage';
 import { EngineClient } from '../../src/worker/client';
 import { EngineHost } from '../../src/worker/host';
 import type { EngineParts } from '../../src/worker/host';
-import { probe } from '../../src/worker/probe';
+import { probe } from '../../src/engine/probe';
 import type { EnginePlan } from '../runs/fixtures';
 import { TestEngine, tinyFiles } from '../runs/fixtures';
 
@@ -58,10 +58,10 @@ async function setup(plan: EnginePlan = {}, parts: Partial<EngineParts> = {}) {
           state.engines.push(engine);
           return Promise.resolve(engine);
         },
-        createPolicy: (folder) =>
+        createChatModel: (folder) =>
           Promise.resolve({
             name: folder.name,
-            async *generate({ max_tokens }: GenerateRequest, signal: AbortSignal): AsyncGenerator<PolicyToken> {
+            async *generate({ max_tokens }: GenerateRequest, signal: AbortSignal): AsyncGenerator<ChatToken> {
               signal.addEventListener('abort', () => (state.aborted = true));
               const norm = folder.tensors.get('model.norm.weight')!.data[0]!;
               for (let id = 0; id < max_tokens && !signal.aborted; id++) {
@@ -72,7 +72,7 @@ async function setup(plan: EnginePlan = {}, parts: Partial<EngineParts> = {}) {
             close: () => void state.closed++,
           }),
         openModel: () => Promise.reject(new Error('no model is opened here')),
-        createLargePolicy: () => Promise.reject(new Error('no large model is loaded here')),
+        createPackedChatModel: () => Promise.reject(new Error('no large model is loaded here')),
         createLoraSession: () => Promise.reject(new Error('no adapters are trained here')),
         planLoraMemory: () => Promise.reject(new Error('no adapters are trained here')),
         planMemory: (config, model) => Promise.resolve({ weights: 4 * model.vocab_size, batch: config.num_prompts }),
@@ -192,15 +192,15 @@ describe('a trainer in the worker', () => {
 describe('policies in the worker', () => {
   it('streams tokens of a model by name, and of a run as it is now', async () => {
     const { client, state } = await setup();
-    const before = await client.openPolicy('file:tiny');
-    const tokens: PolicyToken[] = [];
+    const before = await client.openChatModel('file:tiny');
+    const tokens: ChatToken[] = [];
     for await (const token of before.generate(request, new AbortController().signal)) tokens.push(token);
     expect(tokens.map((token) => token.id)).toEqual([0, 1, 2, 3, 4]);
     expect(tokens[0]).toEqual({ text: '1', id: 0, logprob: -0 });
     const trainer = client.createTrainer();
     await trainer.start(short, () => {});
     await trainer.step();
-    const after = await trainer.currentPolicy();
+    const after = await trainer.currentChatModel();
     const texts: string[] = [];
     for await (const { text } of after.generate(request, new AbortController().signal)) texts.push(text);
     expect(new Set(texts)).toEqual(new Set(['3']));
@@ -212,7 +212,7 @@ describe('policies in the worker', () => {
 
   it('ends early, without throwing, when it is aborted or left', async () => {
     const { client, state } = await setup();
-    const policy = await client.openPolicy('file:tiny');
+    const policy = await client.openChatModel('file:tiny');
     const abort = new AbortController();
     let seen = 0;
     for await (const _ of policy.generate({ ...request, max_tokens: 10_000 }, abort.signal)) {

@@ -2,17 +2,17 @@
 import 'fake-indexeddb/auto';
 import { expose } from 'comlink';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { parseDecoderConfig } from '../../src/formats/hf-config';
-import type { ModelFiles, OpenedModel } from '../../src/formats/model-files';
-import type { ModelFolder } from '../../src/formats/model-folder';
-import { writeSafetensors } from '../../src/formats/safetensors';
-import { MemoryDirectory, readAll } from '../../src/formats/store-directory';
-import type { DownloadProgress } from '../../src/formats/stored-model';
+import { parseDecoderConfig } from '../../src/formats/hf/hf-config';
+import type { ModelFiles, OpenedModel } from '../../src/formats/files/model-files';
+import type { ModelFolder } from '../../src/formats/hf/model-folder';
+import { writeSafetensors } from '../../src/formats/hf/safetensors';
+import { MemoryDirectory, readAll } from '../../src/formats/hub/store-directory';
+import type { DownloadProgress } from '../../src/formats/hub/stored-model';
 import type { RunConfig } from '../../src/rl/config';
 import { configForModel, defaultRunConfig } from '../../src/runs/config';
 import type { RunEvent, StartedEvent } from '../../src/runs/events';
-import type { LoadOptions, LoadProgress, PrepareProgress } from '../../src/runs/load-options';
-import { RunStorage } from '../../src/runs/storage';
+import type { LoadOptions, LoadProgress, PrepareProgress } from '../../src/engine/load-options';
+import { RunStorage } from '../../src/storage/run-storage';
 import { EngineClient } from '../../src/worker/client';
 import { EngineHost } from '../../src/worker/host';
 import type { EngineParts } from '../../src/worker/host';
@@ -86,7 +86,7 @@ async function setup(fault?: (asked: Asked) => Fault | undefined) {
       return Promise.resolve(new TestAdapters(config, { name: model.name } as ModelFolder));
     },
     planLoraMemory: (_: RunConfig, model: OpenedModel) => Promise.resolve({ weights: model.bytes, total: 7 }),
-    createLargePolicy: (model: OpenedModel, options: LoadOptions, onProgress: (progress: LoadProgress) => void) => {
+    createPackedChatModel: (model: OpenedModel, options: LoadOptions, onProgress: (progress: LoadProgress) => void) => {
       opened.push({ name: model.name, options });
       onProgress({ bytes: 2, total: 2 });
       return Promise.resolve({ name: model.name, async *generate() {}, close: () => void closed++ });
@@ -137,12 +137,12 @@ describe('a model on the hub', () => {
     expect(await client.storedModels()).toEqual([model]);
     const loading: LoadProgress[] = [];
     const name = `store:${model.id}`;
-    await client.openPolicy({ name, options: { quant: 'q4_0' } }, (progress) => loading.push(progress));
+    await client.openChatModel({ name, options: { quant: 'q4_0' } }, (progress) => loading.push(progress));
     expect(opened).toEqual([{ name: 'acme/tiny', options: { quant: 'q4_0' } }]);
     expect(loading).toEqual([{ bytes: 2, total: 2 }]);
     await client.removeModel(model.id);
     expect(await client.storedModels()).toEqual([]);
-    await expect(client.openPolicy(name)).rejects.toThrow('no longer stored');
+    await expect(client.openChatModel(name)).rejects.toThrow('no longer stored');
   });
 
   it('is cancelled by a signal or by its id, and gone on with from the list', async () => {
@@ -192,7 +192,7 @@ describe('adapters of a stored model', () => {
     const { id } = await client.downloadModel(address());
     const config = configOf(id);
     expect(await client.plan(config)).toEqual({ weights: 2, total: 7 });
-    await client.openPolicy(config.model);
+    await client.openChatModel(config.model);
 
     const events: RunEvent[] = [];
     const warnings: string[] = [];
@@ -213,11 +213,11 @@ describe('adapters of a stored model', () => {
     expect([...folder.keys()]).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
     const peft = JSON.parse(new TextDecoder().decode(folder.get('adapter_config.json'))) as unknown;
     expect(peft).toMatchObject({ base_model_name_or_path: 'acme/tiny', r: 1 });
-    await trainer.currentPolicy();
+    await trainer.currentChatModel();
     await trainer.stop();
     const started = events[0] as StartedEvent;
     await storage.create(started);
-    await client.openPolicy({ name: `run:${started.run_id}@1`, options: { context: 100 } });
+    await client.openChatModel({ name: `run:${started.run_id}@1`, options: { context: 100 } });
     const asked = opened.map(({ name, options }) => [name, options.context, options.adapter?.files.length]);
     expect(asked).toEqual([
       ['acme/tiny', undefined, undefined],
@@ -242,7 +242,7 @@ describe("the user's own files", () => {
     const files = Object.entries(repos['acme/tiny']!).map(
       ([path, file]) => new File([file.read(0, file.bytes) as Uint8Array<ArrayBuffer>], path),
     );
-    await client.openPolicy({ files, options: {} });
+    await client.openChatModel({ files, options: {} });
     expect(opened).toEqual([{ name: 'chosen files', options: {} }]);
     expect(await client.storedModels()).toEqual([]);
   });

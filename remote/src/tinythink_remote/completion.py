@@ -1,4 +1,4 @@
-"""Reads a completion as src/rl/completion.ts does: is it well formed, what is the thought, what the answer."""
+"""Reads a completion as src/tasks/completion.ts does: is it well formed, what is the thought, what the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The final answer in free text, as src/rl/final-answer.ts finds it: boxed, tagged, or the last number."""
+"""The final answer in free text, as src/tasks/final-answer.ts finds it: boxed, tagged, or the last number."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from .final_answer import tidy
 from .rng import Rng
 from .tasks import TASKS, Problem, Task
 
-# Keys of the random streams, as in src/rl/grpo-session.ts and src/rl/evaluate.ts.
+# Keys of the random streams, as in src/engine/grpo-session.ts and src/rl/evaluate.ts.
 TRAINING_PROBLEMS = 1
 HELD_OUT_PROBLEMS = 2
 

@@ -1,4 +1,4 @@
-"""The reward functions of src/rl/rewards.ts. A run names them and weighs them; nothing in a request can add one."""
+"""The reward functions of src/rl/rewards/index.ts. A run names them and weighs them; nothing in a request can add one."""
 
 from __future__ import annotations
 

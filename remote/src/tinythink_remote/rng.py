@@ -1,4 +1,4 @@
-"""The seeded generator of src/tasks/rng.ts, number for number: a server draws the same problems as the page."""
+"""The seeded generator of src/base/rng.ts, number for number: a server draws the same problems as the page."""
 
 from __future__ import annotations
 

@@ -11,12 +11,12 @@ import {
   refusals,
   summariseDistillation,
   writeDataset,
-  type LessonSource,
+  type TeachingSource,
   type Refusal,
-} from '../../runs/distillation';
-import type { Answer } from '../../runs/evaluation';
-import { evaluateMissing, type Slot } from '../../runs/evaluator';
-import { bareMessages, examOf } from '../../runs/exam';
+} from '../../eval/distillation';
+import type { Answer } from '../../eval/evaluation';
+import { evaluateMissing, type Slot } from '../../eval/evaluator';
+import { bareMessages, buildProblems } from '../../eval/problem-set';
 import { getTask } from '../../tasks';
 import { JsonLines, writeWhole } from '../files';
 import { parseOptions, UsageError } from '../options';
@@ -56,8 +56,8 @@ export async function distil(args: string[]): Promise<void> {
     if (!Number.isInteger(value) || value < 1) throw new UsageError(`--${name} takes a whole number from 1`);
   }
   const difficulty = options.difficulty ?? getTask(options.task).difficulty.default;
-  const source: LessonSource = { kind: 'lessons', task: options.task, difficulty, n, seed, notation };
-  const exam = examOf(source);
+  const source: TeachingSource = { kind: 'lessons', task: options.task, difficulty, n, seed, notation };
+  const exam = buildProblems(source);
   if (exam.length < n) console.error(`There are ${exam.length} different problems of this kind.`);
 
   const { policy, teacher, toy, remote } = await openTeacher(options);

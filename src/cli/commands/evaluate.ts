@@ -3,13 +3,13 @@
  * lengths and styles of a model of the tasks' own vocabulary, all at once; of any other, asked through its chat template,
  * accuracy with its interval, pass@k, majority vote and lengths.
  */
-import { loadModelFolder } from '../../formats/model-folder';
-import type { OpenedModel } from '../../formats/model-files';
+import { loadModelFolder } from '../../formats/hf/model-folder';
+import type { OpenedModel } from '../../formats/files/model-files';
 import { openModel } from '../../formats/open-model';
-import { GrpoSession } from '../../rl/grpo-session';
+import { GrpoSession } from '../../engine/grpo-session';
 import { defaultRunConfig } from '../../runs/config';
-import { evaluatePolicy, summarise, type Answered } from '../../runs/evaluation';
-import { LargePolicy } from '../../runs/large-policy';
+import { evaluateChatModel, summarise, type Answered } from '../../eval/evaluation';
+import { PackedChatModel } from '../../engine/packed-chat-model';
 import { getTask } from '../../tasks';
 import { folderSource } from '../files';
 import { openGpu } from '../gpu';
@@ -75,7 +75,7 @@ interface LargeOptions {
 
 async function evaluateLarge(opened: OpenedModel, options: LargeOptions): Promise<void> {
   const task = getTask(options.task);
-  const policy = await LargePolicy.create(await openGpu(), opened, inferenceOptions(options));
+  const policy = await PackedChatModel.create(await openGpu(), opened, inferenceOptions(options));
   const { temperature = 1, top_p = 1, top_k = 0, min_p = 0, repetition_penalty = 1 } = opened.sampling;
   const request = {
     ...{ temperature: options.temperature ?? temperature, top_p, top_k, min_p, repetition_penalty },
@@ -84,7 +84,7 @@ async function evaluateLarge(opened: OpenedModel, options: LargeOptions): Promis
   const { n, k, seed } = options;
   const settings = { task, difficulty: options.difficulty ?? task.difficulty.default, n, k, seed, request };
   const results: Answered[] = [];
-  for await (const answered of evaluatePolicy(policy, settings, new AbortController().signal)) {
+  for await (const answered of evaluateChatModel(policy, settings, new AbortController().signal)) {
     results.push(answered);
     const right = answered.answers.filter(({ correct }) => correct).length;
     console.error(

@@ -2,18 +2,18 @@
  * @file `generate --model DIR|FILE.gguf --prompt TEXT` and `logits --model DIR|FILE.gguf --ids 1,2,3 --out FILE`, both with a
  * PEFT folder as --adapter.
  */
-import type { OpenedModel } from '../../formats/model-files';
+import type { OpenedModel } from '../../formats/files/model-files';
 import { openModel } from '../../formats/open-model';
-import { readPeft, type PeftAdapter } from '../../formats/peft';
-import { writeSafetensors } from '../../formats/safetensors';
-import { InferenceModel } from '../../model/inference-model';
-import { inferencePlan, type InferenceOptions } from '../../model/inference-plan';
-import { loraTargets } from '../../model/lora-layout';
-import { adaptedTensors } from '../../model/lora-merge';
-import { promptLogits } from '../../model/logits';
-import { quantizations, type Quantization } from '../../model/weight-plan';
-import { cacheKinds, type CacheKind } from '../../nn/kv-cache';
-import { LargePolicy } from '../../runs/large-policy';
+import { readPeft, type PeftAdapter } from '../../formats/hf/peft';
+import { writeSafetensors } from '../../formats/hf/safetensors';
+import { InferenceModel } from '../../model/infer/inference-model';
+import { inferencePlan, type InferenceOptions } from '../../model/infer/inference-plan';
+import { loraTargets } from '../../model/lora/lora-layout';
+import { adaptedTensors } from '../../model/lora/lora-merge';
+import { promptLogits } from '../../model/infer/logits';
+import { quantizations, type Quantization } from '../../model/infer/weight-plan';
+import { cacheKinds, type CacheKind } from '../../nn/infer/kv-cache';
+import { PackedChatModel } from '../../engine/packed-chat-model';
 import { folderSource, writeWhole } from '../files';
 import { openGpu } from '../gpu';
 import { modelFiles } from '../model-files';
@@ -69,7 +69,7 @@ export async function generate(args: string[]): Promise<void> {
   const opened = await openModel(await modelFiles(options.model));
   const adapter = await adapterOf(options.adapter, opened);
   const gpu = await openGpu();
-  const policy = await LargePolicy.create(gpu, opened, inferenceOptions(options), undefined, undefined, adapter);
+  const policy = await PackedChatModel.create(gpu, opened, inferenceOptions(options), undefined, undefined, adapter);
   const { sampling } = opened;
   const system = options.system === undefined ? [] : [{ role: 'system' as const, content: options.system }];
   const request = {

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseDecoderConfig } from '../../formats/hf-config';
-import { loadModelText, writeModelFolder } from '../../formats/model-folder';
+import { parseDecoderConfig } from '../../formats/hf/hf-config';
+import { loadModelText, writeModelFolder } from '../../formats/hf/model-folder';
 import { Pretrainer, type PretrainProgress } from '../../rl/pretrainer';
 import { parseRecipe } from '../../rl/recipe';
 import { parseOptions } from '../options';

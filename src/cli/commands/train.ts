@@ -5,19 +5,19 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { loadModelFolder } from '../../formats/model-folder';
-import type { OpenedModel } from '../../formats/model-files';
+import { loadModelFolder } from '../../formats/hf/model-folder';
+import type { OpenedModel } from '../../formats/files/model-files';
 import { openModel } from '../../formats/open-model';
 import type { ColdStartProgress } from '../../rl/cold-start';
 import type { RunConfig } from '../../rl/config';
-import { GrpoSession, type GrpoSessionOptions, type Rollout } from '../../rl/grpo-session';
-import type { Lesson } from '../../rl/lessons';
+import { GrpoSession, type GrpoSessionOptions, type Rollout } from '../../engine/grpo-session';
+import type { SftExample } from '../../rl/lessons';
 import { adapterOfCheckpoint } from '../../rl/lora-checkpoint';
-import { LoraSession } from '../../rl/lora-session';
+import { LoraSession } from '../../engine/lora-session';
 import { configForTask, defaultRunConfig } from '../../runs/config';
-import { datasetName, lessonsOf, parseDataset } from '../../runs/distillation';
+import { datasetName, sftExamples, parseDataset } from '../../eval/distillation';
 import type { RunEvent } from '../../runs/events';
-import { LocalTrainer, type LocalTrainerParts } from '../../runs/local-trainer';
+import { LocalTrainer, type LocalTrainerParts } from '../../engine/local-trainer';
 import { getPreset, presetConfig, presets } from '../../runs/presets';
 import { folderSource, JsonLines, writeFolder } from '../files';
 import { openGpu } from '../gpu';
@@ -51,7 +51,7 @@ export async function train(args: string[]): Promise<void> {
   const config: RunConfig = { ...base, ...fields, model: `file:${basename(resolve(options.model))}` };
   const file = options['cold-start-dataset'];
   if (file !== undefined) config.cold_start_dataset = datasetName(basename(file));
-  const lessons = file === undefined ? null : await readLessons(file);
+  const lessons = file === undefined ? null : await readSftExamples(file);
   if (!existsSync(options.model)) throw new UsageError(`there is no model at ${options.model}`);
 
   const events = await JsonLines.open(options.events ?? join(options.out, 'events.jsonl'), 'nothing');
@@ -93,12 +93,12 @@ export async function train(args: string[]): Promise<void> {
 }
 
 /** @throws UsageError when there is no such file; DatasetError */
-async function readLessons(path: string): Promise<Lesson[]> {
+async function readSftExamples(path: string): Promise<SftExample[]> {
   const text = await readFile(path, 'utf8').catch(() => null);
   if (text === null) throw new UsageError(`there is no data set at ${path}`);
   const { samples, wrong, repeated } = parseDataset(text);
   if (wrong + repeated > 0) console.warn(`${path}: ${wrong} wrong and ${repeated} repeated lines are left out`);
-  return lessonsOf(samples);
+  return sftExamples(samples);
 }
 
 /** A line for every tenth of a cold start. */

@@ -5,11 +5,11 @@
 import { mount } from 'svelte';
 import type { RunConfig, RunEvent } from '../../../src/runs/events';
 import type { Trainer } from '../../../src/runs/trainer';
-import '../../../src/ui/theme.css';
-import { TrainSession } from '../../../src/ui/train/session.svelte';
-import TrainPage from '../../../src/ui/train/TrainPage.svelte';
-import type { Policy, PolicyToken } from '../../../src/runs/policy';
-import { fixtureConfig, syntheticRun } from '../fixture';
+import '../../../src/ui/shell/theme.css';
+import { TrainSession } from '../../../src/ui/pages/train/run/session.svelte';
+import TrainPage from '../../../src/ui/pages/train/TrainPage.svelte';
+import type { ChatModel, ChatToken } from '../../../src/runs/chat-model';
+import { fixtureConfig, syntheticRun } from '../pages/train/fixture';
 
 const query = new URLSearchParams(location.search);
 const until = Number(query.get('steps') ?? 160);
@@ -62,12 +62,12 @@ class SyntheticTrainer implements Trainer {
 }
 
 /** Answers with a fixed text, a token every 20 ms. */
-class ScriptedPolicy implements Policy {
+class ScriptedChatModel implements ChatModel {
   constructor(
     readonly name: string,
     readonly tokens: string[],
   ) {}
-  async *generate(): AsyncIterable<PolicyToken> {
+  async *generate(): AsyncIterable<ChatToken> {
     for (const text of this.tokens) {
       await new Promise((done) => setTimeout(done, 20));
       yield { text, logprob: -0.1 };
@@ -87,7 +87,7 @@ mount(TrainPage, {
   props: {
     session,
     models: ['tinythink-1m'],
-    policy: (which: 'before' | 'after') => Promise.resolve(new ScriptedPolicy(which, scripts[which])),
+    policy: (which: 'before' | 'after') => Promise.resolve(new ScriptedChatModel(which, scripts[which])),
     begin,
     reset: () => begin(fixtureConfig),
   },

@@ -3,11 +3,11 @@
  * `/tests/ui/preview/models.html?theme=dark&empty`. Not part of the app.
  */
 import { mount } from 'svelte';
-import '../../../src/ui/theme.css';
-import ModelsPage from '../../../src/ui/models/ModelsPage.svelte';
-import { ModelsState } from '../../../src/ui/models/models-state.svelte';
-import { Offer } from '../../../src/ui/models/offer.svelte';
-import { FakeLibrary, stored } from '../models/fake-library';
+import '../../../src/ui/shell/theme.css';
+import ModelsPage from '../../../src/ui/pages/models/ModelsPage.svelte';
+import { ModelsState } from '../../../src/ui/pages/models/models-state.svelte';
+import { Offer } from '../../../src/ui/pages/models/offer.svelte';
+import { FakeLibrary, stored } from '../pages/models/fake-library';
 
 const query = new URLSearchParams(location.search);
 const theme = query.get('theme');

@@ -1,0 +1,206 @@
+/**
+ * @file LoRA adapters as PEFT (github.com/huggingface/peft) keeps them: a folder of adapter_config.json and
+ * adapter_model.safetensors. Whatever would change the arithmetic and isn't implemented is refused by name.
+ */
+import type { FileSource } from '../files/file-source';
+import { readSafetensors, SafetensorsError, toFloat32, writeSafetensors } from './safetensors';
+
+/** An adapter that can't be read, or that this engine doesn't compute. */
+export class PeftError extends Error {
+  override name = 'PeftError';
+}
+
+/** One module's matrices: x ↦ scale · (x Aᵀ) Bᵀ. */
+export interface PeftModule {
+  rank: number;
+  /** alpha / r, or alpha / √r with use_rslora. */
+  scale: number;
+  /** [rank, inFeatures] */
+  a: Float32Array<ArrayBuffer>;
+  /** [outFeatures, rank] */
+  b: Float32Array<ArrayBuffer>;
+}
+
+export interface PeftAdapter {
+  /** For messages. */
+  name: string;
+  /** By the module's name in the model: `model.layers.0.self_attn.q_proj`. */
+  modules: Map<string, PeftModule>;
+}
+
+export const PEFT_CONFIG = 'adapter_config.json';
+export const PEFT_WEIGHTS = 'adapter_model.safetensors';
+const PREFIX = 'base_model.model.';
+
+type Json = Record<string, unknown>;
+
+/** What must have this value, or not be there: everything else would be another computation. */
+const accepted: Record<string, readonly unknown[]> = {
+  peft_type: ['LORA'],
+  bias: ['none', undefined],
+  fan_in_fan_out: [false, undefined],
+  use_dora: [false, undefined],
+  use_qalora: [false, undefined],
+  lora_bias: [false, undefined],
+  modules_to_save: [null, undefined],
+  layer_replication: [null, undefined],
+  trainable_token_indices: [null, undefined],
+  target_parameters: [null, undefined],
+  alora_invocation_tokens: [null, undefined],
+  use_bdlora: [null, false, undefined],
+  arrow_config: [null, undefined],
+  kasa_config: [null, undefined],
+  velora_config: [null, undefined],
+  monteclora_config: [null, undefined],
+};
+
+/**
+ * Reads an adapter's folder.
+ * @param targets the modules of the model that can have an adapter, with the sizes of their weights
+ * @throws PeftError with a message for the user
+ */
+export async function readPeft(
+  source: FileSource,
+  targets: readonly { name: string; inFeatures: number; outFeatures: number }[],
+): Promise<PeftAdapter> {
+  const config = await readConfig(source);
+  const weights = await source.read(PEFT_WEIGHTS);
+  if (!weights) throw new PeftError(`${source.name} has no ${PEFT_WEIGHTS}`);
+  const { tensors } = inFile(() => readSafetensors(weights));
+  const known = new Map(targets.map((target) => [target.name, target]));
+  const modules = new Map<string, PeftModule>();
+  for (const name of tensors.keys()) {
+    const [, module, matrix] = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/.exec(name) ?? [];
+    if (!module) throw new PeftError(`${source.name}: tensor ${name} is not a LoRA's A or B`);
+    const target = known.get(module);
+    if (!target) throw new PeftError(`${source.name} adapts ${module}, which is not a linear layer of this model`);
+    if (matrix === 'B') {
+      if (!tensors.has(name.replace('lora_B', 'lora_A')))
+        throw new PeftError(`${source.name} has a B but no A of ${module}`);
+      continue;
+    }
+    const a = tensors.get(name)!;
+    const b = tensors.get(name.replace('lora_A', 'lora_B'));
+    const { rank, alpha } = ranksOf(config, module);
+    const fits = (shape: readonly number[] | undefined, ...wanted: number[]) => String(shape) === String(wanted);
+    if (!b || !fits(a.shape, rank, target.inFeatures) || !fits(b.shape, target.outFeatures, rank)) {
+      const wanted = `[${rank}, ${target.inFeatures}] and [${target.outFeatures}, ${rank}]`;
+      throw new PeftError(
+        `${source.name}: A and B of ${module} are [${String(a.shape)}] and [${String(b?.shape)}], not ${wanted}`,
+      );
+    }
+    const scale = alpha / (config.use_rslora === true ? Math.sqrt(rank) : rank);
+    modules.set(module, { rank, scale, a: toFloat32(a), b: toFloat32(b) });
+  }
+  if (modules.size === 0) throw new PeftError(`${source.name} adapts nothing`);
+  return { name: source.name, modules };
+}
+
+export interface PeftSettings {
+  r: number;
+  lora_alpha: number;
+  /** Of modules, as PEFT wants them: `q_proj`. */
+  target_modules: readonly string[];
+  /** A name on the Hub, or a path. */
+  base_model: string;
+}
+
+/** An adapter's folder, as files by path; PEFT's `PeftModel.from_pretrained` opens it. */
+export function writePeft(
+  { r, lora_alpha, target_modules, base_model }: PeftSettings,
+  tensors: readonly { name: string; shape: readonly number[]; data: Float32Array }[],
+): Map<string, Uint8Array<ArrayBuffer>> {
+  const config = {
+    base_model_name_or_path: base_model,
+    bias: 'none',
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    lora_alpha,
+    lora_dropout: 0,
+    modules_to_save: null,
+    peft_type: 'LORA',
+    r,
+    target_modules: [...target_modules],
+    task_type: 'CAUSAL_LM',
+    use_dora: false,
+    use_rslora: false,
+  };
+  return new Map([
+    [PEFT_CONFIG, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
+    [PEFT_WEIGHTS, writeSafetensors(tensors)],
+  ]);
+}
+
+/** A module's A and B under PEFT's names. */
+export function peftTensors(
+  modules: Iterable<readonly [name: string, { a: Float32Array; b: Float32Array }]>,
+  rank: number,
+): { name: string; shape: number[]; data: Float32Array }[] {
+  return [...modules].flatMap(([name, { a, b }]) => [
+    { name: `${PREFIX}${name}.lora_A.weight`, shape: [rank, a.length / rank], data: a },
+    { name: `${PREFIX}${name}.lora_B.weight`, shape: [b.length / rank, rank], data: b },
+  ]);
+}
+
+async function readConfig(source: FileSource): Promise<Json> {
+  const bytes = await source.read(PEFT_CONFIG);
+  if (!bytes) throw new PeftError(`${source.name} has no ${PEFT_CONFIG}: it is not a PEFT adapter`);
+  let config: unknown;
+  try {
+    config = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new PeftError(`${PEFT_CONFIG} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!isObject(config)) throw new PeftError(`${PEFT_CONFIG} is not a JSON object`);
+  for (const [key, values] of Object.entries(accepted)) {
+    const isEmpty = Array.isArray(config[key]) && config[key].length === 0 && values.includes(null);
+    if (!isEmpty && !values.includes(config[key])) {
+      const wanted = values.filter((value) => value !== undefined).map((value) => JSON.stringify(value));
+      throw new PeftError(
+        `${PEFT_CONFIG}: ${key} ${JSON.stringify(config[key])} is not supported, only ${wanted.join(' or ')}`,
+      );
+    }
+  }
+  return config;
+}
+
+/** r and alpha of a module: its own, by the first pattern that its name ends on, or everyone's. */
+function ranksOf(config: Json, module: string): { rank: number; alpha: number } {
+  const own = (key: string) => {
+    const patterns = config[key];
+    if (!isObject(patterns)) return undefined;
+    const found = Object.keys(patterns).find((pattern) => endsOn(module, pattern));
+    return found === undefined ? undefined : patterns[found];
+  };
+  const rank = own('rank_pattern') ?? config.r;
+  const alpha = own('alpha_pattern') ?? config.lora_alpha;
+  if (typeof rank !== 'number' || !Number.isInteger(rank) || rank < 1) {
+    throw new PeftError(`${PEFT_CONFIG}: r must be a whole number from 1, not ${JSON.stringify(rank)}`);
+  }
+  if (typeof alpha !== 'number' || !Number.isFinite(alpha)) {
+    throw new PeftError(`${PEFT_CONFIG}: lora_alpha must be a number, not ${JSON.stringify(alpha)}`);
+  }
+  return { rank, alpha };
+}
+
+/** PEFT's rule: the pattern is a regular expression for the name, or for its end behind a dot. */
+function endsOn(module: string, pattern: string): boolean {
+  try {
+    return new RegExp(`^(?:.*\\.)?(?:${pattern})$`).test(module);
+  } catch {
+    throw new PeftError(`${PEFT_CONFIG}: ${JSON.stringify(pattern)} is not a pattern that can be read`);
+  }
+}
+
+function inFile<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof SafetensorsError)) throw error;
+    throw new PeftError(`${PEFT_WEIGHTS}: ${error.message}`, { cause: error });
+  }
+}
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,92 @@
+/**
+ * @file What a decoder's matrices are to it: things that multiply forwards and backwards. How they are held (M) and where
+ * their gradients go (G) is up to whoever makes them.
+ */
+import type { Tensor } from '../../gpu/gpu';
+import type { Recorder } from '../../gpu/recorder';
+import type { BatchSlot } from './batch-slot';
+
+type MatrixName = 'qkv' | 'out' | 'gateUp' | 'down';
+type VectorName = 'norm1' | 'qkvBias' | 'qNorm' | 'kNorm' | 'norm2';
+
+export interface DecoderWeights<M> {
+  readonly layers: readonly (Partial<Record<MatrixName, M>> & Partial<Record<VectorName, Tensor>>)[];
+  readonly embedding: M;
+  readonly finalNorm: Tensor;
+  /** The embedding when tied. */
+  readonly head: M;
+}
+
+/** Gradients are added to; what is null, or not there, doesn't learn. */
+export interface DecoderGradients<G> {
+  readonly layers: readonly (Partial<Record<MatrixName, G | null>> & Partial<Record<VectorName, Tensor>>)[];
+  readonly embedding: G | null;
+  readonly finalNorm: Tensor | null;
+  readonly head: G | null;
+}
+
+/** A linear layer; src/nn/train/linear.ts and src/nn/train/lora-linear.ts are two. */
+export interface Projection<M, G> {
+  /** y = xWᵀ + b, or added to y. */
+  forward(
+    recorder: Recorder,
+    x: Tensor,
+    weight: M,
+    bias: Tensor | null,
+    y: Tensor,
+    rows: number,
+    options?: { accumulate?: boolean },
+  ): void;
+  /** dx = dy·W, and the gradients by what learns. Must follow `forward` of the same rows. */
+  backward(
+    recorder: Recorder,
+    dy: Tensor,
+    x: Tensor,
+    weight: M,
+    gradients: { dx: Tensor; dWeight: G | null; dBias: Tensor | null },
+    rows: number,
+  ): void;
+}
+
+export interface Embedding<M, G> {
+  /** x [tokens, hidden] */
+  forward(recorder: Recorder, weight: M, batch: BatchSlot, x: Tensor): void;
+  backward(recorder: Recorder, dx: Tensor, batch: BatchSlot, dWeight: G | null): void;
+}
+
+/** From normed hidden states x [rows, hidden] to logits, and to the targets' log-probabilities. */
+export interface Head<M, G> {
+  /** To the decoder's `buffers.logits`, as many rows as it holds. */
+  forward(recorder: Recorder, x: Tensor, weight: M, rows: number): void;
+  /** Written at the batch's first row on. */
+  logProbs(
+    recorder: Recorder,
+    x: Tensor,
+    weight: M,
+    batch: BatchSlot,
+    out: { logp: Tensor; entropy: Tensor },
+    temperature: number,
+  ): void;
+  /**
+   * Must follow `logProbs` of the same batch and weights.
+   * @param dLogp the loss's gradient by each row's log-probability, from the batch's first row on
+   */
+  backward(
+    recorder: Recorder,
+    x: Tensor,
+    weight: M,
+    gradients: { dx: Tensor; dWeight: G | null },
+    batch: BatchSlot,
+    dLogp: Tensor,
+    temperature: number,
+  ): void;
+}
+
+export interface DecoderParts<M, G> {
+  embedding: Embedding<M, G>;
+  qkv: Projection<M, G>;
+  out: Projection<M, G>;
+  gateUp: Projection<M, G>;
+  down: Projection<M, G>;
+  head: Head<M, G>;
+}

@@ -1,0 +1,102 @@
+/** @file The decoder's matrices in f32, all of which learn. */
+import type { DecoderConfig } from '../../formats/hf/hf-config';
+import type { Gpu, Tensor } from '../../gpu/gpu';
+import type { Recorder } from '../../gpu/recorder';
+import { Gather } from '../../nn/train/gather';
+import { Linear } from '../../nn/train/linear';
+import { LogProb } from '../../nn/train/log-prob';
+import type { BatchSlot } from './batch-slot';
+import type { DecoderBuffers, DecoderPlan } from './decoder-buffers';
+import type { DecoderParts, Embedding, Head, Projection } from './decoder-parts';
+
+/** Compiles the kernels; the linear layers share one scratch buffer. */
+export async function denseParts(
+  gpu: Gpu,
+  config: DecoderConfig,
+  plan: DecoderPlan,
+  buffers: DecoderBuffers,
+): Promise<DecoderParts<Tensor, Tensor>> {
+  const { hidden_size: hidden, intermediate_size: intermediate, head_dim: headDim, vocab_size: vocab } = config;
+  const { num_attention_heads: heads, num_key_value_heads: kvHeads } = config;
+  const linear = (inFeatures: number, outFeatures: number, bias = false, maxRows = plan.maxTokens) =>
+    Linear.create(gpu, { inFeatures, outFeatures, bias, maxRows, scratch: buffers.linearScratch });
+  const [gather, qkv, out, gateUp, down, head, logProb] = await Promise.all([
+    Gather.create(gpu, hidden, true),
+    linear(hidden, (heads + 2 * kvHeads) * headDim, config.qkv_bias),
+    linear(heads * headDim, hidden),
+    linear(hidden, 2 * intermediate),
+    linear(intermediate, hidden),
+    linear(hidden, vocab, false, plan.maxRows),
+    LogProb.create(gpu, vocab),
+  ]);
+  return {
+    embedding: new DenseEmbedding(gather, vocab),
+    qkv: learning(qkv),
+    out: learning(out),
+    gateUp: learning(gateUp),
+    down: learning(down),
+    head: new DenseHead(head, logProb, buffers),
+  };
+}
+
+/** Its weight always has a gradient here. */
+const learning = (linear: Linear): Projection<Tensor, Tensor> => ({
+  forward: (...args) => linear.forward(...args),
+  backward: (recorder, dy, x, weight, { dWeight, ...gradients }, rows) =>
+    linear.backward(recorder, dy, x, weight, { ...gradients, dWeight: dWeight! }, rows),
+});
+
+class DenseEmbedding implements Embedding<Tensor, Tensor> {
+  constructor(
+    private readonly gather: Gather,
+    private readonly vocab: number,
+  ) {}
+
+  forward(recorder: Recorder, weight: Tensor, { tokenIds, tokens }: BatchSlot, x: Tensor): void {
+    this.gather.forward(recorder, weight, tokenIds, x, tokens);
+  }
+
+  backward(recorder: Recorder, dx: Tensor, { tokensOfId }: BatchSlot, dWeight: Tensor | null): void {
+    this.gather.backward(recorder, dx, tokensOfId.start, tokensOfId.item, dWeight!, this.vocab);
+  }
+}
+
+/** Keeps all logits of a micro-batch. */
+class DenseHead implements Head<Tensor, Tensor> {
+  constructor(
+    private readonly linear: Linear,
+    private readonly logProb: LogProb,
+    private readonly buffers: Pick<DecoderBuffers, 'logits' | 'rowLse'>,
+  ) {}
+
+  forward(recorder: Recorder, x: Tensor, weight: Tensor, rows: number): void {
+    this.linear.forward(recorder, x, weight, null, this.buffers.logits, rows);
+  }
+
+  logProbs(
+    recorder: Recorder,
+    x: Tensor,
+    weight: Tensor,
+    { targets, rows, firstRow }: BatchSlot,
+    out: { logp: Tensor; entropy: Tensor },
+    temperature: number,
+  ): void {
+    this.forward(recorder, x, weight, rows);
+    const { logits, rowLse: lse } = this.buffers;
+    this.logProb.forward(recorder, { logits, targets, ...out, lse }, rows, firstRow, temperature);
+  }
+
+  backward(
+    recorder: Recorder,
+    x: Tensor,
+    weight: Tensor,
+    { dx, dWeight }: { dx: Tensor; dWeight: Tensor | null },
+    { targets, rows, firstRow }: BatchSlot,
+    dLogp: Tensor,
+    temperature: number,
+  ): void {
+    const { logits, rowLse: lse } = this.buffers;
+    this.logProb.backward(recorder, { logits, targets, lse, dLogp }, rows, firstRow, temperature);
+    this.linear.backward(recorder, logits, x, weight, { dx, dWeight: dWeight!, dBias: null }, rows);
+  }
+}

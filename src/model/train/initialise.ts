@@ -1,0 +1,31 @@
+/** @file Random starting weights, as GPT-2 and Llama are usually started. */
+import { parameterShapes, type DecoderConfig } from '../../formats/hf/hf-config';
+import type { Rng } from '../../base/rng';
+
+/**
+ * N(0, range²) for matrices, divided by √(2 · layers) for those that write to the residual stream (GPT-2); ones for norms,
+ * zeros for biases.
+ */
+export function initialParameters(
+  random: Rng,
+  config: DecoderConfig,
+  range: number,
+): Map<string, { data: Float32Array<ArrayBuffer> }> {
+  const named = parameterShapes(config).map(({ name, shape }) => {
+    const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+    if (shape.length === 1) data.fill(name.endsWith('bias') ? 0 : 1);
+    else {
+      const deviation = /(o_proj|down_proj)\.weight$/.test(name)
+        ? range / Math.sqrt(2 * config.num_hidden_layers)
+        : range;
+      for (let i = 0; i < data.length; i++) data[i] = deviation * normal(random);
+    }
+    return [name, { data }] as const;
+  });
+  return new Map(named);
+}
+
+/** A standard normal draw (Box–Muller). */
+function normal(random: Rng): number {
+  return Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
+}

@@ -1,0 +1,173 @@
+/**
+ * @file The servers that the user added. What is stored, exported and imported is where they are and never a key. Keys
+ * stay in memory; one that the user asks to keep goes into a store of its own, bound to its origin.
+ */
+import { createStore, del, get, set, values } from 'idb-keyval';
+import type { UseStore } from 'idb-keyval';
+import * as v from 'valibot';
+import { describeStorageError } from '../storage/storage-error';
+import { RemoteError } from './errors';
+import { ServerKey } from './key';
+import { ALL_KINDS, serverUrl, type AnyKind, type AnyServer } from './server';
+
+export interface ServerRecord {
+  id: string;
+  kind: AnyKind;
+  url: string;
+  label: string;
+  prefix?: '/v1' | '';
+  /** Milliseconds since 1970. */
+  added: number;
+}
+
+export interface NewKey {
+  secret: string;
+  /** The user asked to keep it in this browser. */
+  keep: boolean;
+}
+
+const isUrl = (text: string): boolean => {
+  try {
+    return serverUrl(text) === text;
+  } catch {
+    return false;
+  }
+};
+
+const record = v.object({
+  id: v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)),
+  kind: v.picklist(ALL_KINDS),
+  url: v.pipe(v.string(), v.maxLength(2000), v.check(isUrl)),
+  label: v.pipe(v.string(), v.minLength(1), v.maxLength(100)),
+  prefix: v.optional(v.picklist(['/v1', ''])),
+  added: v.pipe(v.number(), v.finite(), v.minValue(0)),
+});
+
+const file = v.object({ tinythink_servers: v.literal(1), servers: v.pipe(v.array(record), v.maxLength(1000)) });
+const keptKey = v.object({ origin: v.string(), secret: v.string() });
+
+export class ServerStore {
+  readonly #records: UseStore;
+  readonly #kept: UseStore;
+  /** By server. */
+  readonly #keys = new Map<string, ServerKey>();
+
+  /** @param name prefix of the databases; tests use their own */
+  constructor(name = 'tinythink') {
+    // idb-keyval keeps one store a database.
+    this.#records = createStore(`${name}-servers`, 'servers');
+    this.#kept = createStore(`${name}-server-keys`, 'keys');
+  }
+
+  /** In the order they were added. What can't be read is left out. @throws Error with a message for the user */
+  async list(): Promise<ServerRecord[]> {
+    const stored = await guard(() => values<unknown>(this.#records));
+    const records = stored.flatMap((each) => {
+      const parsed = v.safeParse(record, each);
+      return parsed.success ? [clean(parsed.output)] : [];
+    });
+    return records.sort((a, b) => a.added - b.added);
+  }
+
+  /**
+   * Keeps a server, new or changed. A key stays with the origin that it was given for: it is forgotten when the server
+   * moves to another.
+   * @throws RemoteError when record or key are no good; Error when the browser doesn't store
+   */
+  async save(server: ServerRecord, key?: NewKey): Promise<void> {
+    const parsed = v.safeParse(record, server);
+    if (!parsed.success) throw new RemoteError('address', 'This server has no address, or no name.');
+    const made = key?.secret.trim() ? new ServerKey(server.url, key.secret) : null;
+    await guard(() => set(server.id, clean(parsed.output), this.#records));
+    if (made) {
+      this.#keys.set(server.id, made);
+      if (key!.keep) await guard(() => set(server.id, { origin: made.origin, secret: made.reveal() }, this.#kept));
+      else await guard(() => del(server.id, this.#kept));
+    } else if ((await this.#keyOf(server))?.origin !== new URL(server.url).origin) await this.forgetKey(server.id);
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.forgetKey(id);
+    await guard(() => del(id, this.#records));
+  }
+
+  async forgetKey(id: string): Promise<void> {
+    this.#keys.delete(id);
+    await guard(() => del(id, this.#kept));
+  }
+
+  /** Whether a key is there, and whether it is kept in this browser. */
+  async keyState(server: ServerRecord): Promise<'none' | 'memory' | 'kept'> {
+    if (!(await this.#keyOf(server))) return 'none';
+    return (await this.#keptKey(server)) ? 'kept' : 'memory';
+  }
+
+  /** The server with its key, to be asked. */
+  async open(server: ServerRecord): Promise<AnyServer> {
+    const { kind, url, label, prefix } = server;
+    return { kind, url, label, ...(prefix !== undefined && { prefix }), key: await this.#keyOf(server) };
+  }
+
+  /** All servers as a file, without keys. */
+  async export(): Promise<string> {
+    return `${JSON.stringify({ tinythink_servers: 1, servers: await this.list() }, null, 2)}\n`;
+  }
+
+  /**
+   * Takes in the servers of a file that `export` wrote, anywhere; those that are here already by address are left out.
+   * @returns how many came
+   * @throws Error with a message for the user
+   */
+  async import(text: string, newId: () => string = () => crypto.randomUUID()): Promise<number> {
+    let servers: ServerRecord[];
+    try {
+      servers = v.parse(file, JSON.parse(text)).servers.map(clean);
+    } catch {
+      throw new Error('This is not a file of servers, or it is damaged.');
+    }
+    const here = new Set((await this.list()).map(addressOf));
+    let count = 0;
+    for (const server of servers) {
+      if (here.has(addressOf(server))) continue;
+      here.add(addressOf(server));
+      // A new id: a file can't bind itself to a key that is here.
+      await this.save({ ...server, id: newId() });
+      count++;
+    }
+    return count;
+  }
+
+  async #keyOf(server: ServerRecord): Promise<ServerKey | null> {
+    const inMemory = this.#keys.get(server.id) ?? (await this.#keptKey(server));
+    if (!inMemory || inMemory.origin !== new URL(server.url).origin) return null;
+    this.#keys.set(server.id, inMemory);
+    return inMemory;
+  }
+
+  async #keptKey({ id, url }: ServerRecord): Promise<ServerKey | null> {
+    const parsed = v.safeParse(keptKey, await guard(() => get<unknown>(id, this.#kept)));
+    if (!parsed.success || parsed.output.origin !== new URL(url).origin) return null;
+    try {
+      return new ServerKey(url, parsed.output.secret);
+    } catch {
+      return null;
+    }
+  }
+}
+
+const addressOf = ({ kind, url }: ServerRecord): string => `${kind} ${url}`;
+
+/** `prefix` left out where nothing is said. */
+function clean({ prefix, ...rest }: v.InferOutput<typeof record>): ServerRecord {
+  return { ...rest, ...(prefix !== undefined && { prefix }) };
+}
+
+/** Failures as sentences that speak of servers. */
+async function guard<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { message } = describeStorageError(error);
+    throw new Error(message.replace('Runs are not saved', 'Servers are not saved'), { cause: error });
+  }
+}

@@ -1,0 +1,44 @@
+/** @file Conversations out to files. */
+import type { ExportedFile } from '../../../../runs/exchange';
+import { rounds, titleOf, type Conversation } from './conversation';
+import { serializeConversations } from './conversation-schema';
+import { splitThought } from '../conversation/think';
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const fileName = (title: string) =>
+  title
+    .replace(/[^\p{L}\p{N}]+/gu, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 60) || 'chat';
+
+/** With every branch, token and setting; can be imported again. */
+export function asJson(conversations: readonly Conversation[]): ExportedFile {
+  const [only] = conversations;
+  const title = conversations.length === 1 && only ? titleOf(only) : 'tinythink conversations';
+  return {
+    name: `${fileName(title)}.json`,
+    type: 'application/json',
+    bytes: bytes(serializeConversations(conversations)),
+  };
+}
+
+/** The branch that is shown, for reading; thoughts as quotes. */
+export function asMarkdown(conversation: Conversation): ExportedFile {
+  const parts = [`# ${titleOf(conversation)}`];
+  if (conversation.system.trim() !== '') parts.push('## System', conversation.system.trim());
+  for (const { user, answers } of rounds(conversation)) {
+    parts.push('## You', user.text);
+    for (const view of answers) {
+      if (!view) continue;
+      const { thought, answer } = splitThought(view.turn.text);
+      parts.push(`## ${view.turn.model.label}`);
+      if (thought) parts.push(thought.replace(/^/gm, '> '));
+      parts.push(answer.trim());
+    }
+  }
+  return {
+    name: `${fileName(titleOf(conversation))}.md`,
+    type: 'text/markdown',
+    bytes: bytes(`${parts.join('\n\n')}\n`),
+  };
+}

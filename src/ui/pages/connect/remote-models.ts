@@ -1,0 +1,41 @@
+/** @file Models on servers for whoever chooses among models: listed without asking anybody, opened without a request. */
+import type { RemoteModel } from '../../../servers/models';
+import { ServerChatModel } from '../../../servers/server-chat-model';
+import { isModelServer } from '../../../servers/server';
+import type { ServerStore } from '../../../servers/servers';
+import type { ChatModel } from '../../../runs/chat-model';
+import { parseRemoteId, remoteId, type ModelChoice } from '../chat/models/models';
+import type { ModelLists } from './model-lists';
+import { modelLists, servers } from './room';
+
+/** Those that the servers had when they were last asked. @throws Error when the browser stores nothing */
+export async function remoteModels(
+  store: Pick<ServerStore, 'list'> = servers,
+  lists: Pick<ModelLists, 'get'> = modelLists,
+): Promise<ModelChoice[]> {
+  const records = await store.list();
+  return records.flatMap(({ id, label }) =>
+    (lists.get(id) ?? []).map((model): ModelChoice => ({
+      id: remoteId(id, model.id),
+      label: `${model.id} · ${label}`,
+      group: 'On servers',
+      toy: false,
+    })),
+  );
+}
+
+/** @throws Error when its server has been removed */
+export async function openRemote(
+  id: string,
+  store: Pick<ServerStore, 'list' | 'open'> = servers,
+  lists: Pick<ModelLists, 'get'> = modelLists,
+): Promise<ChatModel> {
+  const named = parseRemoteId(id);
+  const record = (await store.list()).find((each) => each.id === named?.server);
+  if (!named || !record) throw new Error('The server of this model is not on the Connect page any more.');
+  const known = lists.get(record.id)?.find((model) => model.id === named.model);
+  const model: RemoteModel = known ?? { id: named.model };
+  const server = await store.open(record);
+  if (!isModelServer(server)) throw new Error(`${record.label} trains models and answers no prompts.`);
+  return new ServerChatModel(server, model);
+}

@@ -1,0 +1,94 @@
+/** @file The data sets of this device: kept, read from files, written to files, deleted. */
+import { parseDataset, writeDataset, type DistilledSample } from '../../../eval/distillation';
+import type { DatasetRecord, DatasetStorage } from '../../../storage/dataset-storage';
+import type { ExportedFile } from '../../../runs/exchange';
+import { PendingRemoval } from '../runs/pending-removal.svelte';
+
+/** In bytes. */
+const MAX_FILE = 200_000_000;
+
+type Storage = Pick<DatasetStorage, 'list' | 'save' | 'load' | 'delete'>;
+
+export class DatasetsState {
+  records = $state.raw<readonly DatasetRecord[]>([]);
+  /** What was done last, for the reader. */
+  news = $state('');
+  problem = $state('');
+  readonly removal = new PendingRemoval((id) => this.#attempt(() => this.#delete(id)));
+
+  constructor(private readonly storage: Storage) {}
+
+  get shown(): readonly DatasetRecord[] {
+    return this.records.filter(({ name }) => name !== this.removal.current?.id);
+  }
+
+  load(): Promise<void> {
+    return this.#attempt(async () => void (this.records = await this.storage.list()));
+  }
+
+  /** @returns the record; null when it could not be kept, which `problem` then says */
+  async keep(name: string, samples: readonly DistilledSample[]): Promise<DatasetRecord | null> {
+    let record: DatasetRecord | null = null;
+    await this.#attempt(async () => {
+      record = await this.storage.save(name, samples, true);
+      this.records = await this.storage.list();
+    });
+    return record;
+  }
+
+  /** Reads and keeps a file of anybody's. */
+  async take(file: File): Promise<void> {
+    this.news = '';
+    await this.#attempt(async () => {
+      if (file.size > MAX_FILE) throw new Error(`${file.name} is larger than ${MAX_FILE / 1e6} MB.`);
+      const { samples, wrong, repeated } = parseDataset(await textOf(file));
+      const { name } = await this.storage.save(file.name.replace(/\.\w+$/, ''), samples);
+      this.records = await this.storage.list();
+      const left = [wrong > 0 ? `${wrong} wrong` : '', repeated > 0 ? `${repeated} repeated` : ''].filter(Boolean);
+      this.news = `“${name}” is here, with ${samples.length} ${samples.length === 1 ? 'sample' : 'samples'}${
+        left.length > 0 ? `; left out: ${left.join(', ')}` : ''
+      }.`;
+    }, file.name);
+  }
+
+  /** Null when it can't be read, which `problem` then says. */
+  async file({ name }: DatasetRecord): Promise<ExportedFile | null> {
+    let file: ExportedFile | null = null;
+    await this.#attempt(async () => void (file = datasetFile(name, await this.storage.load(name))));
+    return file;
+  }
+
+  async remove({ name }: DatasetRecord): Promise<void> {
+    await this.removal.start({ id: name, name });
+  }
+
+  async #delete(name: string): Promise<void> {
+    await this.storage.delete(name);
+    this.records = this.records.filter((each) => each.name !== name);
+  }
+
+  /** @param of what an error is about */
+  async #attempt(work: () => Promise<void>, of = ''): Promise<void> {
+    this.problem = '';
+    try {
+      await work();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.problem = of ? `${of}: ${message}` : message;
+    }
+  }
+}
+
+export const datasetFile = (name: string, samples: readonly DistilledSample[]): ExportedFile => ({
+  name: `${name}.jsonl`,
+  type: 'application/jsonl',
+  bytes: new TextEncoder().encode(writeDataset(samples)),
+});
+
+async function textOf(file: File): Promise<string> {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await file.arrayBuffer());
+  } catch {
+    throw new Error('This is no text.');
+  }
+}

@@ -1,0 +1,148 @@
+/** @file Models that are known to work and worth a try, with the shape that their size and memory follow from. */
+import { parameterShapes, parseDecoderConfig, type DecoderConfig } from '../../../formats/hf/hf-config';
+
+export interface KnownModel {
+  /** On the Hugging Face Hub. */
+  repo: string;
+  title: string;
+  licence: string;
+  /** What it is good for, as a sentence. */
+  purpose: string;
+  /** What else to know before downloading it. */
+  note?: string;
+  config: DecoderConfig;
+  parameters: number;
+  /** Of the weights as they are on the Hub, in bfloat16: about what is downloaded. */
+  bytes: number;
+}
+
+/** What of a config.json decides over size and memory. */
+interface Shape {
+  layers: number;
+  hidden: number;
+  intermediate: number;
+  heads: number;
+  keyValueHeads: number;
+  /** hidden / heads when left out. */
+  headDim?: number;
+  vocabulary: number;
+  tied: boolean;
+  context: number;
+}
+
+const architectures = { llama: 'LlamaForCausalLM', qwen2: 'Qwen2ForCausalLM', qwen3: 'Qwen3ForCausalLM' } as const;
+
+function known(
+  repo: string,
+  family: keyof typeof architectures,
+  shape: Shape,
+  text: Pick<KnownModel, 'licence' | 'purpose' | 'note'>,
+): KnownModel {
+  const config = parseDecoderConfig({
+    model_type: family,
+    architectures: [architectures[family]],
+    hidden_act: 'silu',
+    num_hidden_layers: shape.layers,
+    hidden_size: shape.hidden,
+    intermediate_size: shape.intermediate,
+    num_attention_heads: shape.heads,
+    num_key_value_heads: shape.keyValueHeads,
+    head_dim: shape.headDim ?? shape.hidden / shape.heads,
+    vocab_size: shape.vocabulary,
+    tie_word_embeddings: shape.tied,
+    max_position_embeddings: shape.context,
+    rms_norm_eps: 1e-6,
+    eos_token_id: 0,
+  });
+  const parameters = countParameters(config);
+  return { repo, title: repo.slice(repo.indexOf('/') + 1), ...text, config, parameters, bytes: 2 * parameters };
+}
+
+const countParameters = (config: DecoderConfig) =>
+  parameterShapes(config).reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+
+const QWEN = { vocabulary: 151_936, context: 32_768 } as const;
+const SMOL = { vocabulary: 49_152, context: 8192, tied: true } as const;
+
+export const knownModels: readonly KnownModel[] = [
+  known(
+    'deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B',
+    'qwen2',
+    {
+      ...QWEN,
+      layers: 28,
+      hidden: 1536,
+      intermediate: 8960,
+      heads: 12,
+      keyValueHeads: 2,
+      tied: false,
+      context: 131_072,
+    },
+    { licence: 'MIT', purpose: 'Thinks at length before it answers. Mathematics and puzzles.' },
+  ),
+  known(
+    'Qwen/Qwen2.5-Math-1.5B-Instruct',
+    'qwen2',
+    { ...QWEN, layers: 28, hidden: 1536, intermediate: 8960, heads: 12, keyValueHeads: 2, tied: true, context: 4096 },
+    { licence: 'Apache 2.0', purpose: 'Mathematics, step by step.' },
+  ),
+  known(
+    'Qwen/Qwen3-0.6B',
+    'qwen3',
+    {
+      ...QWEN,
+      layers: 28,
+      hidden: 1024,
+      intermediate: 3072,
+      heads: 16,
+      keyValueHeads: 8,
+      headDim: 128,
+      tied: true,
+      context: 40_960,
+    },
+    { licence: 'Apache 2.0', purpose: 'Small, and thinks before it answers. Many languages.' },
+  ),
+  known(
+    'Qwen/Qwen2.5-0.5B-Instruct',
+    'qwen2',
+    { ...QWEN, layers: 24, hidden: 896, intermediate: 4864, heads: 14, keyValueHeads: 2, tied: true },
+    { licence: 'Apache 2.0', purpose: 'Short answers, many languages, light enough for a phone.' },
+  ),
+  known(
+    'unsloth/Llama-3.2-1B-Instruct',
+    'llama',
+    {
+      layers: 16,
+      hidden: 2048,
+      intermediate: 8192,
+      heads: 32,
+      keyValueHeads: 8,
+      vocabulary: 128_256,
+      tied: true,
+      context: 131_072,
+    },
+    {
+      licence: 'Llama 3.2 Community License',
+      purpose: 'A good talker for its size.',
+      note: 'Meta’s own repository asks for an account; this is a copy without that. The licence is the same.',
+    },
+  ),
+  known(
+    'HuggingFaceTB/SmolLM2-135M-Instruct',
+    'llama',
+    { ...SMOL, layers: 30, hidden: 576, intermediate: 1536, heads: 9, keyValueHeads: 3 },
+    { licence: 'Apache 2.0', purpose: 'The smallest that makes sentences. Good for trying things out.' },
+  ),
+  known(
+    'HuggingFaceTB/SmolLM2-360M-Instruct',
+    'llama',
+    { ...SMOL, layers: 32, hidden: 960, intermediate: 2560, heads: 15, keyValueHeads: 5 },
+    { licence: 'Apache 2.0', purpose: 'Short texts and rewriting in English.' },
+  ),
+  known(
+    'HuggingFaceTB/SmolLM2-1.7B-Instruct',
+    'llama',
+    { ...SMOL, layers: 24, hidden: 2048, intermediate: 8192, heads: 32, keyValueHeads: 32 },
+    { licence: 'Apache 2.0', purpose: 'English: questions, summaries, rewriting.' },
+  ),
+];

@@ -1,0 +1,21 @@
+/** @file Which preset a config is, so that the page can say what to watch. */
+import { configToParams } from '../../../../runs/config';
+import type { RunConfig } from '../../../../runs/events';
+import { presetConfig, presets, type Preset } from '../../../../runs/presets';
+
+/** What changes how a run looks or how long it goes on, but not what it shows. */
+const IGNORED = ['model', 'seed', 'max_steps', 'eval_steps', 'eval_problems', 'save_steps', 'log_probability_change'];
+
+/** The preset with the same settings, whatever the seed and the length of the run. Presets are for all weights. */
+export function presetOf(config: RunConfig): Preset | undefined {
+  if (config.lora_r !== null) return undefined;
+  const wanted = essence(config);
+  return presets.find((preset) => essence(presetConfig(preset)) === wanted);
+}
+
+function essence(config: RunConfig): string {
+  const params = configToParams(config);
+  for (const key of IGNORED) params.delete(key);
+  params.sort();
+  return params.toString();
+}

@@ -1,0 +1,50 @@
+/** @file A run small enough for an emulated GPU: the golden Llama on short sums, rewarded so that advantages differ. */
+import type { ModelFolder } from '../../src/formats/hf/model-folder';
+import type { Gpu } from '../../src/gpu/gpu';
+import type { RunConfig } from '../../src/rl/config';
+import { GrpoSession, type GrpoSessionOptions } from '../../src/engine/grpo-session';
+import type { StepResult } from '../../src/rl/session';
+import { defaultRunConfig } from '../../src/runs/config';
+import { loadGolden } from '../model/goldens';
+
+/** All runs of the tests have these sizes, so that they share their compiled kernels. */
+export const tinyConfig: RunConfig = {
+  ...defaultRunConfig,
+  model: 'llama',
+  difficulty: 3,
+  num_prompts: 2,
+  num_generations: 4,
+  max_completion_length: 8,
+  learning_rate: 0.01,
+  warmup_steps: 0,
+  max_steps: 4,
+  eval_steps: 0,
+  eval_problems: 6,
+  save_steps: 2,
+  // A random model is never right, but some of its completions end sooner than others.
+  reward_weights: { accuracy: 1, format: 0.2, length: 1 },
+  seed: 7,
+};
+
+export async function tinyFolder(): Promise<ModelFolder> {
+  const { folder } = await loadGolden('llama');
+  return folder;
+}
+
+/** The same folder with every weight changed. */
+export async function otherFolder(change: (value: number, name: string) => number): Promise<ModelFolder> {
+  const folder = await tinyFolder();
+  const tensors = [...folder.tensors].map(
+    ([name, { shape, data }]) => [name, { shape, data: data.map((value) => change(value, name)) }] as const,
+  );
+  return { ...folder, tensors: new Map(tensors) };
+}
+
+export const tinySession = async (gpu: Gpu, change: Partial<RunConfig> = {}, options: GrpoSessionOptions = {}) =>
+  GrpoSession.create(gpu, { ...tinyConfig, ...change }, await tinyFolder(), options);
+
+/** What two runs have in common: all but the time they took. */
+export function outcome({ metrics: { step_time, ...metrics }, groups }: StepResult) {
+  if (!(step_time! >= 0)) throw new Error('a step has a duration');
+  return { metrics, groups };
+}

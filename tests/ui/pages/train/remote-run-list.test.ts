@@ -1,0 +1,327 @@
+/** @file Runs on GPU servers on the Train page: taken up with what is stored of them, told what to do, compared. */
+import 'fake-indexeddb/auto';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { RemoteError } from '../../../../src/servers/errors';
+import { ServerKey } from '../../../../src/servers/key';
+import type { AnyServer } from '../../../../src/servers/server';
+import type { SidecarInfo } from '../../../../src/servers/training/sidecar';
+import { defaultRunConfig } from '../../../../src/runs/config';
+import type { RunEvent } from '../../../../src/runs/events';
+import { RunStorage } from '../../../../src/storage/run-storage';
+import type { Trainer } from '../../../../src/runs/trainer';
+import { Comparison, differences } from '../../../../src/ui/pages/train/compare/comparison.svelte';
+import { remoteRunSource } from '../../../../src/ui/pages/train/server/remote-run-list';
+import { hold, type Locks } from '../../../../src/ui/pages/train/run/tab-lock';
+import {
+  checkRemote,
+  configFor,
+  notOffered,
+  optionsFor,
+  remoteFields,
+} from '../../../../src/ui/pages/train/server/remote-fields';
+import { RunKeeper } from '../../../../src/ui/pages/train/run/run-keeper';
+import { emptyRun, lastStep, reduceAll } from '../../../../src/ui/pages/train/run/run-view';
+import { problemsOf } from '../../../../src/ui/pages/train/server/server-problems';
+import { TrainSession, type RunSource, type RunObserver } from '../../../../src/ui/pages/train/run/session.svelte';
+import { Whereabouts } from '../../../../src/ui/pages/train/server/run-locations';
+import { startFaultServer, type FaultServer, type Script } from '../../../support/fault-server';
+import { fixtureConfig, syntheticRun } from './fixture';
+
+const ID = '0123456789abcdef';
+const TOKEN = 'correct-horse-battery-staple';
+const made = [...syntheticRun({ num_prompts: 2, num_generations: 4, eval_steps: 0, save_steps: 2 }, 4)].map(
+  (event): RunEvent => (event.type === 'started' ? { ...event, run_id: ID } : event),
+);
+
+beforeEach(() => {
+  vi.stubGlobal('requestAnimationFrame', () => 1);
+  vi.stubGlobal('cancelAnimationFrame', () => {});
+});
+afterEach(() => vi.unstubAllGlobals());
+
+describe('a run that lives elsewhere', () => {
+  let server: FaultServer | undefined;
+  let told: string[] = [];
+  afterEach(() => server?.close());
+
+  const json = (value: unknown): Script => ({ body: [JSON.stringify(value)] });
+  /** A sidecar with one paused run, all of whose events are there. */
+  async function sidecar(): Promise<AnyServer> {
+    told = [];
+    server = await startFaultServer(({ method, path, headers }) => {
+      told.push(`${method} ${path.split('/').slice(2).join('/')} ${headers['last-event-id'] ?? ''}`.trim());
+      const standing = { state: 'paused', step: 4, seq: 0 };
+      if (!path.endsWith('/events')) {
+        return json({ id: ID, created: 1, ...standing, events: made.length, config: fixtureConfig, remote: {} });
+      }
+      const after = Number(headers['last-event-id'] ?? 0);
+      const events = made
+        .slice(after)
+        .map((event, i) => `id: ${after + i + 1}\nevent: run\ndata: ${JSON.stringify(event)}\n\n`);
+      const state = `event: state\ndata: ${JSON.stringify(standing)}\n\n`;
+      return { headers: { 'Content-Type': 'text/event-stream' }, body: [...events, state], ending: 'hold' };
+    });
+    const { url } = server;
+    return { kind: 'tinythink-remote', url, label: 'box', key: new ServerKey(url, TOKEN) };
+  }
+
+  it('shows all of it, keeps it, and is left without a word to the server', async () => {
+    const kept: RunEvent[] = [];
+    const keep = vi.fn(() => Promise.resolve((event: RunEvent) => void kept.push(event)));
+    const source = await remoteRunSource(await sidecar(), ID, { storage: new RunStorage('e1'), keep });
+    expect(keep).toHaveBeenCalledWith(ID, 0);
+    const session = new TrainSession();
+    await session.prepare(source);
+    session.run.flush();
+    expect([session.status, lastStep(session.run.view)]).toEqual(['paused', 4]);
+    expect(kept).toHaveLength(made.length);
+    await session.prepare({ kind: 'saved', config: defaultRunConfig, make: () => Promise.reject(new Error('none')) });
+    expect(told.some((each) => each.startsWith('POST'))).toBe(false);
+  });
+
+  it('asks only for what is not stored here', async () => {
+    const storage = new RunStorage('e2');
+    await storage.importRun(made.slice(0, 3));
+    const kept: RunEvent[] = [];
+    const keep = vi.fn(() => Promise.resolve((event: RunEvent) => void kept.push(event)));
+    const source = await remoteRunSource(await sidecar(), ID, { storage, keep });
+    expect(keep).toHaveBeenCalledWith(ID, 3);
+    const session = new TrainSession();
+    await session.prepare(source);
+    session.run.flush();
+    expect(lastStep(session.run.view)).toBe(4);
+    expect(kept).toEqual(made.slice(3));
+    expect(told).toContain(`GET ${ID}/events 3`);
+    await session.prepare({ kind: 'saved', config: defaultRunConfig, make: () => Promise.reject(new Error('none')) });
+  });
+
+  it('is fetched whole where what is stored is not how it begins', async () => {
+    const storage = new RunStorage('e3');
+    await storage.importRun([made[0]!, { type: 'failed', step: 0, reason: 'another run' }]);
+    const keep = vi.fn(() => Promise.resolve(null));
+    const source = await remoteRunSource(await sidecar(), ID, { storage, keep });
+    expect(keep).toHaveBeenCalledWith(ID, 0);
+    // Another tab keeps it.
+    expect(source.listen).toBeUndefined();
+  });
+});
+
+describe('a session over it', () => {
+  /** A trainer that is told about and fails as it is told to. */
+  function elsewhere() {
+    const calls: string[] = [];
+    const state: { told?: RunObserver; failing?: string } = {};
+    const call = (name: string): Promise<void> => {
+      calls.push(name);
+      return state.failing === name ? Promise.reject(new Error(`${name} is lost`)) : Promise.resolve();
+    };
+    const trainer: Trainer = {
+      start: () => call('start'),
+      resume: () => call('resume'),
+      pause: () => call('pause'),
+      step: () => call('step'),
+      stop: () => call('stop'),
+      update: () => call('update'),
+      exportModel: () => Promise.resolve(new Map()),
+      detach: () => void call('detach'),
+    };
+    const source: RunSource = {
+      kind: 'live',
+      config: fixtureConfig,
+      make: (told) => {
+        state.told = told;
+        return trainer;
+      },
+      elsewhere: { sidecar: null!, label: 'box', url: 'http://box', id: ID, options: {} },
+    };
+    return { calls, state, source };
+  }
+
+  it('follows what others do to the run', async () => {
+    const { state, source } = elsewhere();
+    const session = new TrainSession();
+    await session.prepare(source);
+    expect(session.status).toBe('preparing');
+    for (const status of ['running', 'paused', 'ended'] as const) {
+      state.told!.stands(status);
+      expect(session.status).toBe(status);
+    }
+  });
+
+  it('a command that does not arrive changes nothing', async () => {
+    const { state, source } = elsewhere();
+    const session = new TrainSession();
+    await session.prepare(source);
+    state.told!.stands('running');
+    state.failing = 'pause';
+    await session.pause();
+    expect([session.status, session.error]).toEqual(['running', 'pause is lost']);
+    state.failing = '';
+    await session.pause();
+    expect(session.error).toBe('');
+  });
+
+  it('is looked away from, never stopped, when another run comes', async () => {
+    const { calls, state, source } = elsewhere();
+    const session = new TrainSession();
+    await session.prepare(source);
+    state.told!.stands('running');
+    await session.prepare(elsewhere().source);
+    expect(calls).toEqual(['start', 'detach']);
+    state.told!.stands('paused');
+    state.told!.connection('gone');
+    expect([session.status, session.connection]).toEqual(['preparing', '']);
+  });
+
+  it('says that the connection is lost, and when it is for good', async () => {
+    const { state, source } = elsewhere();
+    const session = new TrainSession();
+    await session.prepare(source);
+    state.told!.stands('running');
+    state.told!.connection('The run goes on there; trying again.');
+    expect([session.status, session.connection]).toEqual(['running', 'The run goes on there; trying again.']);
+    state.told!.connection('');
+    state.told!.lost(new Error('asks for a key'));
+    expect([session.status, session.lost, session.error]).toEqual(['ended', true, 'asks for a key']);
+  });
+
+  it('is stopped only when told to', async () => {
+    const { calls, state, source } = elsewhere();
+    const session = new TrainSession();
+    await session.prepare(source);
+    state.told!.stands('paused');
+    await session.stop();
+    expect(calls).toEqual(['start', 'stop']);
+  });
+});
+
+describe('what a server offers', () => {
+  const info: SidecarInfo = {
+    name: 'tinythink-remote',
+    version: '0.1.0',
+    models: ['tinythink-1m'],
+    hub: [],
+    tasks: ['sum'],
+    rewards: ['accuracy'],
+    gpus: 2,
+    vllm: false,
+    deepspeed: true,
+    peft: true,
+  };
+  const keys = (change: Partial<SidecarInfo>, options = {}) =>
+    remoteFields({ ...info, ...change }, options).map(({ key }) => key);
+
+  it('is all that the form shows', () => {
+    expect(keys({ gpus: 0, peft: false })).not.toEqual(expect.arrayContaining(['lora']));
+    expect(keys({})).toEqual(expect.arrayContaining(['lora', 'precision', 'num_processes']));
+    expect(keys({})).not.toContain('use_vllm');
+    expect(keys({}, { num_processes: 2 })).toContain('sharding');
+    expect(keys({}, { lora: { r: 8 } })).toContain('lora.r');
+    expect(notOffered({ ...info, peft: false }).join()).toContain('PEFT');
+  });
+
+  it('and all that is sent', () => {
+    const options = { num_processes: 2, lora: { r: 8 }, precision: 'bf16', use_vllm: false } as const;
+    expect(optionsFor(info, options)).toEqual({
+      launcher: 'accelerate',
+      num_processes: 2,
+      sharding: 'zero3',
+      lora: { r: 8 },
+      precision: 'bf16',
+    });
+    expect(optionsFor({ ...info, gpus: 0, peft: false }, options)).toEqual({});
+    expect(Object.keys(configFor(defaultRunConfig)).filter((key) => /cold_start|lora/.test(key))).toEqual([]);
+  });
+
+  it('and must be divisible', () => {
+    const config = { ...defaultRunConfig, num_prompts: 3, num_generations: 3 };
+    expect(checkRemote(config, info, { num_processes: 2 })).toMatchObject([{ field: 'num_processes' }]);
+    expect(checkRemote(config, info, { per_device_train_batch_size: 2 })).toMatchObject([
+      { field: 'per_device_train_batch_size' },
+    ]);
+    expect(checkRemote(config, info, { per_device_train_batch_size: 3 })).toEqual([]);
+    expect(checkRemote(config, info, { lora: { r: 0 } })).toMatchObject([{ field: 'lora.r' }]);
+  });
+});
+
+describe('what a server says', () => {
+  it('stands at the settings that it is about', () => {
+    const said =
+      'box doesn’t take this request (HTTP 422). It says: config.learning_rate: Input should be less than 1 remote.lora.r: must be whole config: every reward has weight 0';
+    expect(problemsOf(new RemoteError('request', said, 422))).toEqual([
+      { field: 'learning_rate', message: 'Input should be less than 1.' },
+      { field: 'lora.r', message: 'Must be whole.' },
+      { field: '*', message: 'Every reward has weight 0.' },
+    ]);
+    const full = 'box doesn’t take this request (HTTP 409). It says: 2 runs are going on: stop one first';
+    expect(problemsOf(new RemoteError('request', full, 409))).toEqual([
+      { field: '*', message: '2 runs are going on: stop one first.' },
+    ]);
+    expect(problemsOf(new RemoteError('unreachable', 'gone'))).toEqual([{ field: '*', message: 'gone' }]);
+  });
+});
+
+describe('keeping', () => {
+  it('goes on with what is stored', async () => {
+    const storage = new RunStorage('keep');
+    await storage.importRun(made.slice(0, 3));
+    const keeper = new RunKeeper(storage, () => {}, ID);
+    for (const event of made.slice(3)) keeper.keep(event);
+    await keeper.flush();
+    expect(await storage.events(ID)).toEqual(made);
+  });
+
+  it('is one tab’s at a time', async () => {
+    const held = new Set<string>();
+    const locks = {
+      request: async (name: string, _: unknown, work: (lock: unknown) => unknown) => {
+        if (held.has(name)) return work(null);
+        held.add(name);
+        await work({});
+        held.delete(name);
+      },
+    } as unknown as Locks;
+    const release = await hold('run', locks);
+    expect(await hold('run', locks)).toBeNull();
+    await release!();
+    expect(await hold('run', locks)).not.toBeNull();
+  });
+
+  it('knows where a run lives, and forgets the oldest', () => {
+    const items = new Map<string, string>();
+    const storage = {
+      getItem: (key: string) => items.get(key) ?? null,
+      setItem: (key: string, value: string) => void items.set(key, value),
+    };
+    const where = new Whereabouts(storage);
+    for (let i = 0; i < 250; i++) where.note(`run${i}`, `http://box:${i}`);
+    expect([where.of('run249'), where.of('run0'), where.of('toString')]).toEqual(['http://box:249', null, null]);
+    items.set('tinythink:whereabouts', '[');
+    expect(where.of('run249')).toBeNull();
+  });
+});
+
+describe('comparing', () => {
+  it('puts a saved run or a recording beside this one', async () => {
+    const storage = new RunStorage('compare');
+    await storage.importRun(made);
+    const recordings = () => Promise.resolve([{ name: 'sums', title: 'Sums' }]);
+    const comparison = new Comparison({ storage, recordings, readRecording: () => Promise.reject(new Error('gone')) });
+    await comparison.load();
+    expect(comparison.choices.map(({ key }) => key)).toEqual([`run:${ID}`, 'recording:sums']);
+    await comparison.choose(`run:${ID}`);
+    expect(lastStep(comparison.view!)).toBe(4);
+    await comparison.choose('recording:sums');
+    expect([comparison.view, comparison.problem]).toEqual([null, 'gone']);
+  });
+
+  it('says what sets them apart', () => {
+    const own = reduceAll(emptyRun, made);
+    const [started] = made as [Extract<RunEvent, { type: 'started' }>];
+    const device = { kind: 'trl', description: 'TRL 1.13.0' } as const;
+    const config = { ...started.config, learning_rate: 1e-5 };
+    const other = reduceAll(emptyRun, [{ ...started, config, device }]);
+    expect(differences(own, other)).toEqual(['Learning rate 0.00001 instead of 0.0003', 'made on TRL 1.13.0']);
+    expect(differences(own, own)).toEqual([]);
+  });
+});
