@@ -55,7 +55,7 @@ describe('loadModelFolder', () => {
   });
 
   it.each(['llama', 'qwen2', 'qwen3'])('loads what Transformers wrote: %s', async (family) => {
-    const goldens = new URL(`../goldens/models/${family}/`, import.meta.url);
+    const goldens = new URL(`../../goldens/models/${family}/`, import.meta.url);
     const model = await loadModelFolder({
       name: family,
       read(path) {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { TextTokenizer } from '../../../src/formats/text/tokenizer';
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- JSON of known files
-const json = (path: string): any => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'));
+const json = (path: string): any => JSON.parse(readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8'));
 const folder = 'public/models/tinythink-1m';
 const files = [json(`${folder}/tokenizer.json`), json(`${folder}/tokenizer_config.json`)] as const;
 interface Golden {
