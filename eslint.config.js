@@ -6,21 +6,22 @@ import ts from 'typescript-eslint';
 
 /** What each floor of src/ may import from src/, besides itself. */
 const floors = {
+  i18n: [],
   base: [],
-  gpu: ['base'],
-  formats: ['base'],
-  tasks: ['base'],
-  nn: ['base', 'gpu'],
-  model: ['base', 'gpu', 'formats', 'nn'],
-  rl: ['base', 'gpu', 'formats', 'tasks', 'nn', 'model'],
-  runs: ['base', 'formats', 'tasks', 'rl'],
-  eval: ['base', 'formats', 'tasks', 'rl', 'runs'],
-  storage: ['base', 'formats', 'tasks', 'rl', 'runs', 'eval'],
-  servers: ['base', 'formats', 'tasks', 'rl', 'runs', 'eval', 'storage'],
-  engine: ['base', 'gpu', 'formats', 'tasks', 'nn', 'model', 'rl', 'runs', 'eval', 'storage', 'servers'],
-  worker: ['base', 'gpu', 'model', 'formats', 'tasks', 'rl', 'runs', 'eval', 'storage', 'servers', 'engine'],
-  cli: ['base', 'gpu', 'formats', 'tasks', 'nn', 'model', 'rl', 'runs', 'eval', 'storage', 'servers', 'engine'],
-  ui: ['base', 'formats', 'tasks', 'rl', 'runs', 'eval', 'storage', 'servers', 'engine', 'worker'],
+  gpu: ['i18n', 'base'],
+  formats: ['i18n', 'base'],
+  tasks: ['i18n', 'base'],
+  nn: ['i18n', 'base', 'gpu'],
+  model: ['i18n', 'base', 'gpu', 'formats', 'nn'],
+  rl: ['i18n', 'base', 'gpu', 'formats', 'tasks', 'nn', 'model'],
+  runs: ['i18n', 'base', 'formats', 'tasks', 'rl'],
+  eval: ['i18n', 'base', 'formats', 'tasks', 'rl', 'runs'],
+  storage: ['i18n', 'base', 'formats', 'tasks', 'rl', 'runs', 'eval'],
+  servers: ['i18n', 'base', 'formats', 'tasks', 'rl', 'runs', 'eval', 'storage'],
+  engine: ['i18n', 'base', 'gpu', 'formats', 'tasks', 'nn', 'model', 'rl', 'runs', 'eval', 'storage', 'servers'],
+  worker: ['i18n', 'base', 'gpu', 'model', 'formats', 'tasks', 'rl', 'runs', 'eval', 'storage', 'servers', 'engine'],
+  cli: ['i18n', 'base', 'gpu', 'formats', 'tasks', 'nn', 'model', 'rl', 'runs', 'eval', 'storage', 'servers', 'engine'],
+  ui: ['i18n', 'base', 'formats', 'tasks', 'rl', 'runs', 'eval', 'storage', 'servers', 'engine', 'worker'],
 };
 
 const floorRules = Object.entries(floors).map(([floor, below]) => {

@@ -103,6 +103,7 @@ export default defineConfig({
           include: [
             'tests/{base,cli,eval,formats,rl,runs,servers,storage,tasks,ui,worker}/**/*.test.ts',
             'tests/engine/local-trainer.test.ts',
+            'tests/*.test.ts',
           ],
         },
       },

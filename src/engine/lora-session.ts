@@ -22,7 +22,7 @@ import { MAX_CHAT_PROMPT_LENGTH } from '../rl/prompt';
 export interface LoraSessionOptions extends GrpoOptions {
   /** Bytes that a micro-batch's values may take. */
   activationBytes?: number;
-  /** RunObserver how much of the weights has been read. */
+  /** Told how much of the weights has been read. */
   onLoading?: LoadProgress;
 }
 

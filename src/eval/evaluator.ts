@@ -31,7 +31,7 @@ export interface EvaluatorOptions {
   /** Awaited before the next question is asked: what it rejects with ends the evaluation. */
   onAnswer: (slot: Slot, answer: Answer) => void | Promise<void>;
   onToken?: (token: ChatToken) => void;
-  /** RunObserver of an answer that failed; it is left out, and asked for again next time. */
+  /** Told of an answer that failed; it is left out, and asked for again next time. */
   onFailure?: (slot: Slot, error: unknown) => void;
 }
 

@@ -27,9 +27,9 @@ export interface ColdStartOptions {
   lessons?: readonly SftExample[];
   /** At the first update, falling to 0 over all of them. */
   learningRate?: number;
-  /** RunObserver what of the data set was left out. */
+  /** Told what of the data set was left out. */
   onNotice?: (message: string) => void;
-  /** RunObserver of each update that has been made. */
+  /** Told of each update that has been made. */
   onColdStart?: (progress: ColdStartProgress) => void;
 }
 

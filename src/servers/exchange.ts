@@ -14,7 +14,7 @@ export interface ExchangeOptions {
   stallMs?: number;
   /** How often a request is sent again that the server put off. */
   retries?: number;
-  /** RunObserver as a sentence when something needs patience. */
+  /** Told as a sentence when something needs patience. */
   onNotice?: (notice: string) => void;
 }
 

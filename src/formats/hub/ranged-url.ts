@@ -25,7 +25,7 @@ export class ConnectionError extends Error {
 
 export interface HttpOptions {
   fetch?: typeof fetch;
-  /** RunObserver as a sentence when something needs patience: a retry, a server without ranges. */
+  /** Told as a sentence when something needs patience: a retry, a server without ranges. */
   onNotice?: (notice: string) => void;
   /** Milliseconds before the first retry; doubles with each. */
   backoff?: number;

@@ -108,7 +108,7 @@ export class Choice {
     saveLoading(this.#storage, this.#loading);
   }
 
-  /** RunObserver when a model was opened. Toy models are asked as they were trained, whatever their files say. */
+  /** Told when a model was opened. Toy models are asked as they were trained, whatever their files say. */
   recommend(model: ModelChoice, sampling: RecommendedSampling | undefined): void {
     if (sampling && !model.toy) this.#recommended = { ...this.#recommended, [model.id]: sampling };
   }

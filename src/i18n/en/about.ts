@@ -1,0 +1,2 @@
+/** @file English: about. */
+export const about = {} as const;

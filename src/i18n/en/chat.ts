@@ -1,0 +1,2 @@
+/** @file English: chat. */
+export const chat = {} as const;

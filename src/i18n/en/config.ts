@@ -1,0 +1,2 @@
+/** @file English: config. */
+export const config = {} as const;

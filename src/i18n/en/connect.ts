@@ -1,0 +1,2 @@
+/** @file English: connect. */
+export const connect = {} as const;

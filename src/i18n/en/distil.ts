@@ -1,0 +1,2 @@
+/** @file English: distil. */
+export const distil = {} as const;

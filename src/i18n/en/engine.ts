@@ -1,0 +1,2 @@
+/** @file English: engine. */
+export const engine = {} as const;

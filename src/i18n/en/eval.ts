@@ -1,0 +1,2 @@
+/** @file English: eval. */
+export const evaluation = {} as const;

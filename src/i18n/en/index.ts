@@ -1,0 +1,30 @@
+/** @file The English catalogue, one namespace a page or floor. Another language is another folder like this one. */
+import { about } from './about';
+import { chat } from './chat';
+import { common } from './common';
+import { config } from './config';
+import { connect } from './connect';
+import { distil } from './distil';
+import { engine } from './engine';
+import { evaluation } from './eval';
+import { models } from './models';
+import { runs } from './runs';
+import { servers } from './servers';
+import { shell } from './shell';
+import { train } from './train';
+
+export const en = {
+  about,
+  chat,
+  common,
+  config,
+  connect,
+  distil,
+  engine,
+  eval: evaluation,
+  models,
+  runs,
+  servers,
+  shell,
+  train,
+} as const;

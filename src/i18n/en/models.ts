@@ -1,0 +1,2 @@
+/** @file English: models. */
+export const models = {} as const;

@@ -1,0 +1,2 @@
+/** @file English: servers. */
+export const servers = {} as const;

@@ -1,0 +1,2 @@
+/** @file English: shell. */
+export const shell = {} as const;

@@ -1,0 +1,2 @@
+/** @file English: train. */
+export const train = {} as const;
