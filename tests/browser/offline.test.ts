@@ -163,12 +163,12 @@ describe('an update', () => {
     await other.evaluate(() => {
       void navigator.locks.request('tinythink:at-work', { mode: 'shared' }, () => new Promise(() => {}));
     });
-    await page.getByRole('button', { name: 'Reload when you are done' }).click();
-    await page.getByText('interrupts what another tab is doing').waitFor();
+    await page.getByRole('button', { name: 'Reload', exact: true }).click();
+    await page.getByText('would interrupt what another tab is doing').waitFor();
     expect(await build()).toBe('first');
     await Promise.all([page.waitForEvent('load'), page.getByRole('button', { name: 'Reload anyway' }).click()]);
     expect(await build()).toBe('second');
-    await other.getByText('Another tab has moved on').waitFor();
+    await other.getByText('Another tab has updated tinythink').waitFor();
     await other.close();
   });
 });

@@ -56,7 +56,7 @@ describe('the built app', () => {
     await fresh.close();
   });
 
-  test('every page has its own address, and the way back works', async () => {
+  test('every page has its own address, and Back works', async () => {
     const { page, problems, close } = await openPage(browser, url);
     for (const [name, title] of Object.entries(pages)) {
       await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: title, exact: true }).click();
@@ -69,13 +69,17 @@ describe('the built app', () => {
     await close();
   });
 
-  test('an unknown address says so and leads back', async () => {
-    const { page, close } = await openPage(browser, `${url}#/nowhere`);
-    await page.getByRole('heading', { name: 'No such page' }).waitFor();
-    await page.getByRole('link', { name: 'Go to the start page.' }).click();
-    await page.waitForURL('**/#/train*');
-    await close();
-  });
+  test.each(['#/nowhere', '#/runs/xyz', '#garbage'])(
+    'the unknown address %s says so and links to the pages',
+    async (hash) => {
+      const { page, close } = await openPage(browser, `${url}${hash}`);
+      await page.getByRole('heading', { name: 'Page not found' }).waitFor();
+      expect(await page.title()).toBe('Page not found · tinythink');
+      await page.getByRole('main').getByRole('link', { name: 'Train', exact: true }).click();
+      await page.waitForURL('**/#/train*');
+      await close();
+    },
+  );
 });
 
 describe('the navigation on a phone', () => {
@@ -117,16 +121,16 @@ describe('without WebGPU', () => {
   beforeAll(async () => void (plain = await launchBrowser('none')));
   afterAll(() => plain?.close());
 
-  test.each(['train', 'chat'])('%s says why and what to do, and fails at nothing', async (name) => {
+  test.each(['train', 'chat'])('%s says why and what to do, without errors', async (name) => {
     const { page, problems, close } = await openPage(plain, `${url}#/${name}`);
-    await page.getByRole('heading', { name: /no WebGPU|no GPU/i }).waitFor();
+    await page.getByRole('heading', { name: /WebGPU isn't available|found no GPU/ }).waitFor();
     await page.getByText('--enable-unsafe-webgpu').first().waitFor();
     expect(await violations(page)).toEqual([]);
     expect(problems).toEqual([]);
     await close();
   });
 
-  test('what needs no GPU works', async () => {
+  test('pages that need no GPU work', async () => {
     const { page, problems, close } = await openPage(plain, `${url}#/about`);
     await page.getByRole('checkbox', { name: 'Answer 2' }).check();
     await page.getByText('Mean 0.50').waitFor();

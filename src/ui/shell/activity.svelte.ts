@@ -1,27 +1,27 @@
 /**
- * @file What would be lost if the page were reloaded now: a run, an answer, a download. Whoever works says so here, and an
- * update of the app waits. Other tabs learn of it through a shared Web Lock, since they share the service worker too.
+ * @file Work that a reload would interrupt: a run, an answer, a download. Pages register it here, and an update of the app
+ * asks before it reloads. Other tabs share the service worker, so they are told through a shared Web Lock.
  */
 
 import { untrack } from 'svelte';
 
 const LOCK = 'tinythink:at-work';
 
-/** Of LockManager, what is used; undefined where the browser has none (insecure contexts). */
+/** The part of LockManager that is used; undefined in insecure contexts, where there is none. */
 export type Locks = Pick<LockManager, 'request' | 'query'>;
 
 export class Activity {
   #entries = $state.raw<readonly { what: string }[]>([]);
-  /** What goes on, each in a few words: "a training run". */
+  /** What is under way, each as a noun phrase: "a training run". */
   readonly current: readonly string[] = $derived(this.#entries.map(({ what }) => what));
   #release: (() => void) | null = null;
 
   constructor(private readonly locks: Locks | undefined = globalThis.navigator?.locks) {}
 
-  /** Says that something goes on. @returns what to call when it has ended; calling it again does nothing */
+  /** Registers work. @returns a function to call when the work has ended; calling it again does nothing */
   begin(what: string): () => void {
     const entry = { what };
-    // Whoever says so in an effect must not depend on what others say, nor on this.
+    // An effect that registers work must not depend on the other entries.
     this.#entries = [...untrack(() => this.#entries), entry];
     this.#hold();
     return () => {
@@ -31,7 +31,7 @@ export class Activity {
     };
   }
 
-  /** Whether another tab of this app is at work. */
+  /** Whether another tab of this app has work under way. */
   async elsewhere(): Promise<boolean> {
     const { held = [] } = (await this.locks?.query()) ?? {};
     const mine = this.#release ? 1 : 0;
@@ -41,7 +41,7 @@ export class Activity {
   #hold(): void {
     if (this.#release || !this.locks) return;
     const ended = new Promise<void>((resolve) => (this.#release = resolve));
-    // Tabs that are about to close may be refused; then nobody needs to know.
+    // A tab that is about to close may be refused the lock, which then no longer matters.
     void this.locks.request(LOCK, { mode: 'shared' }, () => ended).catch(() => {});
   }
 

@@ -1,19 +1,20 @@
 /**
- * @file The service worker from the page's side: registers it, notices when a newer version of the app is ready, and lets
- * it take over only when told. Until then page and worker belong to one build, down to the chunks that are loaded late.
+ * @file The page's side of the service worker: registers it, notices when a new version of the app is ready, and activates
+ * that version only on request. Until then the page and the worker are of the same build, including chunks that are
+ * loaded later.
  */
 import { activity, type Activity } from './activity.svelte';
 
-/** How often a page that stays open asks whether there is a newer version, in milliseconds. */
-const ASK_EVERY = 3_600_000;
+/** How often a page that stays open checks for a new version, in milliseconds. */
+const CHECK_INTERVAL = 3_600_000;
 
 /**
- * `current`: nothing to do. `ready`: a newer version is stored and waits. `switching`: it takes over, then the page
- * reloads. `replaced`: another tab let it take over, so that parts this page has not loaded yet may be gone.
+ * `current`: nothing to do. `ready`: a new version is stored and waits. `switching`: it is being activated, then the page
+ * reloads. `replaced`: another tab activated it, so parts that this page hasn't loaded yet may be gone.
  */
 export type UpdateStatus = 'current' | 'ready' | 'switching' | 'replaced';
 
-/** Of the browser, what is used; handed in by the tests. */
+/** What is used of the browser; tests pass their own. */
 export interface UpdateParts {
   container: ServiceWorkerContainer;
   activity: Pick<Activity, 'current' | 'elsewhere'>;
@@ -27,13 +28,16 @@ export class AppUpdate {
   #parts: UpdateParts | null = null;
   #registration: ServiceWorkerRegistration | null = null;
 
-  /** @param script relative to the document, whose folder is what the worker sees. @throws what the browser throws when it doesn't allow a service worker; the app works without one */
+  /**
+   * @param script relative to the document, whose folder becomes the worker's scope
+   * @throws what the browser throws when it doesn't allow a service worker; the app works without one
+   */
   async register(script: string, parts: UpdateParts): Promise<void> {
     this.#parts = parts;
     const { container } = parts;
     let controlled = container.controller !== null;
     container.addEventListener('controllerchange', () => {
-      // The first visit's worker takes over a page of its own build.
+      // On a first visit, the worker takes control of a page of its own build, which is no change.
       if (this.status === 'switching') parts.reload();
       else if (controlled) this.status = 'replaced';
       controlled = true;
@@ -44,22 +48,22 @@ export class AppUpdate {
     this.#watch(registration.installing);
     registration.addEventListener('updatefound', () => this.#watch(registration.installing));
     if (registration.waiting && registration.active) this.status = 'ready';
-    // Without a network it fails, and is asked again later.
-    setInterval(() => void registration.update().catch(() => {}), ASK_EVERY);
+    // Fails without a network, and is tried again later.
+    setInterval(() => void registration.update().catch(() => {}), CHECK_INTERVAL);
   }
 
-  /** What reloading would interrupt: here, in a few words each, and whether there is something in another tab. */
+  /** What reloading would interrupt in this tab, as noun phrases, and whether another tab has work under way. */
   async interrupts(): Promise<{ here: readonly string[]; elsewhere: boolean }> {
     const parts = this.#parts;
     return { here: parts?.activity.current ?? [], elsewhere: (await parts?.activity.elsewhere()) ?? false };
   }
 
-  /** Reloads the page with the newer version. What goes on is interrupted: ask before. */
+  /** Reloads the page with the new version, which interrupts work under way: ask first. */
   apply(): void {
     const waiting = this.#registration?.waiting;
     if (this.status === 'ready' && waiting) {
       this.status = 'switching';
-      // A page that the worker doesn't control (reloaded with Shift) hears of no change of controller.
+      // A page that the worker doesn't control (reloaded with Shift) gets no controllerchange event.
       waiting.addEventListener('statechange', () => waiting.state === 'activated' && this.#parts?.reload());
       waiting.postMessage({ type: 'SKIP_WAITING' });
     } else this.#parts?.reload();
@@ -76,13 +80,13 @@ export class AppUpdate {
 
 export const appUpdate = new AppUpdate();
 
-/** Registers the built app's service worker; nothing while developing, or where the browser has none. */
+/** Registers the service worker of a production build, where the browser supports one. */
 export async function keepAppOffline(): Promise<void> {
   const container = navigator.serviceWorker as ServiceWorkerContainer | undefined;
   if (!import.meta.env.PROD || !container) return;
   try {
     await appUpdate.register('sw.js', { container, activity, reload: () => location.reload() });
   } catch (error) {
-    console.warn('The app is not kept for use without a network.', error);
+    console.warn('The app could not be stored for offline use.', error);
   }
 }

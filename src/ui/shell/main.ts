@@ -1,4 +1,4 @@
-/** @file Mounts the app. */
+/** @file The entry point of the page: mounts the app. */
 import { mount } from 'svelte';
 import App from './App.svelte';
 import { keepAppOffline } from './app-update.svelte';

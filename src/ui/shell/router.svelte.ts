@@ -1,21 +1,22 @@
 /**
- * @file The address bar as state. Pages live behind the hash (`#/train?task=sums`), because the app is served as plain
- * files under any base path, where nothing answers for other paths.
+ * @file The address bar as state. The page is in the hash (`#/train?task=sums`), because the app is served as static files
+ * under any base path, with no server that could answer for other paths.
  */
 
 export interface Route {
-  /** First path segment: `train`, `chat`, `about`, … */
+  /** `train`, `chat`, `about` …; the whole hash if it isn't written like the address of a page. */
   page: string;
   params: URLSearchParams;
 }
 
-/** Reads `#/page?query`; anything else is the start page. */
+/** Reads `#/page?query`; an empty hash is the start page. */
 export function parseHash(hash: string, start = 'train'): Route {
-  const match = /^#\/([a-z0-9-]*)\/?(?:\?(.*))?$/i.exec(hash);
+  const match = /^#?\/?([a-z0-9-]*)\/?(?:\?(.*))?$/i.exec(hash);
   // A route is replaced as a whole, so its parameters need not be reactive themselves.
   // eslint-disable-next-line svelte/prefer-svelte-reactivity
   const params = new URLSearchParams(match?.[2] ?? '');
-  return { page: match?.[1]?.toLowerCase() || start, params };
+  if (!match) return { page: hash.slice(0, 200), params };
+  return { page: match[1]?.toLowerCase() || start, params };
 }
 
 export function formatHash(page: string, params?: URLSearchParams): string {
@@ -30,12 +31,12 @@ class Router {
     addEventListener('hashchange', () => (this.route = parseHash(location.hash)));
   }
 
-  /** Goes to a page, as a new history entry. */
+  /** Opens a page, as a new history entry. */
   go(page: string, params?: URLSearchParams): void {
     location.hash = formatHash(page, params);
   }
 
-  /** Changes the query of the current page in place: no history entry, no navigation. */
+  /** Changes the query of the current page in place, without a history entry or a navigation. */
   replaceParams(params: URLSearchParams): void {
     const route = { page: this.route.page, params };
     history.replaceState(history.state, '', formatHash(route.page, params));

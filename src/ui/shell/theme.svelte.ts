@@ -1,4 +1,4 @@
-/** @file The colour scheme: the system's, unless the reader chose one. Kept in localStorage when that is allowed. */
+/** @file The colour scheme: the system's unless the user chose one. Stored in localStorage where that is allowed. */
 export type ThemeChoice = 'system' | 'light' | 'dark';
 
 const KEY = 'tinythink:theme';
@@ -16,7 +16,7 @@ function stored(): ThemeChoice {
 class Theme {
   choice = $state<ThemeChoice>(stored());
 
-  /** Puts the choice on the root element, where theme.css reads it. */
+  /** Sets the choice on the root element, where theme.css reads it. */
   apply(): void {
     if (this.choice === 'system') delete document.documentElement.dataset['theme'];
     else document.documentElement.dataset['theme'] = this.choice;
@@ -28,7 +28,7 @@ class Theme {
     try {
       localStorage.setItem(KEY, this.choice);
     } catch {
-      // Storage is blocked: the choice holds until the page is closed.
+      // Storage is blocked. The choice lasts until the page is closed.
     }
     this.apply();
   }

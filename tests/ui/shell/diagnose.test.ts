@@ -23,15 +23,18 @@ const agents = {
     'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Safari/605.1.15',
   safariPhone:
     'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1',
+  safari26:
+    'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.1 Safari/605.1.15',
+  gnomeWeb: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/60.5 Safari/605.1.15',
 };
 
 const environment = (agent: keyof typeof agents, more: Partial<NavigatorLike> = {}, origin = 'https://example.org') =>
   readEnvironment({ userAgent: agents[agent], ...more }, !origin.startsWith('http://'), origin);
 
-const words = (diagnosis: Diagnosis) =>
+const textOf = (diagnosis: Diagnosis) =>
   [diagnosis.title, diagnosis.why, ...diagnosis.steps.flatMap((step) => [step.text, step.copy ?? ''])].join('\n');
-const said = (failure: GpuFailure['kind'], env: Environment) =>
-  words(diagnose({ kind: failure, message: 'driver said no' }, env));
+const advice = (failure: GpuFailure['kind'], env: Environment) =>
+  textOf(diagnose({ kind: failure, message: 'driver said no' }, env));
 
 describe('readEnvironment', () => {
   test.each([
@@ -45,15 +48,17 @@ describe('readEnvironment', () => {
     ['firefoxWindows', 'firefox', 140, 'windows'],
     ['safari17', 'safari', 17, 'macos'],
     ['safariPhone', 'safari', 18, 'ios'],
+    ['safari26', 'safari', 26, 'macos'],
+    ['gnomeWeb', 'webkit', 0, 'linux'],
   ] as const)('%s', (agent, browser, version, system) => {
     expect(environment(agent)).toMatchObject({ browser, version, system });
   });
 
-  test('an iPad that calls itself a Mac is told by its touch screen', () => {
+  test('an iPad that calls itself a Mac is recognised by its touch screen', () => {
     expect(environment('safari17', { maxTouchPoints: 5 }).system).toBe('ios');
   });
 
-  test('an agent that says nothing is unknown, not wrong', () => {
+  test('an empty user agent gives an unknown browser', () => {
     expect(readEnvironment({ userAgent: '' }, true, '')).toMatchObject({
       browser: 'unknown',
       version: 0,
@@ -63,46 +68,63 @@ describe('readEnvironment', () => {
 });
 
 describe('diagnose', () => {
-  test('an insecure address is the reason before anything else, with the remedies for it', () => {
-    const text = said('no-api', environment('chromeWindows', {}, 'http://192.168.0.7:5173'));
+  test('an insecure address is named as the reason, with its remedies, before anything else', () => {
+    const text = advice('no-api', environment('chromeWindows', {}, 'http://192.168.0.7:5173'));
     expect(text).toContain('http://192.168.0.7:5173');
     expect(text).toContain('http://localhost:5173/');
     expect(text).toContain('chrome://flags/#unsafely-treat-insecure-origin-as-secure');
-    expect(said('no-api', environment('firefoxWindows', {}, 'http://192.168.0.7:5173'))).not.toContain('chrome://');
+    expect(advice('no-api', environment('firefoxWindows', {}, 'http://192.168.0.7:5173'))).not.toContain('chrome://');
   });
 
-  test('an old version is told which version is enough', () => {
-    expect(said('no-api', environment('chromeOldMac'))).toMatch(/version 113 on; this is version 112/);
-    expect(said('no-api', environment('firefoxWindows'))).toMatch(/version 141 on; this is version 140/);
-    expect(said('no-api', environment('safari17'))).toMatch(/version 26 on; this is version 17/);
+  test('an old browser is told which version it needs', () => {
+    expect(advice('no-api', environment('chromeOldMac'))).toMatch(/from version 113\. This is version 112/);
+    expect(advice('no-api', environment('firefoxWindows'))).toMatch(/from version 141\. This is version 140/);
+    expect(advice('no-api', environment('safari17'))).toMatch(/from version 26\. This is version 17/);
   });
 
-  test('a new enough version is not told to update to what it is', () => {
-    expect(said('no-api', environment('firefoxNewWindows'))).not.toContain('version 141 or later:');
-    expect(said('no-api', environment('chromeWindows'))).toContain('chrome://flags/#enable-unsafe-webgpu');
+  test('a browser that is new enough is not told to update', () => {
+    expect(advice('no-api', environment('firefoxNewWindows'))).not.toContain('version 141 or later:');
+    expect(advice('no-api', environment('chromeWindows'))).toContain('chrome://flags/#enable-unsafe-webgpu');
   });
 
   test('Linux gets the command line, with the browser’s own name', () => {
-    expect(said('no-api', environment('chromeLinux'))).toContain('google-chrome --enable-unsafe-webgpu');
-    expect(said('no-api', environment('firefoxLinux'))).toContain('about:config');
+    expect(advice('no-api', environment('chromeLinux'))).toContain('google-chrome --enable-unsafe-webgpu');
+    expect(advice('no-api', environment('firefoxLinux'))).toContain('about:config');
   });
 
-  test('on iOS the system is what has to be updated, whatever the browser is called', () => {
+  test('on iOS it is the system that has to be updated, whatever the browser', () => {
     for (const agent of ['chromeIos', 'safariPhone'] as const) {
-      expect(said('no-api', environment(agent))).toContain('iOS or iPadOS 26');
-      expect(said('no-api', environment(agent))).not.toContain('chrome://');
+      expect(advice('no-api', environment(agent))).toContain('iOS or iPadOS 26');
+      expect(advice('no-api', environment(agent))).not.toContain('chrome://');
     }
   });
 
-  test('browsers of Chrome’s engine are sent to their own settings, and not judged by their own version numbers', () => {
-    expect(said('no-adapter', environment('edge'))).toContain('edge://gpu');
-    expect(said('no-adapter', environment('opera'))).toContain('opera://gpu');
-    expect(said('no-api', environment('opera'))).not.toMatch(/this is version/);
+  test('WebKit outside Apple’s systems is not taken for Safari', () => {
+    const text = advice('no-api', environment('gnomeWeb'));
+    expect(text).toContain('WebKitGTK');
+    expect(text).not.toMatch(/Safari|macOS|version 60/);
   });
 
-  test('the browser’s own words are passed on when a device fails or is lost', () => {
-    expect(said('no-device', environment('chromeWindows'))).toContain('driver said no.');
-    expect(said('lost', environment('chromeWindows'))).toContain('driver said no.');
+  test('a Safari that could have WebGPU is told what turns it off', () => {
+    const text = advice('no-api', environment('safari26'));
+    expect(text).toContain('Lockdown Mode');
+    expect(text).not.toMatch(/This is version/);
+  });
+
+  test('another browser is only suggested if it runs on the same system', () => {
+    expect(advice('no-api', environment('firefoxLinux'))).not.toMatch(/Windows|macOS/);
+    expect(advice('no-api', environment('firefoxWindows'))).not.toMatch(/macOS|Android/);
+  });
+
+  test('browsers on Chrome’s engine get their own settings pages, and are not judged by their own version numbers', () => {
+    expect(advice('no-adapter', environment('edge'))).toContain('edge://gpu');
+    expect(advice('no-adapter', environment('opera'))).toContain('opera://gpu');
+    expect(advice('no-api', environment('opera'))).not.toMatch(/This is version/);
+  });
+
+  test('the browser’s own message is shown when a device fails or is lost', () => {
+    expect(advice('no-device', environment('chromeWindows'))).toContain('driver said no.');
+    expect(advice('lost', environment('chromeWindows'))).toContain('driver said no.');
   });
 
   test('every browser, system and failure gets a title, a reason and at least one step', () => {
@@ -123,7 +145,7 @@ describe('diagnose', () => {
 describe('probeGpu', () => {
   const gpu = (requestAdapter: () => Promise<unknown>) => ({ requestAdapter }) as unknown as GPU;
 
-  test('tells the stages apart', async () => {
+  test('distinguishes how far it got', async () => {
     expect(await probeGpu(undefined)).toEqual({ kind: 'no-api' });
     expect(await probeGpu(gpu(async () => null))).toEqual({ kind: 'no-adapter' });
     expect(await probeGpu(gpu(() => Promise.reject(new Error('crashed'))))).toEqual({ kind: 'no-adapter' });
@@ -131,7 +153,7 @@ describe('probeGpu', () => {
     expect(await probeGpu(gpu(async () => broken))).toEqual({ kind: 'no-device', message: 'no memory' });
   });
 
-  test('a working GPU is no failure, and the device it tried is given back', async () => {
+  test('a working GPU is not a failure, and the device that was opened is destroyed', async () => {
     let destroyed = false;
     const device = { destroy: () => (destroyed = true) };
     expect(await probeGpu(gpu(async () => ({ requestDevice: async () => device })))).toBeNull();

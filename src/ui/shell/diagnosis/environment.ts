@@ -1,13 +1,15 @@
-/** @file Which browser on which system this is, read from what the browser says of itself. */
+/** @file Which browser on which system this is, read from the user agent string. */
+import { t } from '../../../i18n';
 
-export type Browser = 'chrome' | 'edge' | 'opera' | 'samsung' | 'firefox' | 'safari' | 'unknown';
+/** `safari` is Apple's; `webkit` is WebKit elsewhere, as in GNOME Web on Linux. */
+export type Browser = 'chrome' | 'edge' | 'opera' | 'samsung' | 'firefox' | 'safari' | 'webkit' | 'unknown';
 export type System = 'windows' | 'macos' | 'linux' | 'chromeos' | 'android' | 'ios' | 'unknown';
 
 export interface Environment {
   browser: Browser;
   /** The browser's name as people write it. */
   browserName: string;
-  /** Major version, 0 when it can't be told. */
+  /** Major version; 0 if unknown. */
   version: number;
   system: System;
   systemName: string;
@@ -24,7 +26,7 @@ export interface NavigatorLike {
 }
 
 const BROWSERS: [Browser, string, RegExp][] = [
-  // The order matters: all but Firefox and Safari also claim to be Chrome, and all but Firefox to be Safari.
+  // The order matters: all but Firefox and Safari also claim to be Chrome, and all but Firefox also claim to be Safari.
   ['edge', 'Edge', /\bEdg(?:A|iOS)?\/(\d+)/],
   ['opera', 'Opera', /\bOPR\/(\d+)/],
   ['samsung', 'Samsung Internet', /\bSamsungBrowser\/(\d+)/],
@@ -44,18 +46,22 @@ const SYSTEMS: [System, string, RegExp][] = [
 
 export function readEnvironment(navigator: NavigatorLike, secure: boolean, origin: string): Environment {
   const { userAgent } = navigator;
-  let [browser, browserName, version]: [Browser, string, number] = ['unknown', 'this browser', 0];
+  let [browser, browserName, version]: [Browser, string, number] = ['unknown', t('shell:diagnosis.thisBrowser'), 0];
   for (const [id, name, pattern] of BROWSERS) {
     const match = pattern.exec(userAgent);
     if (!match) continue;
     [browser, browserName, version] = [id, name, Number(match[1])];
     break;
   }
-  let [system, systemName]: [System, string] = ['unknown', 'this system'];
+  let [system, systemName]: [System, string] = ['unknown', t('shell:diagnosis.thisSystem')];
   const found = SYSTEMS.find(([, , pattern]) => pattern.test(userAgent));
   if (found) [system, systemName] = found;
   // An iPad asks for desktop pages by calling itself a Mac; no Mac has a touch screen.
   if (system === 'macos' && (navigator.maxTouchPoints ?? 0) > 1) [system, systemName] = ['ios', 'iPadOS'];
+  // WebKitGTK and WPE call themselves Safari, with version numbers of their own.
+  if (browser === 'safari' && system !== 'macos' && system !== 'ios') {
+    [browser, browserName, version] = ['webkit', t('shell:diagnosis.thisBrowser'), 0];
+  }
   return { browser, browserName, version, system, systemName, secure, origin };
 }
 

@@ -1,9 +1,9 @@
-/** @file Whether this page can have a GPU, found out by asking for one. */
+/** @file Finds out whether this page can use a GPU, by asking for one. */
 import type { GpuFailure } from './diagnose';
 
 const message = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
-/** Null when an adapter and a device can be had; else how far it got. Never throws. */
+/** Null if the GPU works, otherwise how far it got. Never throws. */
 export async function probeGpu(gpu: GPU | undefined): Promise<GpuFailure | null> {
   if (!gpu) return { kind: 'no-api' };
   let adapter: GPUAdapter | null;
