@@ -1,4 +1,5 @@
 /** @file A map of files to a zip and back, through fflate. Unpacking takes the archive as hostile. */
+import { messageOf } from './errors';
 import { unzipSync, zipSync } from 'fflate';
 
 export class ZipError extends Error {
@@ -52,7 +53,7 @@ export function unpackZip(
     });
   } catch (error) {
     if (error instanceof ZipError) throw error;
-    throw new ZipError(`this zip can't be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new ZipError(`this zip can't be read: ${messageOf(error)}`);
   }
   const paths = Object.keys(entries);
   const damaged = paths.find((path) => entries[path]!.length !== sizes.get(path));

@@ -1,4 +1,5 @@
 /** @file The headless runner's disk: model folders in and out, and files of JSON lines that survive an interruption. */
+import { writeJsonLines } from '../base/json-lines';
 import { mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, resolve, sep } from 'node:path';
 import type { FileSource } from '../formats/files/file-source';
@@ -69,7 +70,7 @@ export class JsonLines {
 
   /** Queues a line. A failure is reported by the next `flush` or `close`. */
   write(value: unknown): void {
-    const line = `${JSON.stringify(value)}\n`;
+    const line = writeJsonLines([value]);
     this.queue = this.queue
       .then(() => this.handle.appendFile(line))
       .catch((error: Error) => {

@@ -1,4 +1,5 @@
 /** @file Opens the GPU in Node, through Dawn. */
+import { messageOf } from '../base/errors';
 import { create, globals } from 'webgpu';
 import { Gpu } from '../gpu/gpu';
 
@@ -20,6 +21,6 @@ export async function openGpu(): Promise<Gpu> {
   } catch (error) {
     const hint =
       'On Linux, Dawn needs a Vulkan driver (libvulkan1 and, for a machine without a GPU, Mesa 25 or Chromium’s SwiftShader through VK_ICD_FILENAMES).';
-    throw new Error(`${error instanceof Error ? error.message : String(error)} ${hint}`, { cause: error });
+    throw new Error(`${messageOf(error)} ${hint}`, { cause: error });
   }
 }

@@ -1,4 +1,5 @@
 /** @file The headless runner: the page's engine in Node. `npm run tinythink -- <command> [options]`. */
+import { messageOf } from '../base/errors';
 import { bench } from './commands/bench';
 import { distil } from './commands/distil';
 import { evaluateModel } from './commands/evaluate';
@@ -27,13 +28,7 @@ try {
   await command(args);
   process.exit(0);
 } catch (error) {
-  console.error(
-    error instanceof UsageError
-      ? `${name}: ${error.message}`
-      : error instanceof Error
-        ? `${name}: ${error.message}`
-        : error,
-  );
+  console.error(`${name}: ${messageOf(error)}`);
   if (process.env.TINYTHINK_TRACE) console.error(error);
   process.exit(error instanceof UsageError ? 2 : 1);
 }

@@ -1,4 +1,5 @@
 /** @file GRPO in which all weights of a small model learn: one buffer of f32 parameters, sampled by a kernel of its own. */
+import { messageOf } from '../base/errors';
 import type { ModelFolder } from '../formats/hf/model-folder';
 import { readSafetensors, toFloat32, writeSafetensors } from '../formats/hf/safetensors';
 import type { Gpu, Tensor } from '../gpu/gpu';
@@ -76,7 +77,7 @@ export class GrpoSession extends Grpo<Tensor, Tensor> {
     try {
       this.learner.restore({ parameters, moments, reference });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new Error(`The checkpoint is not one of this model: ${reason}.`, { cause: error });
     }
     this.generator.parametersChanged();

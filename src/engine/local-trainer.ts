@@ -2,6 +2,7 @@
  * @file The run loop on this machine's engine. It owns what a run is made of besides the arithmetic: the order of events,
  * pausing, checkpoints, and going on after the GPU was lost. It knows no GPU: sessions come from a factory.
  */
+import { messageOf } from '../base/errors';
 import { parameterCount, parameterShapes } from '../formats/hf/hf-config';
 import { writeModelFolder } from '../formats/hf/model-folder';
 import type { ModelFolder, ModelTensor } from '../formats/hf/model-folder';
@@ -324,5 +325,3 @@ function refuseProblems(config: RunConfig, context?: number): void {
   const problems = checkConfig(config, context === undefined ? {} : { context });
   if (problems.length > 0) throw new ConfigError(problems.map(({ message }) => message).join('\n'));
 }
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

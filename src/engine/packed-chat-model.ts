@@ -1,4 +1,5 @@
 /** @file A model of any size on the local engine, as a ChatModel: conversations of several turns, streamed as they are sampled. */
+import { formatMegabytes } from '../base/bytes';
 import type { OpenedModel } from '../formats/files/model-files';
 import type { PeftAdapter } from '../formats/hf/peft';
 import { TextStream } from '../formats/text/text-stream';
@@ -168,10 +169,9 @@ interface Encoded {
 }
 
 function doesNotFit(name: string, { bytes, context }: InferencePlan, cause: Error): OutOfMemoryError {
-  const megabytes = (count: number) => `${Math.ceil(count / 1e6)} MB`;
   const total = bytes.weights + bytes.cache + bytes.work;
   return new OutOfMemoryError(
-    `${name} needs ${megabytes(total)} of GPU memory (weights ${megabytes(bytes.weights)}, a context of ${context} tokens ${megabytes(bytes.cache)}, work ${megabytes(bytes.work)}), and this GPU does not give it: choose a smaller quantisation or context. (${cause.message})`,
+    `${name} needs ${formatMegabytes(total)} of GPU memory (weights ${formatMegabytes(bytes.weights)}, a context of ${context} tokens ${formatMegabytes(bytes.cache)}, work ${formatMegabytes(bytes.work)}), and this GPU does not give it: choose a smaller quantisation or context. (${cause.message})`,
     { cause },
   );
 }

@@ -1,4 +1,5 @@
 /** @file What GPU there is here, found out by asking for a device and giving it back. */
+import { messageOf } from '../base/errors';
 export interface GpuProbe {
   available: true;
   vendor: string;
@@ -62,5 +63,3 @@ export function describeProbe(result: ProbeResult): string {
   const { vendor, architecture, description } = result;
   return description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed GPU';
 }
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -1,4 +1,6 @@
 /** @file Holds the one engine session of a run, notices when its GPU is lost, and makes the session anew. */
+import { sleep } from '../base/sleep';
+import { messageOf } from '../base/errors';
 import type { EngineSession } from '../rl/session';
 
 /** The GPU went away under a call; the session is gone with all that was on it. */
@@ -79,7 +81,7 @@ export class SessionKeeper {
         await this.open(checkpoint);
         return;
       } catch (error) {
-        reason = error instanceof Error ? error.message : String(error);
+        reason = messageOf(error);
       }
     }
   }
@@ -88,8 +90,4 @@ export class SessionKeeper {
     this.#session?.destroy();
     this.#session = null;
   }
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

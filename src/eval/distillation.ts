@@ -3,6 +3,7 @@
  * task's verifier accepts are kept, and a smaller model is fine-tuned on them. Here: which are kept and why the others
  * are not, and what is kept as JSON lines. Asking is the evaluator's work, learning that of the cold start.
  */
+import { readJsonLines, writeJsonLines } from '../base/json-lines';
 import * as v from 'valibot';
 import { finalAnswer } from '../tasks/final-answer';
 import type { SftExample } from '../rl/lessons';
@@ -251,9 +252,8 @@ export function keptSamples(
   });
 }
 
-/** JSON lines. */
-export const writeDataset = (samples: readonly DistilledSample[]): string =>
-  samples.map((sample) => `${JSON.stringify(sample)}\n`).join('');
+/** A data set as JSON lines. */
+export const writeDataset = (samples: readonly DistilledSample[]): string => writeJsonLines(samples);
 
 /** What is wrong with a file, line by line, as a message for the user. */
 export class DatasetError extends Error {
@@ -277,14 +277,10 @@ export function parseDataset(jsonl: string): ReadDataset {
   const samples = new Map<string, DistilledSample>();
   const errors: string[] = [];
   const left = { wrong: 0, repeated: 0 };
-  for (const [i, line] of jsonl
-    .replace(/^\ufeff/, '')
-    .split(/\r?\n/)
-    .entries()) {
-    if (line.trim() === '') continue;
+  for (const { number, value } of readJsonLines(jsonl)) {
     if (samples.size === MAX_SAMPLES) throw new DatasetError(`There are more than ${MAX_SAMPLES} lines.`);
-    const read = readLine(line);
-    if (typeof read === 'string') errors.push(`Line ${i + 1}: ${read}.`);
+    const read = readSample(value);
+    if (typeof read === 'string') errors.push(`Line ${number}: ${read}.`);
     else if (!isRight(read)) left.wrong++;
     else if (samples.has(keyOf(read))) left.repeated++;
     else samples.set(keyOf(read), read);
@@ -302,13 +298,8 @@ export function parseDataset(jsonl: string): ReadDataset {
 }
 
 /** The sample, or what is wrong with the line. */
-function readLine(line: string): DistilledSample | string {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return 'this is not JSON';
-  }
+function readSample(value: unknown): DistilledSample | string {
+  if (value === undefined) return 'this is not JSON';
   const parsed = v.safeParse(sampleSchema, value, { abortEarly: true });
   if (!parsed.success) {
     const [issue] = parsed.issues;

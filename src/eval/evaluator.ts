@@ -1,4 +1,5 @@
 /** @file Asks a policy what is still to be asked of an evaluation: several answers at a time, at a pace, without giving up at once. */
+import { sleep } from '../base/sleep';
 import { answerOnce, type Answer } from './evaluation';
 import type { EvalProblem } from './problem-set';
 import type { GenerateRequest, Message, ChatModel, ChatToken } from '../runs/chat-model';
@@ -120,14 +121,7 @@ class RateLimiter {
     const turn = Math.max(now, this.#next);
     this.#next = turn + this.#gap;
     if (turn === now || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, turn - now);
-      signal.addEventListener('abort', done);
-    });
+    // The caller asks the signal itself whether it was aborted.
+    await sleep(turn - now, signal).catch(() => undefined);
   }
 }

@@ -1,4 +1,5 @@
 /** @file Problems that a person brings: a JSON object a line, as the files of AIME, MATH-500 and GSM8K have them. */
+import { readJsonLines } from '../base/json-lines';
 import { finalAnswer } from '../tasks/final-answer';
 
 export interface FileProblem {
@@ -28,14 +29,10 @@ export class ProblemFileError extends Error {
 export function parseProblems(text: string): FileProblem[] {
   const problems: FileProblem[] = [];
   const errors: string[] = [];
-  for (const [i, line] of text
-    .replace(/^\ufeff/, '')
-    .split(/\r?\n/)
-    .entries()) {
-    if (line.trim() === '') continue;
+  for (const { number, value } of readJsonLines(text)) {
     if (problems.length === MAX_PROBLEMS) throw new ProblemFileError(`There are more than ${MAX_PROBLEMS} problems.`);
-    const read = readLine(line);
-    if (typeof read === 'string') errors.push(`Line ${i + 1}: ${read}`);
+    const read = readProblem(value);
+    if (typeof read === 'string') errors.push(`Line ${number}: ${read}`);
     else problems.push(read);
   }
   if (errors.length > 0) {
@@ -48,13 +45,8 @@ export function parseProblems(text: string): FileProblem[] {
 }
 
 /** The problem, or what is wrong with the line, as a sentence. */
-function readLine(line: string): FileProblem | string {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return 'this is not JSON.';
-  }
+function readProblem(value: unknown): FileProblem | string {
+  if (value === undefined) return 'this is not JSON.';
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return 'an object is expected, as {"problem": "…", "answer": "…"}.';
   }

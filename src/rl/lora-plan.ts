@@ -1,4 +1,5 @@
 /** @file Sizes of a run whose adapters learn on a model of any size, and the bytes they come to, before any is taken. */
+import { formatMegabytes } from '../base/bytes';
 import type { DecoderConfig } from '../formats/hf/hf-config';
 import type { OpenedModel } from '../formats/files/model-files';
 import { OutOfMemoryError, type Gpu, type GpuTraits, type Tensor } from '../gpu/gpu';
@@ -72,15 +73,13 @@ export function doesNotFit({ name }: Pick<Model, 'name'>, bytes: LoraRunPlan['by
   const largest = Object.entries(parts)
     .sort(([, a], [, b]) => b - a)
     .slice(0, 3)
-    .map(([what, count]) => `${what} ${megabytes(count)}`);
+    .map(([what, count]) => `${what} ${formatMegabytes(count)}`);
   return new OutOfMemoryError(
-    `Training adapters of ${name} needs ${megabytes(total)} of GPU memory (${largest.join(', ')}, …), and this GPU does not give it. ` +
+    `Training adapters of ${name} needs ${formatMegabytes(total)} of GPU memory (${largest.join(', ')}, …), and this GPU does not give it. ` +
       `Choose fewer bits for the weights, a smaller group, shorter completions or a smaller model. (${cause.message})`,
     { cause },
   );
 }
-
-const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
 
 /** At most, in one buffer. */
 const PIECE = 2 ** 30;

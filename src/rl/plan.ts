@@ -1,4 +1,5 @@
 /** @file What a run needs of the GPU: sizes chosen for the adapter, and the bytes they come to, known before any is taken. */
+import { formatMegabytes } from '../base/bytes';
 import type { DecoderConfig } from '../formats/hf/hf-config';
 import { OutOfMemoryError, type GpuTraits } from '../gpu/gpu';
 import { decoderBytes } from '../model/train/decoder-buffers';
@@ -67,7 +68,7 @@ export function planRun(
   const total = spent + bytes.activations;
   if (total > budget) {
     throw new OutOfMemoryError(
-      `This run needs ${megabytes(total)} of GPU memory, more than the ${megabytes(budget)} it may take. Choose fewer prompts, a smaller group, shorter completions or a smaller model.`,
+      `This run needs ${formatMegabytes(total)} of GPU memory, more than the ${formatMegabytes(budget)} it may take. Choose fewer prompts, a smaller group, shorter completions or a smaller model.`,
     );
   }
   return {
@@ -82,5 +83,3 @@ function slotBytes(maxTokens: number, vocab: number, batchRows: number): number 
   const slots = Math.ceil((1.5 * batchRows) / maxTokens) + 1;
   return slots * 4 * (13 * maxTokens + vocab);
 }
-
-const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;

@@ -3,6 +3,8 @@
  * a line that is no event is reported with its number. JSON has no NaN, and a diverged run does: as in JavaScript's own
  * JSON, numbers that aren't finite are written as null, and null reads as NaN where a measurement is expected.
  */
+import { readJsonLines, writeJsonLines } from '../base/json-lines';
+import { messageOf } from '../base/errors';
 import * as v from 'valibot';
 import { COMPLETION_STYLES } from '../tasks/completion';
 import { checkConfig } from './config';
@@ -151,27 +153,16 @@ export function parseEvent(json: unknown): RunEvent {
  */
 export function parseEvents(jsonl: string): RunEvent[] {
   const events: RunEvent[] = [];
-  const cut = jsonl.length > 0 && !jsonl.endsWith('\n');
-  const lines = jsonl.split('\n');
-  let last = lines.length - 1;
-  while (last >= 0 && lines[last]!.trim() === '') last--;
-  for (let i = 0; i <= last; i++) {
-    const line = lines[i]!;
-    if (line.trim() === '') continue;
-    if (events.length >= MAX_EVENTS) throw new EventsError(`more than ${MAX_EVENTS} events`);
-    let json: unknown;
+  const lines = [...readJsonLines(jsonl)];
+  const last = lines.at(-1);
+  if (lines.length > 1 && last!.value === undefined && !jsonl.endsWith('\n')) lines.pop();
+  if (lines.length > MAX_EVENTS) throw new EventsError(`more than ${MAX_EVENTS} events`);
+  for (const { number, value } of lines) {
+    if (value === undefined) throw new EventsError(`line ${number} is not JSON`);
     try {
-      json = JSON.parse(line);
-    } catch {
-      if (i === last && cut && events.length > 0) break;
-      throw new EventsError(`line ${i + 1} is not JSON`);
-    }
-    try {
-      events.push(parseEvent(json));
+      events.push(parseEvent(value));
     } catch (error) {
-      throw new EventsError(`line ${i + 1}: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      });
+      throw new EventsError(`line ${number}: ${messageOf(error)}`, { cause: error });
     }
   }
   const [first] = events;
@@ -182,9 +173,5 @@ export function parseEvents(jsonl: string): RunEvent[] {
   return events;
 }
 
-/** JSON lines, each ended by a newline. */
-export function serializeEvents(events: Iterable<RunEvent>): string {
-  let out = '';
-  for (const each of events) out += `${JSON.stringify(each)}\n`;
-  return out;
-}
+/** A run as JSON lines. */
+export const serializeEvents = (events: Iterable<RunEvent>): string => writeJsonLines(events);

@@ -1,4 +1,5 @@
 /** @file Runs and models as files: what a person downloads, and what they open again here or elsewhere. */
+import { messageOf } from '../base/errors';
 import { mapSource } from '../formats/files/file-source';
 import { loadModelFolder } from '../formats/hf/model-folder';
 import type { ModelFolder } from '../formats/hf/model-folder';
@@ -56,7 +57,7 @@ export async function importFile(name: string, bytes: Uint8Array): Promise<Impor
   try {
     return { kind: 'run', events: parseEvents(text) };
   } catch (error) {
-    throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(`${name}: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -3,6 +3,7 @@
  * the server's (CORS), of the page's (mixed content) and of the user's (Local Network Access) look alike. They are told
  * apart by asking in several ways, and each comes with what mends it.
  */
+import { abortError } from '../base/errors';
 import { detectServer, type Detected } from './detect';
 import { RemoteError } from './errors';
 import type { ExchangeOptions } from './exchange';
@@ -285,7 +286,7 @@ async function reaches(ask: typeof fetch, url: string, mode: RequestMode, signal
   const timer = setTimeout(stop, PROBE_MS);
   signal.addEventListener('abort', stop);
   try {
-    if (signal.aborted) throw new DOMException('The diagnosis was cancelled.', 'AbortError');
+    if (signal.aborted) throw abortError('The diagnosis was cancelled.');
     const init: RequestInit = {
       mode,
       signal: abort.signal,
@@ -297,7 +298,7 @@ async function reaches(ask: typeof fetch, url: string, mode: RequestMode, signal
     void response.body?.cancel().catch(() => {});
     return true;
   } catch {
-    if (signal.aborted) throw new DOMException('The diagnosis was cancelled.', 'AbortError');
+    if (signal.aborted) throw abortError('The diagnosis was cancelled.');
     return false;
   } finally {
     clearTimeout(timer);

@@ -2,6 +2,8 @@
  * @file One request to a server and its answer, by plain fetch: no headers but the three that CORS settings know, no
  * cookies, no redirects, no silence without end, and a connection that closes when nobody reads it any more.
  */
+import { abortError } from '../base/errors';
+import { sleep } from '../base/sleep';
 import * as v from 'valibot';
 import { quoted, RemoteError, type RemoteErrorCode } from './errors';
 import type { RemoteServer } from './server';
@@ -90,7 +92,7 @@ export class Exchange {
         }
         options.onNotice?.(`${server.label} is busy and asked for ${Math.ceil(wait / 1000)} s of patience.`);
         exchange.close();
-        await pause(wait, signal);
+        await sleep(wait, signal);
       } catch (error) {
         exchange.close();
         throw error;
@@ -181,7 +183,7 @@ export class Exchange {
 
   /** What was thrown, as what it means: the caller's will, silence, or `code`. */
   #broken(code: RemoteErrorCode, message: string): Error {
-    if (this.#signal.aborted) return new DOMException('The request was cancelled.', 'AbortError');
+    if (this.#signal.aborted) return abortError('The request was cancelled.');
     if (this.#stalled) {
       return new RemoteError('stalled', `${this.server.label} has been silent for too long; the request was given up.`);
     }
@@ -192,7 +194,7 @@ export class Exchange {
   #unlessGivenUp<T>(work: Promise<T>): Promise<T> {
     const { signal } = this.#abort;
     return new Promise((resolve, reject) => {
-      const stop = () => reject(new DOMException('given up', 'AbortError'));
+      const stop = () => reject(abortError());
       if (signal.aborted) stop();
       signal.addEventListener('abort', stop, { once: true });
       work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
@@ -331,20 +333,4 @@ function retryAfter({ status, headers }: Response): number | null {
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
   const date = Date.parse(value);
   return Number.isNaN(date) ? null : Math.max(0, date - Date.now());
-}
-
-/** @throws AbortError when the signal says so */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(new DOMException('The request was cancelled.', 'AbortError'));
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
 }

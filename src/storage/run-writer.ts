@@ -2,6 +2,7 @@
  * @file Saves a run while it goes on. It must never be what stops a run: events are buffered and written in the
  * background, and when the storage is full the run goes on unsaved, which is said once.
  */
+import { messageOf } from '../base/errors';
 import type { RunEvent } from '../runs/events';
 import { progressOf } from './run-storage';
 import type { RunStorage } from './run-storage';
@@ -81,7 +82,7 @@ export class RunWriter {
         queue.splice(0, chunk.length);
       } catch (error) {
         this.#stuck = true;
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         this.#onProblem(`This run is no longer being saved, but it goes on. ${reason}`);
       }
     }

@@ -2,6 +2,7 @@
  * @file Finds a Chromium-family browser, or installs one. The page tests drive it, and the kernel tests borrow the
  * software GPU (SwiftShader) that lies beside it.
  */
+import { messageOf } from '../../src/base/errors';
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -65,7 +66,7 @@ export function findOrInstallChrome(): string {
   try {
     install();
   } catch (error) {
-    reason = error instanceof Error ? error.message : String(error);
+    reason = messageOf(error);
   }
   const installed = findChrome();
   if (installed) return installed;

@@ -4,6 +4,8 @@
  * Every answer is kept beside it as it comes, so that the same command goes on where it was broken off. The key of a server
  * is taken from TINYTHINK_KEY.
  */
+import { readJsonLines, writeJsonLines } from '../../base/json-lines';
+import { messageOf } from '../../base/errors';
 import { readFile } from 'node:fs/promises';
 import {
   judge,
@@ -141,25 +143,20 @@ export async function distil(args: string[]): Promise<void> {
  * @throws UsageError when they were asked for otherwise
  */
 async function takeUp(path: string, asked: unknown): Promise<Map<string, StoredAnswer>> {
-  const header = JSON.stringify(asked);
-  const text = await readFile(path, 'utf8').catch(() => '');
-  const [first, ...lines] = text.split('\n');
-  if (first && first !== header) {
+  const [header, ...lines] = readJsonLines(await readFile(path, 'utf8').catch(() => ''));
+  if (header && JSON.stringify(header.value) !== JSON.stringify(asked)) {
     throw new UsageError(`${path} holds answers that were asked for otherwise; choose another --out, or delete it`);
   }
   const answers = new Map<string, StoredAnswer>();
-  for (const line of lines) {
-    try {
-      const answer = JSON.parse(line) as StoredAnswer;
-      answers.set(keyOf(answer), answer);
-    } catch {
-      // Empty, or cut short where it was broken off: asked for again.
-    }
+  for (const { value } of lines) {
+    // A line that was cut short when the command was stopped is asked for again.
+    if (value === undefined) continue;
+    const answer = value as StoredAnswer;
+    answers.set(keyOf(answer), answer);
   }
-  await writeWhole(path, [header, ...[...answers.values()].map((each) => JSON.stringify(each)), ''].join('\n'));
+  await writeWhole(path, writeJsonLines([asked, ...answers.values()]));
   return answers;
 }
 
 const keyOf = ({ problem, sample }: Slot): string => `${problem} ${sample}`;
 const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,4 +1,5 @@
 /** @file Files that the user chose or dropped, read in place: a model of any size without a second copy of it. */
+import { messageOf } from '../../base/errors';
 import type { ChosenFiles } from '../hub/model-address';
 import type { RangedFile } from './model-files';
 
@@ -16,7 +17,7 @@ export function blobFile(name: string, blob: Blob): RangedFile {
         try {
           bytes = await blob.slice(at, Math.min(end, at + PIECE)).arrayBuffer();
         } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error);
+          const reason = messageOf(error);
           throw new Error(`${name} can't be read any more; it may have been changed or removed (${reason})`, {
             cause: error,
           });

@@ -1,4 +1,5 @@
 /** @file Where a model folder's files come from: a web server or memory. (The Node file system's is in src/cli.) */
+import { messageOf } from '../../base/errors';
 
 export interface FileSource {
   /** For messages: the folder's address or name. */
@@ -24,7 +25,7 @@ export function urlSource(base: string, fetchFile: typeof fetch = (...args) => f
       try {
         response = await fetchFile(url);
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         throw new Error(`${url} could not be reached: ${reason}`, { cause: error });
       }
       if (response.status === 404) return null;

@@ -3,6 +3,7 @@
  * under Hugging Face's names. Only the header is read. The file is taken as hostile: `@huggingface/gguf` parses it, and
  * what comes out is checked before it is used.
  */
+import { messageOf } from '../../base/errors';
 import { blockSize, readTensor, storedBytes } from './dequantise';
 import { parseDecoderConfig, UnsupportedModelError } from '../hf/hf-config';
 import type { DecoderConfig, RopeScaling } from '../hf/hf-config';
@@ -125,7 +126,7 @@ async function readHeader(file: RangedFile, signal?: AbortSignal): Promise<Heade
     parsed = await gguf('https://file.invalid/model.gguf', { fetch: rangeFetch(file, signal) });
   } catch (error) {
     signal?.throwIfAborted();
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new GgufError(`${file.name} can't be read as GGUF: ${reason}`, { cause: error });
   }
   const metadata = new GgufMetadata(parsed.metadata as unknown as Record<string, unknown>);

@@ -3,6 +3,7 @@
  * Loading checks every tensor against what the config implies, so that nothing above meets a missing or misshapen one.
  * Writing gives a folder that `AutoModelForCausalLM.from_pretrained` opens.
  */
+import { messageOf } from '../../base/errors';
 import type { FileSource } from '../files/file-source';
 import { parameterShapes, parseDecoderConfig } from './hf-config';
 import type { DecoderConfig } from './hf-config';
@@ -135,7 +136,7 @@ function inFile<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw new ModelFolderError(`${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new ModelFolderError(`${path}: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -2,6 +2,7 @@
  * @file LoRA adapters as PEFT (github.com/huggingface/peft) keeps them: a folder of adapter_config.json and
  * adapter_model.safetensors. Whatever would change the arithmetic and isn't implemented is refused by name.
  */
+import { messageOf } from '../../base/errors';
 import type { FileSource } from '../files/file-source';
 import { readSafetensors, SafetensorsError, toFloat32, writeSafetensors } from './safetensors';
 
@@ -150,7 +151,7 @@ async function readConfig(source: FileSource): Promise<Json> {
   try {
     config = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
-    throw new PeftError(`${PEFT_CONFIG} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new PeftError(`${PEFT_CONFIG} is not JSON: ${messageOf(error)}`);
   }
   if (!isObject(config)) throw new PeftError(`${PEFT_CONFIG} is not a JSON object`);
   for (const [key, values] of Object.entries(accepted)) {

@@ -1,4 +1,5 @@
 /** @file Where the tensors of safetensors files lie, read from their headers alone: the weights stay where they are. */
+import { messageOf } from '../../base/errors';
 import { ModelFolderError } from './match-tensors';
 import type { ModelFiles, RangedFile, TensorEntry } from '../files/model-files';
 import { HEADER_START, headerLength, readHeader, SafetensorsError, shardNames } from './safetensors';
@@ -51,6 +52,6 @@ function inFile<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw new ModelFolderError(`${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new ModelFolderError(`${path}: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -3,6 +3,7 @@
  * header, then the tensors' bytes, little-endian. The reader takes the file as hostile: every number in the header is
  * checked against the bytes that are there before any of them is used.
  */
+import { messageOf } from '../../base/errors';
 import { float16ToFloat32, float32ToFloat16 } from '../../base/half';
 
 /** A file that is not safetensors as the format is specified, or that is cut short. */
@@ -206,7 +207,7 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
-    fail(`the header is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    fail(`the header is not JSON: ${messageOf(error)}`);
   }
   if (!isObject(header)) fail('the header is not a JSON object');
   return header;

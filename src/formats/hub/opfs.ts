@@ -2,6 +2,8 @@
  * @file The origin's private file system as the weight store's disk. Writing goes through synchronous access handles,
  * which exist only in workers; reading through plain files, so that several tabs can read one model.
  */
+import { sleep } from '../../base/sleep';
+import { nameOf, messageOf } from '../../base/errors';
 import { blobFile } from '../files/blob-files';
 import { StoreFullError } from './store-directory';
 import type { StoreDirectory } from './store-directory';
@@ -107,8 +109,8 @@ async function openForWriting(root: Listed, folder: string, file: string): Promi
       return await handle.createSyncAccessHandle();
     } catch (error) {
       // The worker of a page that was just reloaded may not be gone yet.
-      if ((error as DOMException).name !== 'NoModificationAllowedError' || tries === TRIES) throw asFull(error);
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      if (nameOf(error) !== 'NoModificationAllowedError' || tries === TRIES) throw asFull(error);
+      await sleep(PAUSE);
     }
   }
 }
@@ -118,14 +120,12 @@ async function openRoot(name: string): Promise<Listed> {
     const root = await navigator.storage.getDirectory();
     return (await root.getDirectoryHandle(name, { create: true })) as Listed;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const message = `This browser keeps no files for this page, as in some private windows (${reason}). A model file can still be dropped and used in place.`;
     throw new Error(message, { cause: error });
   }
 }
 
 const asFull = (error: unknown) =>
-  (error as DOMException | null)?.name === 'QuotaExceededError'
-    ? new StoreFullError('the quota is used up', { cause: error })
-    : error;
-const isMissing = (error: unknown) => (error as DOMException | null)?.name === 'NotFoundError';
+  nameOf(error) === 'QuotaExceededError' ? new StoreFullError('the quota is used up', { cause: error }) : error;
+const isMissing = (error: unknown) => nameOf(error) === 'NotFoundError';

@@ -6,6 +6,8 @@
  * Only headers that need no CORS preflight are sent: a CDN behind a redirect would refuse one. A changed file is
  * noticed by its ETag and length instead of `If-Range`, where the server lets a page read them.
  */
+import { sleep } from '../../base/sleep';
+import { isAbortError, messageOf } from '../../base/errors';
 import type { RangedFile } from '../files/model-files';
 
 /** The server can't give this file, and trying again would not help. */
@@ -244,7 +246,7 @@ async function pauseOrThrow(
   }
   const wait = Math.min(MAX_WAIT, error.retryAfter ?? backoff * 2 ** (failures - 1));
   onNotice?.(`${error.message}; trying again in ${Math.ceil(wait / 1000)} s.`);
-  await pause(wait, signal);
+  await sleep(wait, signal);
 }
 
 interface Connection {
@@ -309,7 +311,7 @@ async function fetchOr(url: string, path: string, options: HttpOptions, init: Re
   try {
     return await get(url, init);
   } catch (error) {
-    if ((error as Error).name === 'AbortError') throw error;
+    if (isAbortError(error)) throw error;
     throw new Passing(`${path} could not be reached at ${hostOf(url)} (${reasonOf(error)})`, { cause: error });
   }
 }
@@ -377,24 +379,10 @@ function retryAfter(response: Response): number | undefined {
 /** How single-page hosts, captive portals and login walls answer for a file. */
 const isWebPage = (response: Response) => response.headers.get('content-type')?.startsWith('text/html') ?? false;
 
-function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal!.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener('abort', stop, { once: true });
-  });
-}
-
 const hostOf = (url: string) => new URL(url).host;
 
 /** Node's fetch hides the reason in the cause. */
 function reasonOf(error: unknown): string {
   const cause = (error as { cause?: { message?: string } } | null)?.cause?.message;
-  return cause || (error instanceof Error ? error.message : String(error));
+  return cause || messageOf(error);
 }

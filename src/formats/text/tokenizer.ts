@@ -2,6 +2,7 @@
  * @file Text to token ids and back, and chat templates: Hugging Face's tokenizers and Jinja in plain JavaScript behind
  * the few calls that the engine needs.
  */
+import { messageOf } from '../../base/errors';
 import { Template } from '@huggingface/jinja';
 import { Tokenizer } from '@huggingface/tokenizers';
 
@@ -57,9 +58,7 @@ export class TextTokenizer {
       for (const id of this.#tokenizer.get_vocab().values()) largest = Math.max(largest, id);
       this.vocabularySize = largest + 1;
     } catch (error) {
-      throw new TokenizerError(
-        `tokenizer.json can't be read: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      throw new TokenizerError(`tokenizer.json can't be read: ${messageOf(error)}`);
     }
     this.#specialTokens = {};
     for (const key of ['bos_token', 'eos_token', 'pad_token', 'unk_token']) {
@@ -125,7 +124,7 @@ export class TextTokenizer {
         add_generation_prompt,
       });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new TokenizerError(`the chat template fails: ${reason}`);
     }
     return continue_final_message ? cutAtTag(rendered, messages.at(-1)!.content) : rendered;

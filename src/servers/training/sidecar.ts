@@ -2,13 +2,14 @@
  * @file The client of `tinythink-remote` (remote/): runs on a GPU server, started, told what to do, and watched. All that
  * comes from there is hostile until a schema has read it; the key goes to the server's own origin alone.
  */
+import { sleep } from '../../base/sleep';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import * as v from 'valibot';
 import type { LiveConfig } from '../../rl/config';
 import { EventsError, parseEvent, runConfig } from '../../runs/event-schema';
 import type { RunConfig, RunEvent } from '../../runs/events';
 import { RemoteError } from '../errors';
-import { Exchange, parseJson, pause, type ExchangeInit, type ExchangeOptions } from '../exchange';
+import { Exchange, parseJson, type ExchangeInit, type ExchangeOptions } from '../exchange';
 import { ServerKey } from '../key';
 import { serverUrl, type RemoteServer } from '../server';
 
@@ -242,7 +243,7 @@ export class Sidecar {
         const passing = error instanceof RemoteError && PASSING.has(error.code);
         if (!passing || Date.now() - alive > patienceMs) throw error;
         onNotice?.(`${error.message} The run goes on there; trying again.`);
-        await pause(Math.min(reconnectMs * 2 ** failures++, LONGEST_RECONNECT_MS), signal);
+        await sleep(Math.min(reconnectMs * 2 ** failures++, LONGEST_RECONNECT_MS), signal);
       }
     }
   }

@@ -1,4 +1,5 @@
 /** @file What the Connect page asks servers with, and what it says when they can't be used. */
+import { messageOf } from '../../../base/errors';
 import { diagnose, thisPage, type AskingPage, type Diagnosis, type DiagnosisCause } from '../../../servers/diagnose';
 import { listModels } from '../../../servers/models';
 import { KIND_NAMES } from '../../../servers/server';
@@ -42,7 +43,7 @@ export function askingFrom(page: () => AskingPage = thisPage): Asking {
       const diagnosis = await diagnose(server.url, server.kind, secret, page(), signal);
       const { found } = diagnosis;
       if (!found) return findingOf(diagnosis);
-      const text = error instanceof Error ? error.message : String(error);
+      const text = messageOf(error);
       return found.server.kind === server.kind
         ? { title: TITLES.answer, text, remedies: [] }
         : {

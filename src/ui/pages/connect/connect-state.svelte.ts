@@ -1,4 +1,5 @@
 /** @file The Connect page's state: the servers, what they have, and what stands between them and this page. */
+import { messageOf } from '../../../base/errors';
 import type { Detected } from '../../../servers/detect';
 import { ServerKey } from '../../../servers/key';
 import type { RemoteModel } from '../../../servers/models';
@@ -105,7 +106,7 @@ export class ConnectState {
       }
       return await this.#keep(found, wanted);
     } catch (error) {
-      if (!abort.signal.aborted) this.finding = { title: 'That can’t be asked', text: textOf(error), remedies: [] };
+      if (!abort.signal.aborted) this.finding = { title: 'That can’t be asked', text: messageOf(error), remedies: [] };
       return false;
     } finally {
       this.adding = false;
@@ -234,12 +235,11 @@ export class ConnectState {
       this.problem = '';
       await work();
     } catch (error) {
-      this.problem = textOf(error);
+      this.problem = messageOf(error);
     }
   }
 }
 
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 const withWhat = (models: readonly unknown[], training: SidecarInfo | null): string => {
   const count = training?.models.length ?? models.length;
   return `with ${count} ${count === 1 ? 'model' : 'models'}${training ? ' to train' : ''}`;

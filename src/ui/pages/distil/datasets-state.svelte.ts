@@ -1,4 +1,5 @@
 /** @file The data sets of this device: kept, read from files, written to files, deleted. */
+import { messageOf } from '../../../base/errors';
 import { parseDataset, writeDataset, type DistilledSample } from '../../../eval/distillation';
 import type { DatasetRecord, DatasetStorage } from '../../../storage/dataset-storage';
 import type { ExportedFile } from '../../../runs/exchange';
@@ -73,7 +74,7 @@ export class DatasetsState {
     try {
       await work();
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       this.problem = of ? `${of}: ${message}` : message;
     }
   }

@@ -2,6 +2,7 @@
  * @file The state of the Eval and Distil pages: the evaluations that are kept, the one that is shown, and asking what is
  * missing of it.
  */
+import { messageOf } from '../../../base/errors';
 import type { Answer } from '../../../eval/evaluation';
 import type {
   EvaluationRun,
@@ -165,7 +166,7 @@ export class EvalState {
       } catch (error) {
         if (signal.aborted) return;
         // The others may well answer.
-        this.failures = { ...this.failures, [model]: { answers: this.#missing(model), message: textOf(error) } };
+        this.failures = { ...this.failures, [model]: { answers: this.#missing(model), message: messageOf(error) } };
       }
     }
   }
@@ -214,7 +215,7 @@ export class EvalState {
           },
           onFailure: (_, error) => {
             const before = this.failures[index]?.answers ?? 0;
-            this.failures = { ...this.failures, [index]: { answers: before + 1, message: textOf(error) } };
+            this.failures = { ...this.failures, [index]: { answers: before + 1, message: messageOf(error) } };
           },
         },
         signal,
@@ -275,7 +276,7 @@ export class EvalState {
     try {
       await work();
     } catch (error) {
-      this.problem = textOf(error);
+      this.problem = messageOf(error);
     }
   }
 }
@@ -294,4 +295,3 @@ export function nameOf({ source, k }: EvaluationRun): string {
 const titleOf = (task: string): string => allTasks.find(({ name }) => name === task)?.title ?? task;
 
 const keyOf = ({ model, problem, sample }: Slot & { model: number }): string => `${model} ${problem} ${sample}`;
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

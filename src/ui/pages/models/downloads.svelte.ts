@@ -2,6 +2,7 @@
  * @file The downloads of this page, one after another in the order in which they were asked for. They go on while their
  * reader looks at another page. After a reload, what had been stored by then is in the store, and can be gone on with.
  */
+import { messageOf } from '../../../base/errors';
 import type { ModelAddress } from '../../../formats/hub/model-address';
 import type { DownloadProgress, ModelFacts, StoredModel } from '../../../formats/hub/stored-model';
 import type { ModelLibrary } from '../../../worker/protocol';
@@ -111,5 +112,3 @@ export class Downloads {
     }
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

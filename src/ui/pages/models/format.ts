@@ -1,5 +1,5 @@
 /** @file Numbers of parameters, speeds and times left, as the Models page writes them. */
-import { formatBytes } from '../runs/format';
+import { formatBytes } from '../../../base/bytes';
 
 /** 135 M, 1.8 B: two digits at most below ten. */
 export function formatParameters(count: number): string {

@@ -1,4 +1,5 @@
 /** @file What the Models page lists: models that are stored, in part or whole, and those on their way into the store. */
+import { messageOf } from '../../../base/errors';
 import type { ModelFacts, StorageUse, StoredModel } from '../../../formats/hub/stored-model';
 import type { ModelLibrary } from '../../../worker/protocol';
 import { PendingRemoval } from '../runs/pending-removal.svelte';
@@ -140,5 +141,3 @@ function listRows(stored: readonly StoredModel[], downloads: readonly Download[]
     .sort((a, b) => (b.added ?? 0) - (a.added ?? 0));
   return [...going, ...rest];
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,4 +1,5 @@
 /** @file A model that someone wants to add: looked at first, so that its size and needs are known before it is taken. */
+import { messageOf } from '../../../base/errors';
 import type { ModelAddress } from '../../../formats/hub/model-address';
 import type { ModelSummary } from '../../../formats/hub/stored-model';
 import type { ModelLibrary } from '../../../worker/protocol';
@@ -52,7 +53,7 @@ export class Offer {
       this.status = 'found';
     } catch (error) {
       if (abort.signal.aborted) return;
-      this.error = error instanceof Error ? error.message : String(error);
+      this.error = messageOf(error);
       this.status = 'failed';
     }
     this.switching = false;

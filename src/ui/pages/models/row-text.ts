@@ -1,7 +1,7 @@
 /** @file Where a model comes from and how far it has come, in words. */
 import { HUB_ENDPOINT } from '../../../formats/hub/model-address';
 import type { ModelFacts } from '../../../formats/hub/stored-model';
-import { formatBytes } from '../runs/format';
+import { formatBytes } from '../../../base/bytes';
 import { formatSpeed, formatTimeLeft } from './format';
 import type { ModelRow } from './models-state.svelte';
 

@@ -1,4 +1,5 @@
 /** @file The list of saved runs and what can be done with them; every failure ends as a sentence on the page. */
+import { messageOf } from '../../../base/errors';
 import type { RunStorage, SavedRun } from '../../../storage/run-storage';
 import { PendingRemoval } from './pending-removal.svelte';
 
@@ -16,8 +17,6 @@ export interface StorageUse {
 }
 
 type Storage = Pick<RunStorage, 'list' | 'checkpointSteps' | 'rename' | 'delete' | 'modelNames' | 'deleteModel'>;
-
-const words = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 export class LibraryState {
   status = $state<'loading' | 'ready' | 'failed'>('loading');
@@ -54,7 +53,7 @@ export class LibraryState {
       this.models = await this.storage.modelNames();
       this.status = 'ready';
     } catch (error) {
-      this.problem = words(error);
+      this.problem = messageOf(error);
       this.status = 'failed';
     }
     await this.measure();
@@ -67,7 +66,7 @@ export class LibraryState {
       await action();
       return true;
     } catch (error) {
-      this.problem = words(error);
+      this.problem = messageOf(error);
       return false;
     }
   }

@@ -2,6 +2,7 @@
  * @file The one run of the page and all that it lives with: engine, storage, address. It outlives the Train page, so
  * that a run goes on while its reader looks at another page.
  */
+import { messageOf } from '../../../base/errors';
 import { addressSpace, thisPage } from '../../../servers/diagnose';
 import { quoted, RemoteError } from '../../../servers/errors';
 import { TRAINING, type AnyServer } from '../../../servers/server';
@@ -338,7 +339,5 @@ function describePreparation(progress: PrepareProgress): string {
     ? `loading weights, ${megabytes(bytes)} of ${megabytes(total)} MB`
     : 'preparing and testing the model …';
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 export const room = new TrainRoom();

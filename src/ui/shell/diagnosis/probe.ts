@@ -1,7 +1,6 @@
 /** @file Finds out whether this page can use a GPU, by asking for one. */
+import { messageOf } from '../../../base/errors';
 import type { GpuFailure } from './diagnose';
-
-const message = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** Null if the GPU works, otherwise how far it got. Never throws. */
 export async function probeGpu(gpu: GPU | undefined): Promise<GpuFailure | null> {
@@ -18,6 +17,6 @@ export async function probeGpu(gpu: GPU | undefined): Promise<GpuFailure | null>
     (await adapter.requestDevice()).destroy();
     return null;
   } catch (error) {
-    return { kind: 'no-device', message: message(error) };
+    return { kind: 'no-device', message: messageOf(error) };
   }
 }

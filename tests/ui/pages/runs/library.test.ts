@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { formatBytes, formatWhen } from '../../../../src/ui/pages/runs/format';
+import { formatBytes } from '../../../../src/base/bytes';
+import { formatWhen } from '../../../../src/ui/pages/runs/format';
 import { PendingRemoval } from '../../../../src/ui/pages/runs/pending-removal.svelte';
 
 describe('format', () => {

@@ -1,4 +1,5 @@
 /** @file The conversation on the page: asks the chosen models, streams their answers into the tree, and keeps it. */
+import { messageOf } from '../../../../base/errors';
 import type { ChatToken, RecommendedSampling } from '../../../../runs/chat-model';
 import { activity } from '../../../shell/activity.svelte';
 import {
@@ -186,7 +187,7 @@ export class ChatSession {
       }
       turn = draft.turn(signal.aborted ? 'stopped' : draft.ending());
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       turn = signal.aborted ? draft.turn('stopped') : { ...draft.turn('failed'), error: message };
       // A policy whose device was lost answers nothing any more.
       if (!signal.aborted) this.#parts.models.drop(ask.model);
@@ -206,7 +207,7 @@ export class ChatSession {
       .then(() => this.#saveNewest(conversation.id))
       .then(
         () => void (this.saveProblem = ''),
-        (error: unknown) => void (this.saveProblem = error instanceof Error ? error.message : String(error)),
+        (error: unknown) => void (this.saveProblem = messageOf(error)),
       );
   }
 

@@ -1,4 +1,5 @@
 /** @file The kept conversations beside the one on the page: found, named, deleted with a way back, brought in and out. */
+import { messageOf } from '../../../../base/errors';
 import { PendingRemoval } from '../../runs/pending-removal.svelte';
 import type { Conversation } from './conversation';
 import { parseConversations } from './conversation-schema';
@@ -44,7 +45,7 @@ export class ConversationList {
       await action();
       return true;
     } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
+      this.problem = messageOf(error);
       return false;
     }
   }
@@ -80,7 +81,7 @@ export class ConversationList {
       try {
         conversations = parseConversations(await file.text());
       } catch (error) {
-        throw new Error(`${file.name} can't be imported. ${error instanceof Error ? error.message : String(error)}`, {
+        throw new Error(`${file.name} can't be imported. ${messageOf(error)}`, {
           cause: error,
         });
       }

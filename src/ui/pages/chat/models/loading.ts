@@ -1,6 +1,6 @@
 /** @file How a large model is loaded: the reader's choices, kept by model. */
 import type { ChosenAdapter, LoadOptions } from '../../../../engine/load-options';
-import { formatBytes } from '../../runs/format';
+import { formatBytes } from '../../../../base/bytes';
 
 type Choice<K extends 'quant' | 'cache'> = { value: NonNullable<LoadOptions[K]>; label: string };
 

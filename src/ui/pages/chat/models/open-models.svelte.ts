@@ -1,4 +1,5 @@
 /** @file The models that are open to talk to: at most the ones that are chosen, opened when they are first asked. */
+import { abortError } from '../../../../base/errors';
 import type { ChatModel } from '../../../../runs/chat-model';
 import type { ModelChoice } from './models';
 
@@ -47,7 +48,7 @@ export class OpenModels {
     // Not every engine gives up at once; the reader doesn't wait for it.
     const policy = this.#open(model, show, signal);
     const aborted = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(new DOMException('Cancelled', 'AbortError')), { once: true });
+      signal.addEventListener('abort', () => reject(abortError()), { once: true });
     });
     try {
       const opened = await Promise.race([policy, aborted]);

@@ -1,4 +1,5 @@
 /** @file The same question to two policies at once: the model before training and the model now. */
+import { messageOf } from '../../../../base/errors';
 import type { GenerateRequest, ChatModel } from '../../../../runs/chat-model';
 
 export type Which = 'before' | 'after';
@@ -87,7 +88,7 @@ export class BeforeAfterState {
       }
       show({ state: 'done', truncated: cut || tokens.length >= question.max_tokens });
     } catch (error) {
-      show({ state: 'failed', problem: error instanceof Error ? error.message : String(error) });
+      show({ state: 'failed', problem: messageOf(error) });
     } finally {
       policy?.close?.();
     }

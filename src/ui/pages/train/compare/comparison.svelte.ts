@@ -1,4 +1,5 @@
 /** @file Another run on the charts of this one: a saved one or a recording, wherever it was made. */
+import { messageOf } from '../../../../base/errors';
 import { parseEvents } from '../../../../runs/event-schema';
 import type { RunConfig, RunEvent } from '../../../../runs/events';
 import { describeField, fieldKeys, getField, type FieldValue } from '../../../../runs/fields';
@@ -54,7 +55,7 @@ export class Comparison {
       const events = await this.#events(key);
       if (this.key === key) this.view = reduceAll(emptyRun, effectiveEvents(events));
     } catch (error) {
-      if (this.key === key) this.problem = error instanceof Error ? error.message : String(error);
+      if (this.key === key) this.problem = messageOf(error);
     }
   }
 

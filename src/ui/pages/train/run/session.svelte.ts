@@ -1,4 +1,5 @@
 /** @file One run and its trainer: what play, pause, step and reset do, and what the page knows about it. */
+import { messageOf } from '../../../../base/errors';
 import type { LiveConfig } from '../../../../rl/config';
 import type { RunConfig, RunEvent } from '../../../../runs/events';
 import type { Resume, Trainer } from '../../../../runs/trainer';
@@ -207,5 +208,3 @@ export class TrainSession {
     this.status = status;
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,4 +1,5 @@
 /** @file What a server says of a run that it doesn't take, each at the setting that it is about. */
+import { messageOf } from '../../../../base/errors';
 import { RemoteError } from '../../../../servers/errors';
 
 export interface ServerProblem {
@@ -13,7 +14,7 @@ const SAID = 'It says: ';
 
 /** @param error what starting a run failed with */
 export function problemsOf(error: unknown): ServerProblem[] {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const at = message.indexOf(SAID);
   if (!(error instanceof RemoteError) || at < 0) return [{ field: '*', message }];
   const said = message.slice(at + SAID.length);

@@ -1,4 +1,5 @@
 /** @file What can be had of a run on a server: its checkpoints, as files or as models of this page, and its log. */
+import { isAbortError, messageOf } from '../../../../base/errors';
 import { mapSource } from '../../../../formats/files/file-source';
 import type { SidecarCheckpoint } from '../../../../servers/training/sidecar';
 import type { ExportedFile } from '../../../../runs/exchange';
@@ -133,7 +134,7 @@ export class ServerRun {
   }
 
   #fail(error: unknown): void {
-    if (error instanceof DOMException && error.name === 'AbortError') return;
-    this.problem = error instanceof Error ? error.message : String(error);
+    if (isAbortError(error)) return;
+    this.problem = messageOf(error);
   }
 }
