@@ -41,13 +41,13 @@ export async function measureCeilings(gpu: Gpu): Promise<Ceilings> {
     await timed(gpu, multiply);
   }
   const matmul = await timed(gpu, multiply);
-  const flat = await gpu.kernel('swiglu', { constants: { SIZE: 64 } });
+  const flat = await gpu.kernel('train/layers/swiglu', { constants: { SIZE: 64 } });
   const dispatch = await timed(gpu, (recorder) => {
     for (let i = 0; i < DISPATCHES; i++) recorder.dispatch(flat, i % 2 ? [y, x] : [x, y], [1], [1]);
   });
   gpu.free(weight, x, y);
 
-  const copier = await gpu.kernel('copy');
+  const copier = await gpu.kernel('benchmark/copy');
   const from = gpu.alloc('copy from', copyBytes);
   const to = gpu.alloc('copy to', copyBytes);
   const copies = 10;

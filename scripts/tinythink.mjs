@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bundle = `${root}dist/cli.mjs`;
-const sources = ['src', 'shaders', 'vite.cli.config.ts', 'package-lock.json'];
+const sources = ['src', 'bench', 'shaders', 'vite.cli.config.ts', 'package-lock.json'];
 
 /** Milliseconds since 1970 of the latest change under `path`; 0 when there is nothing. */
 function changed(path) {

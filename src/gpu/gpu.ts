@@ -1,9 +1,9 @@
 /**
- * @file A WebGPU device with what the engine needs around it: features, limits, buffers with their total counted,
- * kernels compiled once, loss and errors made visible. Knows no model.
+ * @file A WebGPU device: its features and limits, buffers and their total size, compiled kernels, and errors, including the
+ * loss of the device. Knows nothing about models.
  */
 import { Kernel, type KernelOptions } from './kernel';
-import { Recorder } from './recorder';
+import { Recorder, type RecorderHost } from './recorder';
 import { alignUp, BINDING_ALIGNMENT, newTensorId, type Tensor } from './tensor';
 
 export { alignUp, slice, type Tensor } from './tensor';
@@ -12,11 +12,11 @@ export interface GpuFeatures {
   f16: boolean;
   subgroups: boolean;
   timestamps: boolean;
-  /** Matrix units that multiply 16×16×16 of f16 into f32, for subgroups of 32; still experimental in Dawn. */
+  /** Matrix units that multiply 16×16 matrices of f16 and sum in f32, for subgroups of 32. Experimental in Dawn. */
   subgroupMatrix: boolean;
 }
 
-/** Experimental, and so in no type definition yet. */
+/** Experimental, so @webgpu/types doesn't know it. */
 const SUBGROUP_MATRIX = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 interface SubgroupMatrixConfig {
   componentType: string;
@@ -35,7 +35,7 @@ function hasSubgroupMatrix({ info }: GPUAdapter): boolean {
   return offered && info.subgroupMinSize === 32 && info.subgroupMaxSize === 32;
 }
 
-/** What sizes are chosen by. */
+/** The properties of a GPU by which workgroup sizes are chosen. */
 export interface GpuTraits {
   readonly isSoftware: boolean;
   readonly device: { readonly limits: Pick<GPUSupportedLimits, 'maxComputeWorkgroupStorageSize'> };
@@ -49,10 +49,10 @@ export class OutOfMemoryError extends Error {
   override readonly name = 'OutOfMemoryError';
 }
 
-export class Gpu {
-  /** Bytes of the buffers that are allocated now. */
+export class Gpu implements RecorderHost {
+  /** Total bytes of the buffers that are allocated at the moment. */
   allocated = 0;
-  /** Resolves with a reason when the device is gone, through a crash, a reset or `destroy`. */
+  /** Resolves with the reason when the device is lost: a crash, a driver reset or `destroy`. */
   readonly lost: Promise<string>;
   readonly uniforms: GPUBuffer;
   private readonly kernels = new Map<string, Promise<Kernel>>();
@@ -77,13 +77,14 @@ export class Gpu {
   }
 
   /**
-   * Opens the best adapter with the largest limits it offers.
-   * @throws GpuUnavailableError with the reason when there is none.
+   * Opens the fastest adapter with the largest limits that it offers.
+   * @param options.without features to leave off, as if the adapter didn't have them
+   * @throws GpuUnavailableError with the reason when there is no adapter
    */
   static async request(gpu: GPU | undefined, options: { without?: (keyof GpuFeatures)[] } = {}): Promise<Gpu> {
     if (!gpu) throw new GpuUnavailableError('This browser has no WebGPU (navigator.gpu is missing).');
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-    if (!adapter) throw new GpuUnavailableError('WebGPU is here, but it offers no adapter.');
+    if (!adapter) throw new GpuUnavailableError('This browser has WebGPU, but it offers no adapter.');
     const offers = (feature: GPUFeatureName, key: keyof GpuFeatures) =>
       adapter.features.has(feature) && !options.without?.includes(key);
     const features = {
@@ -113,18 +114,21 @@ export class Gpu {
     return new Gpu(device, { vendor, architecture, description }, features);
   }
 
-  /** One line for people: what computes here. */
+  /** The GPU's name, for display. */
   get description(): string {
     const { vendor, architecture, description } = this.info;
     return description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed GPU';
   }
 
-  /** Whether the GPU is emulated on the CPU (SwiftShader, llvmpipe, WARP), where small batches are in order. */
+  /** Whether the GPU is emulated on the CPU (SwiftShader, llvmpipe, WARP), which calls for small batches. */
   get isSoftware(): boolean {
     return /swiftshader|llvmpipe|warp|basic render/i.test(`${this.info.architecture} ${this.info.description}`);
   }
 
-  /** Allocates a buffer of `bytes` (rounded up to 4), zero-filled as WebGPU guarantees. */
+  /**
+   * Allocates a buffer of at least `bytes` (a multiple of 16), filled with zeros.
+   * @throws OutOfMemoryError when the GPU can't bind a buffer of that size
+   */
   alloc(label: string, bytes: number, usage: GPUBufferUsageFlags = 0): Tensor {
     const size = Math.max(16, alignUp(bytes, 16));
     const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
@@ -142,7 +146,10 @@ export class Gpu {
     return { id: newTensorId(), label, buffer, offset: 0, size };
   }
 
-  /** Runs `allocate`, and turns the GPU's out-of-memory and validation errors into exceptions. */
+  /**
+   * Runs `allocate` and waits for the GPU to confirm it.
+   * @throws OutOfMemoryError when the GPU has too little memory; whatever `allocate` throws
+   */
   async allocating<T>(allocate: () => T): Promise<T> {
     this.device.pushErrorScope('out-of-memory');
     let result: T;
@@ -178,11 +185,11 @@ export class Gpu {
     );
   }
 
-  /** The kernel `shaders/<name>.wesl` for these constants and conditions, compiled once. */
-  kernel(name: string, options: KernelOptions = {}): Promise<Kernel> {
-    const key = JSON.stringify([name, options]);
+  /** The kernel `shaders/<path>.wesl` for these constants and conditions. Compiled on first use and kept. */
+  kernel(path: string, options: KernelOptions = {}): Promise<Kernel> {
+    const key = JSON.stringify([path, options]);
     let kernel = this.kernels.get(key);
-    if (!kernel) this.kernels.set(key, (kernel = Kernel.compile(this.device, name, options)));
+    if (!kernel) this.kernels.set(key, (kernel = Kernel.compile(this.device, path, options)));
     return kernel;
   }
 
@@ -190,7 +197,7 @@ export class Gpu {
     return new Recorder(this, options.profile && this.features.timestamps ? options.profile : null);
   }
 
-  /** Reads one tensor back; for several at once, or with work before it, use `Recorder.read`. */
+  /** Reads one tensor. To read several at once, or after other work, use `Recorder.read`. */
   async read(tensor: Tensor, bytes: number = tensor.size): Promise<ArrayBuffer> {
     const recorder = this.recorder();
     const data = recorder.read(tensor, bytes);
@@ -231,7 +238,7 @@ export class Gpu {
     else buffer.destroy();
   }
 
-  /** @throws the first error that WebGPU reported since the device was opened; such an error is a defect of ours. */
+  /** @throws Error with the first error that WebGPU reported since the device was opened: always a defect in this code */
   throwIfFailed(): void {
     if (this.firstError !== null) throw new Error(`WebGPU reported: ${this.firstError}`);
   }

@@ -1,9 +1,10 @@
 /**
- * @file One compute pipeline made from `shaders/<name>.wesl`. Sizes come in as WESL constants, so that loops unroll and
- * arrays have fixed lengths; types and features as WESL conditions. Linking costs 1 to 6 ms and is done once a variant.
+ * @file A compute pipeline made from `shaders/<name>.wesl`. Sizes are passed as WESL constants, so that loops unroll and
+ * arrays have fixed lengths; types and features are passed as WESL conditions. Linking takes 1 to 6 ms and is done once
+ * for each set of options.
  */
 import { link } from 'wesl';
-import { shaderSources } from './shaders';
+import { shaderSources } from './shader-library';
 
 export interface KernelOptions {
   /** Values for `import constants::NAME;`. Whole numbers become u32-compatible literals, others f32. */
@@ -19,6 +20,7 @@ export class Kernel {
   readonly key = `k${nextKernelId++}`;
 
   private constructor(
+    /** The shader's file name, for labels and timings. */
     readonly name: string,
     readonly pipeline: GPUComputePipeline,
     readonly layout: GPUBindGroupLayout,
@@ -27,8 +29,13 @@ export class Kernel {
     readonly storageBindings: number,
   ) {}
 
-  static async compile(device: GPUDevice, name: string, options: KernelOptions): Promise<Kernel> {
-    const code = await linkShader(name, options);
+  /**
+   * @param path of the shader in `shaders/`, without its extension: `train/layers/rope`
+   * @throws GPUPipelineError when the shader doesn't compile
+   */
+  static async compile(device: GPUDevice, path: string, options: KernelOptions): Promise<Kernel> {
+    const code = await linkShader(path, options);
+    const name = path.slice(path.lastIndexOf('/') + 1);
     const module = device.createShaderModule({ label: name, code });
     const entryPoint = options.entryPoint ?? 'main';
     const entries = reflectBindings(code).map(({ binding, type }) => ({
@@ -47,15 +54,15 @@ export class Kernel {
   }
 }
 
-/** The WGSL of `shaders/<name>.wesl` for one set of options. */
-export async function linkShader(name: string, options: KernelOptions): Promise<string> {
+/** The WGSL of `shaders/<path>.wesl` for one set of options. */
+export async function linkShader(path: string, options: KernelOptions): Promise<string> {
   const constants: Record<string, string | number> = {};
   for (const [key, value] of Object.entries(options.constants ?? {})) {
     constants[key] = Number.isInteger(value) ? value : value.toExponential(9);
   }
   const linked = await link({
-    weslSrc: await shaderSources(name),
-    rootModuleName: name,
+    weslSrc: await shaderSources(path),
+    rootModuleName: `./${path}.wesl`,
     constants,
     conditions: options.conditions ?? {},
     keepComments: false,
@@ -64,7 +71,7 @@ export async function linkShader(name: string, options: KernelOptions): Promise<
   return linked.dest.replace(STAND_INS, '');
 }
 
-/** Declarations of shaders/lib/subgroup_matrix.wesl, which satisfy WESL's linker and must not reach WebGPU. */
+/** Declarations in shaders/infer/product/subgroup_matrix.wesl that satisfy WESL's linker and must not reach WebGPU. */
 const STAND_INS =
   /^\s*(struct subgroup_matrix_\w+ \{[^}]*\}|fn subgroupMatrix\w+\(\) \{\s*\}|const (row|col)_major = \du;)\s*$/gm;
 

@@ -1,18 +1,20 @@
 /**
- * @file Records dispatches and copies, and submits them at once. Scalars go through one uniform arena, a 256-byte slot a
- * dispatch, bound with a dynamic offset: bind groups depend on buffers alone and are made once.
+ * @file Records dispatches and copies, and submits them together. Each dispatch writes its scalars to a 256-byte slot of one
+ * uniform buffer, which is bound with a dynamic offset: bind groups depend only on buffers, so that they can be reused.
  */
-import type { Gpu } from './gpu';
 import type { Kernel } from './kernel';
 import { BINDING_ALIGNMENT, type Tensor } from './tensor';
 
-/** A scalar of a kernel's `Params` struct: whole numbers are u32, `f32(x)` marks floats. */
+/** A scalar in a kernel's `Params` struct. Plain numbers are written as u32; `f32(x)` marks a float. */
 export type Param = number | { f32: number };
 export const f32 = (value: number): Param => ({ f32: value });
 
 export type Grid = readonly [x: number, y?: number, z?: number];
 
-/** Workgroups for `n` units of work in x, folded into y beyond WebGPU's 65,535 (kernels use `x + y * groups.x`). */
+/**
+ * A dispatch of at least `n` workgroups. Beyond 65,535, WebGPU's limit in one dimension, it also extends in y: kernels
+ * compute their workgroup's number as `x + y * groups.x`.
+ */
 export function grid(n: number): Grid {
   return n <= 65535 ? [n] : [65535, Math.ceil(n / 65535)];
 }
@@ -26,16 +28,29 @@ interface PendingRead {
   reject(error: unknown): void;
 }
 
+/** What a recorder uses of the GPU that it records for; `Gpu` has all of it. */
+export interface RecorderHost {
+  readonly device: GPUDevice;
+  /** `Recorder.ARENA_SLOTS` slots of 256 bytes for kernels' parameters. */
+  readonly uniforms: GPUBuffer;
+  bindGroup(kernel: Kernel, bindings: readonly Tensor[]): GPUBindGroup;
+  /** A buffer of at least so many bytes that can be mapped for reading. */
+  staging(bytes: number): GPUBuffer;
+  /** Takes a staging buffer back for reuse. */
+  recycle(buffer: GPUBuffer): void;
+  throwIfFailed(): void;
+}
+
 export class Recorder {
   static readonly ARENA_SLOTS = 4096;
   private static readonly MAX_PASSES = 2000;
 
-  /** Dispatches recorded since the recorder was made. */
+  /** Number of dispatches recorded so far. */
   dispatches = 0;
   private encoder: GPUCommandEncoder;
   private pass: GPUComputePassEncoder | null = null;
   private slots = 0;
-  /** Grown as needed: most recordings are short, and a megabyte each would keep the garbage collector busy. */
+  /** Grows as needed: most recordings are short, and a megabyte for each would keep the garbage collector busy. */
   private u32 = new Uint32Array(64 * SLOT_WORDS);
   private floats = new Float32Array(this.u32.buffer);
   private reads: PendingRead[] = [];
@@ -47,13 +62,13 @@ export class Recorder {
   private timing: Promise<void>[] = [];
 
   constructor(
-    private readonly gpu: Gpu,
+    private readonly gpu: RecorderHost,
     private readonly profile: 'phase' | 'kernel' | null,
   ) {
     this.encoder = gpu.device.createCommandEncoder();
   }
 
-  /** Names what follows, for the timings. */
+  /** Sets the phase under which the following dispatches are timed. */
   phase(name: string): void {
     if (this.profile === 'phase' && name !== this.phaseName) this.endPass();
     this.phaseName = name;
@@ -64,7 +79,7 @@ export class Recorder {
     this.prepare(kernel, bindings, params).dispatchWorkgroups(groups[0], groups[1] ?? 1, groups[2] ?? 1);
   }
 
-  /** `indirect`: three u32 of workgroup counts at the tensor's start. */
+  /** @param indirect begins with the numbers of workgroups in x, y and z as u32 */
   dispatchIndirect(kernel: Kernel, bindings: readonly Tensor[], params: readonly Param[], indirect: Tensor): void {
     this.prepare(kernel, bindings, params).dispatchWorkgroupsIndirect(indirect.buffer, indirect.offset);
   }
@@ -79,7 +94,7 @@ export class Recorder {
     this.encoder.clearBuffer(tensor.buffer, tensor.offset, bytes);
   }
 
-  /** The tensor's bytes as they are at this point of the recording; resolves after `submit`. */
+  /** Reads the tensor's bytes as they are at this point of the recording. Resolves after `submit`. */
   read(tensor: Tensor, bytes: number = tensor.size): Promise<ArrayBuffer> {
     this.endPass();
     const staging = this.gpu.staging(bytes);
@@ -87,7 +102,7 @@ export class Recorder {
     return new Promise((resolve, reject) => this.reads.push({ staging, bytes, resolve, reject }));
   }
 
-  /** Sends everything recorded so far; the recorder can go on recording. */
+  /** Submits everything recorded so far. The recorder can be used again afterwards. */
   submit(): void {
     this.endPass();
     const { device } = this.gpu;
@@ -101,7 +116,7 @@ export class Recorder {
     this.encoder = device.createCommandEncoder();
   }
 
-  /** GPU milliseconds by phase (or by kernel), and dispatches by the same key, of everything submitted. */
+  /** GPU milliseconds and numbers of dispatches of everything submitted, by phase or by phase and kernel. */
   async timings(): Promise<{ milliseconds: Record<string, number>; dispatches: Record<string, number> }> {
     await Promise.all(this.timing);
     return { milliseconds: this.totals, dispatches: this.counts };

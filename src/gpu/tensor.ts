@@ -1,11 +1,11 @@
-/** @file A range of a GPU buffer, the unit that kernels bind. */
+/** @file Tensors: ranges of GPU buffers, which kernels bind. */
 
-/** A range of a GPU buffer. `id` is unique, so that bind groups can be cached by it. */
+/** A range of a GPU buffer. Bind groups are cached by `id`, which is unique. */
 export interface Tensor {
   readonly id: number;
   readonly label: string;
   readonly buffer: GPUBuffer;
-  /** Bytes; a multiple of 256, WebGPU's alignment for bindings, unless the tensor is only copied. */
+  /** In bytes. A multiple of 256, WebGPU's alignment for bindings, unless the tensor is only copied. */
   readonly offset: number;
   /** Bytes. */
   readonly size: number;
@@ -19,7 +19,10 @@ export const alignUp = (n: number, to: number = BINDING_ALIGNMENT): number => Ma
 let nextTensorId = 1;
 export const newTensorId = (): number => nextTensorId++;
 
-/** A view of `count` bytes at `offset` bytes into a tensor, to bind or to copy. */
+/**
+ * A view of `size` bytes at `offset` bytes into a tensor, to bind or to copy.
+ * @throws RangeError when it reaches beyond the tensor
+ */
 export function slice(tensor: Tensor, offset: number, size: number): Tensor {
   if (offset < 0 || offset + size > tensor.size) {
     throw new RangeError(`slice ${offset}+${size} is outside ${tensor.label} of ${tensor.size} bytes`);

@@ -88,7 +88,7 @@ export class Rope {
       ROTATED_HEADS: heads + kvHeads,
       STRIDE: (heads + 2 * kvHeads) * headDim,
     };
-    return new Rope(((heads + kvHeads) * headDim) / 2, await gpu.kernel('rope', { constants }));
+    return new Rope(((heads + kvHeads) * headDim) / 2, await gpu.kernel('train/layers/rope', { constants }));
   }
 
   /** Rotates queries and keys of qkv [rows, (heads + 2 kvHeads) headDim] in place. */

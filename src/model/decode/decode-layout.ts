@@ -1,4 +1,4 @@
-/** @file Where shaders/decode.wesl finds everything: its constants, the packed weights, the sizes of its buffers. */
+/** @file Where shaders/decode/decode.wesl finds everything: its constants, the packed weights, the sizes of its buffers. */
 import type { DecoderConfig } from '../../formats/hf/hf-config';
 import type { GpuTraits, Tensor } from '../../gpu/gpu';
 import type { ParameterLayout, ParameterViews } from '../train/parameters';
@@ -136,7 +136,7 @@ export class DecodeLayout {
   }
 }
 
-/** Bytes of workgroup memory of shaders/decode.wesl with `rows` rows a workgroup. */
+/** Bytes of workgroup memory of shaders/decode/decode.wesl with `rows` rows a workgroup. */
 export function decodeWorkgroupBytes(config: DecoderConfig, context: number, rows: number, threads: number): number {
   const {
     hidden_size: hidden,

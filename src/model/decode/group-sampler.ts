@@ -1,5 +1,5 @@
 /**
- * @file Samples completions on the GPU: one prefill of the prompts, then shaders/decode.wesl, a chunk of tokens a
+ * @file Samples completions on the GPU: one prefill of the prompts, then shaders/decode/decode.wesl, a chunk of tokens a
  * submission, over the rows that still run. Nothing is read back until all rows are done.
  */
 import { f32, grid, type Recorder } from '../../gpu/recorder';
@@ -62,9 +62,9 @@ export class GroupSampler {
     const { config } = decoder;
     const layout = new DecodeLayout(gpu, config, parameters, plan);
     const [pack, compact, decode] = await Promise.all([
-      gpu.kernel('pack_weight'),
-      gpu.kernel('compact_rows', { constants: { ROWS_PER_GROUP: layout.rowsPerGroup } }),
-      gpu.kernel('decode', {
+      gpu.kernel('decode/pack_weight'),
+      gpu.kernel('decode/compact_rows', { constants: { ROWS_PER_GROUP: layout.rowsPerGroup } }),
+      gpu.kernel('decode/decode', {
         constants: layout.constants,
         conditions: { QKV_BIAS: config.qkv_bias, QK_NORM: config.qk_norm },
       }),

@@ -76,7 +76,7 @@ async function mergedMatrix(
 ): Promise<{ matrix: PackedMatrix; pieces: Piece[] }> {
   const to = mergedKind(kind);
   const rowBytes = packedRowBytes(to, columns);
-  const kernel = await gpu.kernel('lora_merge', {
+  const kernel = await gpu.kernel('lora/lora_merge', {
     constants: {
       ...weightConstants(kind, columns),
       ...loraConstants(place.shape),

@@ -91,7 +91,7 @@ export class DecodeAttention {
       );
     }
     const [attend, combine] = await Promise.all([
-      gpu.kernel('attention_decode', {
+      gpu.kernel('infer/attention/attention_decode', {
         constants: {
           HEADS: heads,
           KV_HEADS: kvHeads,
@@ -104,7 +104,7 @@ export class DecodeAttention {
         },
         conditions: { ...cacheConditions(cache), QK_NORM: qkNorm !== undefined, ROLLED: gpu.isSoftware },
       }),
-      gpu.kernel('attention_decode_combine', {
+      gpu.kernel('infer/attention/attention_decode_combine', {
         constants: { HEADS: heads, HEAD_DIM: headDim, THREADS: Math.max(gpu.isSoftware ? 32 : 256, headDim / 4) },
       }),
     ]);
@@ -172,13 +172,13 @@ function decodeAttentionShape(
   return { ...base, threads: Math.max(base.threads, Math.ceil(headDim / 128) * 32), ...shape };
 }
 
-/** See `bound` in shaders/attention_decode.wesl. */
+/** See `bound` in shaders/infer/attention/attention_decode.wesl. */
 const NO_BOUND = 0xffffffff;
 
 const stretchesWanted = (shape: DecodeAttentionShape, { kvHeads }: { kvHeads: number }, slots: number): number =>
   Math.max(1, Math.floor(shape.workgroups / (kvHeads * slots)));
 
-/** Workgroup memory of shaders/attention_decode.wesl. */
+/** Workgroup memory of shaders/infer/attention/attention_decode.wesl. */
 function workgroupBytes(
   { heads, kvHeads, headDim }: DecodeAttentionOptions,
   { threads, maxKeys }: DecodeAttentionShape,

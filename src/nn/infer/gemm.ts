@@ -193,7 +193,7 @@ function variantFor(options: GemmOptions, tokens: number, adapter: GemmAdapter):
   return options.variant ?? gemmVariant(shape, adapter);
 }
 
-/** What shaders/gemm_matrix.wesl spells out: spans of 32 or 64, and how many vec4s of a slab a thread fetches. */
+/** What shaders/infer/product/gemm_matrix.wesl spells out: spans of 32 or 64, and how many vec4s of a slab a thread fetches. */
 export function matrixConditions(v: GemmVariant): { LARGE: boolean; X8: boolean } {
   const fetches = (lines: number): number => (lines * v.depth) / 4 / threadsOf(v);
   const ofX = fetches(v.tokens);
@@ -217,15 +217,15 @@ function compile(gpu: Gpu, options: GemmOptions, v: GemmVariant): Promise<Kernel
     Y_STRIDE: transposed ? inFeatures : outFeatures,
     THREADS: threadsOf(v),
   };
-  if (v.kind === 'direct') return gpu.kernel('gemm_direct', { constants, conditions });
+  if (v.kind === 'direct') return gpu.kernel('infer/product/gemm_direct', { constants, conditions });
   const tile = { ...constants, TILE_TOKENS: v.tokens, TILE_FEATURES: v.features, TILE_DEPTH: v.depth };
   if (v.kind === 'matrix') {
-    return gpu.kernel('gemm_matrix', {
+    return gpu.kernel('infer/product/gemm_matrix', {
       constants: tile,
       conditions: { ...conditions, ...matrixConditions(v) },
     });
   }
-  return gpu.kernel('gemm', {
+  return gpu.kernel('infer/product/gemm', {
     constants: tile,
     conditions: { ...conditions, WIDE: v.spanFeatures === 8, F16: gpu.features.f16, ROLLED: gpu.isSoftware },
   });

@@ -58,14 +58,14 @@ const SOME_ROWS = 1024;
 const SHUFFLE_WIDTH = 32;
 
 const withMinima: readonly WeightKind[] = ['q4_1', 'q5_1', 'q4_k', 'q5_k'];
-/** Weights in one of lib/weight_chunks.wesl's chunks, unless rows are narrow. */
+/** Weights in one of shaders/infer/product/weight_chunks.wesl's chunks, unless rows are narrow. */
 const chunkSize = (kind: WeightKind): number => (kind === 'f32' ? 4 : kind === 'f16' || kind === 'bf16' ? 8 : 32);
 
 /** Dense rows whose length is no multiple of a chunk are read four weights at a time. */
 const isNarrow = ({ kind, inFeatures }: GemvShape): boolean => inFeatures % chunkSize(kind) !== 0;
 /** Weights in a chunk of this matrix. */
 const sizeOf = (shape: GemvShape): number => (isNarrow(shape) ? 4 : chunkSize(shape.kind));
-/** Tokens that shaders/lib/gemv_tokens.wesl has room for when there are so many. */
+/** Tokens that shaders/infer/product/gemv_tokens.wesl has room for when there are so many. */
 const placesOf = (tokens: number): 1 | 2 | 4 | 8 => (tokens > 4 ? 8 : tokens > 2 ? 4 : tokens > 1 ? 2 : 1);
 
 /** What `bench gemv --sweep` found best on an H200, and for emulated GPUs one without workgroup memory. */
@@ -164,7 +164,7 @@ export class Gemv {
         const { lanes, results, groups } = chosen;
         if (lanes === 1 && results !== (shape.activation ? 1 : 2)) throw new Error('one lane makes two rows');
         const { width, hasShuffles } = shuffles(lanes, gpu);
-        const kernel = await gpu.kernel(lanes > 1 ? 'gemv' : 'gemv_direct', {
+        const kernel = await gpu.kernel(lanes > 1 ? 'infer/product/gemv' : 'infer/product/gemv_direct', {
           constants: {
             ...weightConstants(shape.kind, shape.inFeatures),
             K: shape.inFeatures,

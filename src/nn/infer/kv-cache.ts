@@ -1,5 +1,5 @@
 /**
- * @file The key–value cache of a decoder at inference: how it lies in memory (shaders/lib/kv_cache.wesl), and the kernel
+ * @file The key–value cache of a decoder at inference: how it lies in memory (shaders/infer/attention/kv_cache.wesl), and the kernel
  * that fills it. A layer has two tensors, keys and values, each [slots][kvHeads][capacity][headDim]; a slot is one
  * sequence, and its positions go round a ring: position p lies at p % capacity.
  */
@@ -29,7 +29,7 @@ export function cacheBytes(kind: CacheKind, { slots, kvHeads, headDim, capacity 
   return slots * kvHeads * capacity * vector;
 }
 
-/** Conditions for kernels that import shaders/lib/kv_cache.wesl. */
+/** Conditions for kernels that import shaders/infer/attention/kv_cache.wesl. */
 export const cacheConditions = (kind: CacheKind): Record<string, boolean> => ({
   CACHE_F32: kind === 'f32',
   CACHE_F16: kind === 'f16',
@@ -93,7 +93,7 @@ export class QkvWrite {
   static async create(gpu: Gpu, { heads, kvHeads, headDim, cache, qkNorm }: QkvWriteOptions): Promise<QkvWrite> {
     checkHeads({ heads, kvHeads, headDim });
     const threads = Math.max(64, headDim / 8);
-    const kernel = await gpu.kernel('kv_write', {
+    const kernel = await gpu.kernel('infer/attention/kv_write', {
       constants: {
         HEADS: heads,
         KV_HEADS: kvHeads,

@@ -70,18 +70,20 @@ export class Packer {
     const constants = { RAW_ROW_BYTES: fileRowBytes, ROW_WORDS: rowWords };
     const conditions = { FROM_F32: from === 'f32', FROM_F16: from === 'f16', FROM_BF16: from === 'bf16' };
     if (from === kind) {
-      const kernel = await gpu.kernel('pack_blocks', { constants: { ...constants, ...blockConstants(kind, columns) } });
+      const kernel = await gpu.kernel('infer/pack/pack_blocks', {
+        constants: { ...constants, ...blockConstants(kind, columns) },
+      });
       return new Packer(kernel, kind, columns, rowWords, 0, fileRowBytes);
     }
     if (kind === 'f32' || kind === 'f16') {
-      const kernel = await gpu.kernel('pack_floats', {
+      const kernel = await gpu.kernel('infer/pack/pack_floats', {
         constants: { ...constants, COLUMNS: columns },
         conditions: { ...conditions, TO_F32: kind === 'f32' },
       });
       return new Packer(kernel, kind, columns, rowWords, 0, fileRowBytes);
     }
     const blocks = columns / 32;
-    const kernel = await gpu.kernel('pack_quantise', {
+    const kernel = await gpu.kernel('infer/pack/pack_quantise', {
       constants: { ...constants, BLOCKS: blocks, SCALES_AT: planeOffsets(kind, columns)[1]! / 4 },
       conditions: { ...conditions, TO_Q4_0: kind === 'q4_0' },
     });
@@ -134,7 +136,10 @@ export class Unpacker {
 
   static async create(gpu: Gpu, kind: WeightKind, columns: number): Promise<Unpacker> {
     const constants = { ...weightConstants(kind, columns), COLUMN_VECS: columns / 4 };
-    return new Unpacker(await gpu.kernel('pack_unpack', { constants, conditions: weightConditions(kind) }), columns);
+    return new Unpacker(
+      await gpu.kernel('infer/pack/pack_unpack', { constants, conditions: weightConditions(kind) }),
+      columns,
+    );
   }
 
   /** out [rows, columns], f32 = rows from `firstRow` on of the matrix. */

@@ -24,7 +24,7 @@ export class PackedGather {
     const constants = { ...weightConstants(kind, columns), COLUMN_VECS: columns / 4 };
     return new PackedGather(
       columns,
-      await gpu.kernel('gather_packed', { constants, conditions: weightConditions(kind) }),
+      await gpu.kernel('infer/product/gather_packed', { constants, conditions: weightConditions(kind) }),
     );
   }
 

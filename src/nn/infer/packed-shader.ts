@@ -1,4 +1,4 @@
-/** @file What a kernel that imports `shaders/lib/weights.wesl` is compiled with. */
+/** @file What a kernel that imports `shaders/infer/weights.wesl` is compiled with. */
 import { packedRowBytes, planeOffsets, weightKinds, type WeightKind } from './packed';
 
 /** One of KIND_F32, KIND_F16, …: the kind that is read. */

@@ -23,7 +23,7 @@ export const PREFILL_ATTENTION_SHAPES: readonly PrefillAttentionShape[] = [
   { tile: 16, chunk: 8 },
 ];
 
-/** The lanes that share a row in shaders/attention_prefill.wesl. */
+/** The lanes that share a row in shaders/infer/attention/attention_prefill.wesl. */
 const LANES = 8;
 
 /** Bytes of workgroup memory. */
@@ -91,7 +91,7 @@ export class PrefillAttention {
     const { heads, kvHeads, headDim, cache } = options;
     checkHeads(options);
     const shape = options.shape ?? prefillAttentionShape(headDim, gpu.device.limits.maxComputeWorkgroupStorageSize);
-    const kernel = await gpu.kernel('attention_prefill', {
+    const kernel = await gpu.kernel('infer/attention/attention_prefill', {
       constants: { HEADS: heads, KV_HEADS: kvHeads, HEAD_DIM: headDim, TILE: shape.tile, CHUNK: shape.chunk },
       conditions: { ...cacheConditions(cache), ROLLED: gpu.isSoftware },
     });

@@ -48,7 +48,7 @@ export interface SamplerTensors {
 export const NO_TOKEN = 0xffffffff;
 export const MOST_TOP = 8;
 const MOST_STOPS = 8;
-/** A gap (shaders/lib/sampling.wesl) that no token with a finite logit has. */
+/** A gap (shaders/infer/sample/sampling.wesl) that no token with a finite logit has. */
 const NO_GAP = 3e38;
 
 export interface Draw {
@@ -75,13 +75,13 @@ export function readDraw(tokens: Uint32Array, results: Uint32Array, top: number,
   };
 }
 
-/** Tokens a workgroup looks at, and, below, sizes as in shaders/lib/sampling.wesl. */
+/** Tokens a workgroup looks at, and, below, sizes as in shaders/infer/sample/sampling.wesl. */
 const BLOCK = 1024;
 /** The same for the pass that fills the bins; counts of it fit 16 bits. */
 const BIN_BLOCK = 4096;
 const BINS = 2048;
 const WORK_WORDS = 16 + 2 * 8192;
-/** As in shaders/sample_draw.wesl. */
+/** As in shaders/infer/sample/sample_draw.wesl. */
 const BUCKETS = 128;
 const ROW_WORDS = 4;
 
@@ -111,11 +111,11 @@ export class Sampler {
     const copies = wide === 512 && !gpu.isSoftware ? 8 : 1;
     const draw = { THREADS: gpu.isSoftware ? 32 : wide, TOP: top, COPIES: copies };
     const [blocks, bins, gather, drawn, drawListed] = await Promise.all([
-      gpu.kernel('sample_blocks', pass),
-      gpu.kernel('sample_bins', { constants: { THREADS: threads, TOKENS: BIN_BLOCK } }),
-      gpu.kernel('sample_gather', pass),
-      gpu.kernel('sample_draw', { constants: draw, conditions: { LISTS: false } }),
-      gpu.kernel('sample_draw', { constants: draw, conditions: { LISTS: true } }),
+      gpu.kernel('infer/sample/sample_blocks', pass),
+      gpu.kernel('infer/sample/sample_bins', { constants: { THREADS: threads, TOKENS: BIN_BLOCK } }),
+      gpu.kernel('infer/sample/sample_gather', pass),
+      gpu.kernel('infer/sample/sample_draw', { constants: draw, conditions: { LISTS: false } }),
+      gpu.kernel('infer/sample/sample_draw', { constants: draw, conditions: { LISTS: true } }),
     ]);
     const bytes = samplerBuffers(options);
     const buffers = await gpu.allocating(() => ({

@@ -36,9 +36,9 @@ export class Adamw {
   static async create(gpu: Gpu, count: number, decays: Uint32Array<ArrayBuffer>): Promise<Adamw> {
     const constants = { BLOCK };
     const [squares, root, update] = await Promise.all([
-      gpu.kernel('grad_norm', { constants, entryPoint: 'squares' }),
-      gpu.kernel('grad_norm', { constants, entryPoint: 'root' }),
-      gpu.kernel('adamw'),
+      gpu.kernel('train/optimizer/grad_norm', { constants, entryPoint: 'squares' }),
+      gpu.kernel('train/optimizer/grad_norm', { constants, entryPoint: 'root' }),
+      gpu.kernel('train/optimizer/adamw'),
     ]);
     const moments = gpu.alloc('adam moments', count * 8);
     const norm = gpu.alloc('gradient norm', 4);

@@ -36,7 +36,7 @@ export const ATTENTION_SHAPES: readonly AttentionShape[] = [
   { tile: 32, chunk: 32 },
 ];
 
-/** The lanes that share a row in shaders/lib/attention_tiles.wesl. */
+/** The lanes that share a row in shaders/train/layers/attention_tiles.wesl. */
 const LANES = 8;
 const MAX_HEAD_DIM = 128;
 /** More than this would leave room for too few workgroups on a processor, where a device allows it at all. */
@@ -121,9 +121,9 @@ export class Attention {
     };
     const conditions = { ROLLED: gpu.isSoftware };
     const [attend, queryGradients, keyGradients] = await Promise.all([
-      gpu.kernel('attention', { constants, conditions }),
-      gpu.kernel('attention_backward', { constants, conditions, entryPoint: 'query_gradients' }),
-      gpu.kernel('attention_backward', { constants, conditions, entryPoint: 'key_gradients' }),
+      gpu.kernel('train/layers/attention', { constants, conditions }),
+      gpu.kernel('train/layers/attention_backward', { constants, conditions, entryPoint: 'query_gradients' }),
+      gpu.kernel('train/layers/attention_backward', { constants, conditions, entryPoint: 'key_gradients' }),
     ]);
     return new Attention(options, shape, attend, queryGradients, keyGradients);
   }

@@ -25,7 +25,7 @@ export class ColumnSum {
   private constructor(private readonly kernel: Kernel) {}
 
   static async create(gpu: Gpu): Promise<ColumnSum> {
-    return new ColumnSum(await gpu.kernel('column_sum'));
+    return new ColumnSum(await gpu.kernel('train/linear/column_sum'));
   }
 
   /** out[columns] += Σ_r x[r, columns]. For few rows or many columns: a thread walks down a whole column. */

@@ -30,8 +30,8 @@ export class Gather {
   /** @param accumulate whether the backward adds to the table's gradient instead of overwriting it */
   static async create(gpu: Gpu, columns: number, accumulate: boolean): Promise<Gather> {
     const [gather, scatter] = await Promise.all([
-      gpu.kernel('gather', { constants: { COLUMNS: columns } }),
-      gpu.kernel('segment_sum', { constants: { COLUMNS: columns, ACCUMULATE: accumulate ? 1 : 0 } }),
+      gpu.kernel('train/layers/gather', { constants: { COLUMNS: columns } }),
+      gpu.kernel('train/layers/segment_sum', { constants: { COLUMNS: columns, ACCUMULATE: accumulate ? 1 : 0 } }),
     ]);
     return new Gather(columns, gather, scatter);
   }

@@ -14,8 +14,8 @@ export class LogProb {
   static async create(gpu: Gpu, vocab: number): Promise<LogProb> {
     const lanes = vocab >= 512 ? 64 : 16;
     const [measure, gradient] = await Promise.all([
-      gpu.kernel('log_prob', { constants: { VOCAB: vocab, LANES: lanes } }),
-      gpu.kernel('log_prob_backward', { constants: { VOCAB: vocab } }),
+      gpu.kernel('train/loss/log_prob', { constants: { VOCAB: vocab, LANES: lanes } }),
+      gpu.kernel('train/loss/log_prob_backward', { constants: { VOCAB: vocab } }),
     ]);
     return new LogProb(vocab, 64 / lanes, measure, gradient);
   }

@@ -50,7 +50,7 @@ export interface LoraGradients {
   du: Tensor;
 }
 
-/** Of a workgroup of shaders/lora_gradient.wesl. */
+/** Of a workgroup of shaders/lora/lora_gradient.wesl. */
 const GRADIENT_COLUMNS = 16;
 
 /** The kernels of a layer that has adapters. */
@@ -162,10 +162,10 @@ async function adapterKernels(gpu: Gpu, lora: LoraShape, maxTokens: number): Pro
   const [down, inputGradient, up, upBackward, gradientOfA, gradientOfB] = await Promise.all([
     Matmul.create(gpu, { rows: maxTokens, columns: narrow, depth: inFeatures }),
     Matmul.create(gpu, { rows: maxTokens, columns: inFeatures, depth: narrow, depthMajorB: true }),
-    gpu.kernel('lora_up', { constants: { ...constants, FEATURES: outFeatures } }),
-    gpu.kernel('lora_up_backward', { constants: { ...constants, FEATURES: outFeatures, QUADS: quads } }),
-    gpu.kernel('lora_gradient', { constants: { ...constants, WIDTH: inFeatures }, conditions: { OF_B: false } }),
-    gpu.kernel('lora_gradient', { constants: { ...constants, WIDTH: outFeatures }, conditions: { OF_B: true } }),
+    gpu.kernel('lora/lora_up', { constants: { ...constants, FEATURES: outFeatures } }),
+    gpu.kernel('lora/lora_up_backward', { constants: { ...constants, FEATURES: outFeatures, QUADS: quads } }),
+    gpu.kernel('lora/lora_gradient', { constants: { ...constants, WIDTH: inFeatures }, conditions: { OF_B: false } }),
+    gpu.kernel('lora/lora_gradient', { constants: { ...constants, WIDTH: outFeatures }, conditions: { OF_B: true } }),
   ]);
   return { down, inputGradient, up, upBackward, gradientOfA, gradientOfB, quads };
 }

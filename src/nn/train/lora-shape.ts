@@ -26,7 +26,7 @@ export const loraSizes = ({ inFeatures, rank, blocks }: LoraShape): { a: number;
   b: blocks.reduce((sum, { rows }) => sum + rows, 0) * rank,
 });
 
-/** What a kernel that imports `shaders/lib/lora_blocks.wesl` is compiled with. */
+/** What a kernel that imports `shaders/lora/lora_blocks.wesl` is compiled with. */
 export function loraConstants({ rank, blocks }: LoraShape): Record<string, number> {
   const constants: Record<string, number> = { RANK: rank, BLOCKS: blocks.length };
   let row = 0;

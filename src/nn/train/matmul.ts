@@ -217,7 +217,7 @@ function compile(gpu: Gpu, options: MatmulOptions, t: MatmulTile): Promise<Kerne
   };
   if (t.direct) {
     const blocked = depth % 4 === 0 && !(depthMajorA && depthMajorB);
-    return gpu.kernel('matmul_direct', { constants, conditions: { ...conditions, BLOCKED: blocked } });
+    return gpu.kernel('train/linear/matmul_direct', { constants, conditions: { ...conditions, BLOCKED: blocked } });
   }
   const tileConstants = {
     TILE_ROWS: t.rows,
@@ -226,5 +226,5 @@ function compile(gpu: Gpu, options: MatmulOptions, t: MatmulTile): Promise<Kerne
     BLOCKS_Y: t.threadRows / 4,
     BLOCKS_X: t.threadColumns / 4,
   };
-  return gpu.kernel('matmul', { constants: { ...constants, ...tileConstants }, conditions });
+  return gpu.kernel('train/linear/matmul', { constants: { ...constants, ...tileConstants }, conditions });
 }

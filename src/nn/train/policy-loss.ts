@@ -3,7 +3,7 @@ import type { Gpu, Tensor } from '../../gpu/gpu';
 import type { Kernel } from '../../gpu/kernel';
 import { f32, type Recorder } from '../../gpu/recorder';
 
-/** What a token's loss is, as in shaders/policy_loss.wesl. */
+/** What a token's loss is, as in shaders/train/loss/policy_loss.wesl. */
 const OBJECTIVES = { clip: 0, cispo: 1, sapo: 2, cross_entropy: 3 } as const;
 export type Objective = keyof typeof OBJECTIVES;
 
@@ -51,7 +51,7 @@ export class PolicyLoss {
       SEQUENCE_RATIO: options.sequenceRatio ? 1 : 0,
       KL_RATIO: options.klRatio ? 1 : 0,
     };
-    return new PolicyLoss(await gpu.kernel('policy_loss', { constants }));
+    return new PolicyLoss(await gpu.kernel('train/loss/policy_loss', { constants }));
   }
 
   /**

@@ -46,15 +46,15 @@ export class RmsNorm {
       LANES: lanes,
     };
     const forward = (COPY: boolean) =>
-      gpu.kernel('rms_norm', { constants: { ...constants, EPSILON: full.epsilon }, conditions: { COPY } });
+      gpu.kernel('train/layers/rms_norm', { constants: { ...constants, EPSILON: full.epsilon }, conditions: { COPY } });
     const [normalise, normaliseAndCopy, gradient, total] = await Promise.all([
       forward(false),
       forward(true),
-      gpu.kernel('rms_norm_backward', {
+      gpu.kernel('train/layers/rms_norm_backward', {
         constants: { ...constants, ROWS_PER_GROUP: rowsPerGroup(full.frozen, lanes) },
         conditions: { IN_PLACE: full.inPlace, FROZEN: full.frozen },
       }),
-      gpu.kernel('column_total', { constants: { COLUMNS: full.size } }),
+      gpu.kernel('train/linear/column_total', { constants: { COLUMNS: full.size } }),
     ]);
     return new RmsNorm(full, 64 / lanes, normalise, normaliseAndCopy, gradient, total);
   }

@@ -14,8 +14,8 @@ export class Swiglu {
   static async create(gpu: Gpu, size: number): Promise<Swiglu> {
     const constants = { SIZE: size };
     const [activate, gradient] = await Promise.all([
-      gpu.kernel('swiglu', { constants }),
-      gpu.kernel('swiglu_backward', { constants }),
+      gpu.kernel('train/layers/swiglu', { constants }),
+      gpu.kernel('train/layers/swiglu_backward', { constants }),
     ]);
     return new Swiglu(size, activate, gradient);
   }

@@ -136,7 +136,7 @@ describe('matrix units', () => {
   }
 
   it('link without the stand-ins that WESL needs', async () => {
-    const code = await linkShader('gemm_matrix', {
+    const code = await linkShader('infer/product/gemm_matrix', {
       constants: {
         ...weightConstants('q4_0', 64),
         ...{
