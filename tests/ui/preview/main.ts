@@ -87,7 +87,7 @@ mount(TrainPage, {
   props: {
     session,
     models: ['tinythink-1m'],
-    policy: (which: 'before' | 'after') => Promise.resolve(new ScriptedChatModel(which, scripts[which])),
+    chatModel: (which: 'before' | 'after') => Promise.resolve(new ScriptedChatModel(which, scripts[which])),
     begin,
     reset: () => begin(fixtureConfig),
   },

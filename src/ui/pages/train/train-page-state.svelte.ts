@@ -1,180 +1,156 @@
 /**
- * @file The one run of the page and all that it lives with: engine, storage, address. It outlives the Train page, so
- * that a run goes on while its reader looks at another page.
+ * @file The state of the Train page: which run is on it, kept in step with the address. It outlives the page itself, so
+ * that a run goes on while the user looks at another page.
  */
 import { messageOf } from '../../../base/errors';
-import { addressSpace, thisPage } from '../../../servers/diagnose';
-import { quoted, RemoteError } from '../../../servers/errors';
-import { TRAINING, type AnyServer } from '../../../servers/server';
-import type { RemoteRunOptions } from '../../../servers/training/sidecar';
-import { configFromParams, configToParams } from '../../../runs/config';
-import type { RunConfig, RunEvent } from '../../../runs/events';
-import type { PrepareProgress } from '../../../engine/load-options';
-import type { ChatModel } from '../../../runs/chat-model';
-import { getPreset, presetConfig } from '../../../runs/presets';
-import { RunStorage, type SavedRun } from '../../../storage/run-storage';
-import { engine, type LocalEngineTrainer } from '../../../worker/client';
 import type { ProbeResult } from '../../../engine/probe';
-import { askingFrom } from '../connect/asking';
-import type { Finding } from '../connect/connect-state.svelte';
-import { servers } from '../connect/room';
+import type { ChatModel } from '../../../runs/chat-model';
+import { configToParams } from '../../../runs/config';
+import type { RunConfig } from '../../../runs/events';
+import { getPreset, presetConfig } from '../../../runs/presets';
+import type { RemoteRunOptions } from '../../../servers/training/sidecar';
+import { RunStorage } from '../../../storage/run-storage';
 import { activity } from '../../shell/activity.svelte';
 import { router } from '../../shell/router.svelte';
-import { Comparison } from './compare/comparison.svelte';
+import { askingFrom } from '../connect/asking';
+import { servers } from '../connect/room';
 import type { Which } from './compare/before-after.svelte';
-import { hold } from './run/tab-lock';
-import { RunKeeper } from './run/run-keeper';
-import { TrainSession, type RunSource } from './run/session.svelte';
+import { Comparison } from './compare/comparison.svelte';
+import { interruptedRun, type Continuation } from './run/continuation';
+import { configFromLink, type LinkProblem } from './run/link-config';
+import { LocalEngine } from './run/local-engine';
+import { RemoteRuns } from './run/remote-runs.svelte';
+import type { RunSource } from './run/run-source';
+import { RunSaver } from './run/run-saver';
+import { TrainSession } from './run/session.svelte';
+import { liveSource, openSource, type SourceParts } from './run/sources';
+import { RunLocations } from './server/run-locations';
 import type { ServerProblem } from './server/server-problems';
-import { liveSource, openSource, SOURCE_PARAMS, type SourceParts } from './run/sources';
 import { TrainingServers } from './server/training-servers.svelte';
-import { Whereabouts } from './server/run-locations';
+import { EMBEDDED_MODELS, trainableModels } from './settings/trainable-models';
 
-const EMBEDDED_MODELS = ['tinythink-1m'];
+type Started = { id: string } | { problems: ServerProblem[] };
 
-/** Why the run that the address names can't be watched. */
-export interface Trouble {
-  /** Of the server. */
-  url: string;
-  finding: Finding;
-  /** The server is among those of the Connect page. */
-  known: boolean;
-  /** It wants a key, or another one. */
-  key: boolean;
-}
-
-const WATCH_IT: Finding = {
-  title: 'A run on a server',
-  text: 'The browser will ask whether this page may use the local network: the server is there.',
-  remedies: [],
-};
-
-class TrainRoom {
+class TrainPageState {
   readonly session = new TrainSession();
-  /** For setting up a run on one of them. */
-  readonly servers = new TrainingServers(servers, askingFrom());
-  /** What computes here; null until it is known. */
+  /** The GPU of this device; null until it is known. */
   probe = $state.raw<ProbeResult | null>(null);
-  /** What went wrong without stopping the run; empty if nothing did. */
+  /** A problem that doesn't stop the run; empty if there is none. */
   warning = $state('');
-  /** Settings of the address that could not be used. */
-  linkProblems = $state.raw<readonly { param: string; message: string }[]>([]);
-  models = $state.raw<readonly string[]>(EMBEDDED_MODELS);
-  /** A run that was broken off, by a reload for example, and can be gone on with. */
-  unfinished = $state.raw<{ run: SavedRun; checkpoint: number } | null>(null);
-  trouble = $state.raw<Trouble | null>(null);
-  /** The server whose runs the sheet shall set up, from an address that names it; empty if none does. */
-  wanted = $state('');
-  /** A checkpoint of the run on the page, opened here. */
-  opened = $state.raw<{ model: string; step: number } | null>(null);
-  /** On which server the saved run on the page lives; empty where it isn't known. */
-  lives = $state('');
+  /** Settings of the link that could not be used. */
+  linkProblems = $state.raw<readonly LinkProblem[]>([]);
+  /** Config names of the models that training can start from. */
+  models = $state.raw(EMBEDDED_MODELS);
+  /** A run that was interrupted and can be continued. */
+  interrupted = $state.raw<Continuation | null>(null);
+  /** The server that the settings sheet is to open with, from a link that names one; otherwise empty. */
+  setUpServer = $state('');
+  /** The checkpoint of the remote run on the page that was opened on this device. */
+  openedCheckpoint = $state.raw<{ model: string; step: number } | null>(null);
+  /** The server that the saved run on the page came from; empty if unknown. */
+  savedFrom = $state('');
 
   readonly storage = new RunStorage();
+  readonly servers = new TrainingServers(servers, askingFrom());
+  readonly remote = new RemoteRuns(servers, askingFrom(), this.storage, (message) => (this.warning = message));
   readonly comparison = new Comparison({ storage: this.storage });
-  readonly #keeper = new RunKeeper(this.storage, (message) => (this.warning = message));
+  readonly #local = new LocalEngine(
+    (message) => (this.warning = message),
+    (text) => (this.session.loading = text),
+  );
+  readonly #saver = new RunSaver(this.storage, (message) => (this.warning = message));
+  readonly #locations = new RunLocations();
   readonly #parts: SourceParts = {
-    local: () => this.#localTrainer(),
+    local: () => this.#local.createTrainer(),
     storage: this.storage,
-    keep: (event) => this.#keeper.keep(event),
-    server: (url) => this.#server(url),
-    keepElsewhere: (id, stored) => this.#keepElsewhere(id, stored),
+    keep: (event) => this.#saver.add(event),
+    server: (url) => this.remote.server(url),
+    keepRemote: (id, stored) => this.remote.save(id, stored),
   };
-  readonly #whereabouts = new Whereabouts();
-  /** Of the run elsewhere that this tab keeps, and what lets other tabs keep it. */
-  #distant: { keeper: RunKeeper; release: () => Promise<void> } | null = null;
-  #trainer: LocalEngineTrainer | null = null;
   /** The query that the run on the page was opened from. */
-  #opened: string | null = null;
+  #openedQuery: string | null = null;
 
   constructor() {
     addEventListener('pagehide', () => {
-      void this.#keeper.flush();
-      void this.#distant?.keeper.flush();
+      void this.#saver.flush();
+      void this.remote.flush();
     });
-    // A saved run, a recording that plays, and a run that goes on elsewhere lose nothing by a reload.
-    const working = () => {
+    // A saved run, a recording and a remote run lose nothing by a reload.
+    const busy = () => {
       const { source, status } = this.session;
-      return source?.kind === 'live' && !source.elsewhere && /^(running|working)$/.test(status);
+      return source?.kind === 'live' && !source.remote && /^(running|working)$/.test(status);
     };
     $effect.root(() => {
-      $effect(() => (working() ? activity.begin('the training run') : undefined));
+      $effect(() => (busy() ? activity.begin('the training run') : undefined));
     });
   }
 
   /** Puts the run on the page that the address names, unless it is there already. */
   async open(params: URLSearchParams): Promise<void> {
-    if (this.#opened === params.toString()) return;
+    if (this.#openedQuery === params.toString()) return;
     if (params.has('server') && !params.has('run')) {
-      // A server without a run: one is to be set up there.
       await this.servers.load();
-      this.wanted = params.get('server')!;
-      router.replaceParams(new URLSearchParams(this.#opened ?? ''));
+      this.setUpServer = params.get('server')!;
+      router.replaceParams(new URLSearchParams(this.#openedQuery ?? ''));
       return this.open(router.route.params);
     }
-    if (params.size === 0 && this.#opened !== null) {
-      // Back from another page by its plain link: the run is still here.
-      router.replaceParams(new URLSearchParams(this.#opened));
+    if (params.size === 0 && this.#openedQuery !== null) {
+      // Back from another page by the plain link: the run is still here.
+      router.replaceParams(new URLSearchParams(this.#openedQuery));
       return;
     }
-    const atLoad = this.#opened === null && this.trouble === null;
-    const key = (this.#opened = params.toString());
+    const atLoad = this.#openedQuery === null && this.remote.problem === null;
+    const query = (this.#openedQuery = params.toString());
     this.session.error = '';
-    this.trouble = null;
-    this.linkProblems = configFromParams(params, SOURCE_PARAMS).problems;
+    this.remote.problem = null;
+    this.linkProblems = configFromLink(params).problems;
+    if (params.has('server')) return this.#openRemote(params, query, atLoad);
     try {
-      if (params.has('server')) {
-        await this.#openElsewhere(params, key, atLoad);
-        return;
-      }
       const [source, probe] = await Promise.all([openSource(params, this.#parts), this.#probeOnce()]);
-      if (this.#opened !== key) return;
+      if (this.#openedQuery !== query) return;
       if (source.kind !== 'live' || probe.available) {
         await this.#prepare(params.size === 0 && probe.available && probe.software ? this.#smallSource() : source);
       }
-      await this.#lookAround();
+      await this.#refreshStored();
     } catch (error) {
-      if (this.#opened === key) this.session.error = messageOf(error);
+      if (this.#openedQuery === query) this.session.error = messageOf(error);
     }
   }
 
-  /** Starts a live run of a config. */
+  /** Starts a live run on this device. */
   begin(config: RunConfig): Promise<void> {
     this.linkProblems = [];
     return this.#prepare(liveSource(config, this.#parts));
   }
 
-  /** Takes up the run of the address again, after what kept it from being watched. */
+  /** Opens the run of the address again, after a problem was solved. */
   async retry(): Promise<void> {
-    this.#opened = null;
+    this.#openedQuery = null;
     await this.open(router.route.params);
   }
 
-  /** Gives the server of the run its key, and tries again. */
-  async giveKey(url: string, secret: string, keep: boolean): Promise<void> {
-    const record = (await servers.list()).find((each) => each.kind === TRAINING && each.url === url);
-    if (!record) return;
+  /** Stores the key of the run's server and tries again. */
+  async saveKey(url: string, secret: string, keep: boolean): Promise<void> {
     try {
-      await servers.save(record, { secret, keep });
-      await this.retry();
+      if (await this.remote.saveKey(url, secret, keep)) await this.retry();
     } catch (error) {
       this.session.error = messageOf(error);
     }
   }
 
-  /** Starts a run on the server that the sheet has chosen. @returns what the server doesn't take; nothing when it began */
-  async beginElsewhere(config: RunConfig, options: RemoteRunOptions): Promise<ServerProblem[]> {
+  /** Starts a run on the server that is chosen in the settings. @returns what the server refuses; empty if it started */
+  async startRemote(config: RunConfig, options: RemoteRunOptions): Promise<ServerProblem[]> {
     const url = this.servers.chosen?.record.url ?? '';
-    return this.#started(url, await this.servers.start(config, options));
+    return this.#openStarted(url, await this.servers.start(config, options));
   }
 
-  /** Back to the same start; a saved run is trained anew, one on a server is made anew there. */
+  /** Starts the run again from its beginning: a remote one on its server, any other one here. */
   async reset(): Promise<void> {
-    const { elsewhere } = this.session.source ?? {};
-    const config = this.session.config;
-    if (elsewhere && config) {
-      const { sidecar, options, url } = elsewhere;
-      const problems = await this.#started(url, await this.servers.startOn(sidecar, config, options));
+    const { remote } = this.session.source ?? {};
+    const { config } = this.session;
+    if (remote && config) {
+      const { sidecar, options, url } = remote;
+      const problems = await this.#openStarted(url, await this.servers.startOn(sidecar, config, options));
       if (problems.length > 0) this.session.error = problems.map(({ message }) => message).join('\n');
       return;
     }
@@ -182,162 +158,80 @@ class TrainRoom {
     if (source) await this.#prepare(source);
   }
 
-  /** The model before training and the model now. @throws Error for the reader, when there is none to ask */
-  async policy(which: Which): Promise<ChatModel & { close?: () => void }> {
-    const { config, elsewhere } = this.session.source ?? {};
-    if (elsewhere && which === 'after' && this.opened) return engine().openChatModel(this.opened.model);
-    if (which === 'before' && config) return engine().openChatModel(config.model);
-    if (which === 'after' && this.#trainer) return this.#trainer.currentChatModel();
-    throw new Error('There is no model here to ask.');
+  /** The model before training or the current one. @throws Error for the user if there is none */
+  async chatModel(which: Which): Promise<ChatModel & { close?: () => void }> {
+    const { config, remote } = this.session.source ?? {};
+    if (which === 'before' && config) return this.#local.openModel(config.model);
+    if (remote && this.openedCheckpoint) return this.#local.openModel(this.openedCheckpoint.model);
+    const current = remote ? null : await this.#local.openCurrentModel();
+    if (which === 'before' || !current) throw new Error('There is no model here to ask.');
+    return current;
   }
 
   #prepare(source: RunSource): Promise<void> {
     this.warning = '';
-    this.unfinished = this.opened = this.trouble = null;
-    this.lives = (source.kind === 'saved' && this.#whereabouts.of(router.route.params.get('run') ?? '')) || '';
-    if (!source.elsewhere) void this.#letGo();
+    this.interrupted = this.openedCheckpoint = this.remote.problem = null;
+    this.savedFrom = (source.kind === 'saved' && this.#locations.of(router.route.params.get('run') ?? '')) || '';
+    if (!source.remote) void this.remote.stopSaving();
     if (source.kind === 'live' && !source.resume) {
       const params = configToParams(source.config);
-      this.#opened = params.toString();
+      this.#openedQuery = params.toString();
       if (router.route.page === 'train') router.replaceParams(params);
     }
     return this.session.prepare(source);
   }
 
-  async #started(url: string, made: { id: string } | { problems: ServerProblem[] }): Promise<ServerProblem[]> {
-    if ('problems' in made) return made.problems;
-    const params = new URLSearchParams({ server: url, run: made.id });
-    // On another page by now, the reader finds it when coming back.
+  async #openStarted(url: string, started: Started): Promise<ServerProblem[]> {
+    if ('problems' in started) return started.problems;
+    const params = new URLSearchParams({ server: url, run: started.id });
+    // If the user has gone to another page meanwhile, the run waits here.
     if (router.route.page === 'train') router.replaceParams(params);
     void this.open(params);
     return [];
   }
 
-  /** Whatever computes here doesn't matter to it. */
-  async #openElsewhere(params: URLSearchParams, key: string, atLoad: boolean): Promise<void> {
+  /** Opens a run on a server, for which this device needs no GPU. */
+  async #openRemote(params: URLSearchParams, query: string, atLoad: boolean): Promise<void> {
     const url = params.get('server')!;
     this.#probeOnce().catch(() => {});
     try {
-      if (atLoad && (await this.#wouldAsk(url))) {
-        this.trouble = { url, finding: WATCH_IT, known: true, key: false };
-        return;
-      }
+      this.remote.problem = atLoad ? await this.remote.permissionProblem(url) : null;
+      if (this.remote.problem) return;
       const source = await openSource(params, this.#parts);
-      if (this.#opened !== key) return;
-      this.#whereabouts.note(params.get('run')!, url);
+      if (this.#openedQuery !== query) return;
+      this.#locations.note(params.get('run')!, url);
       await this.#prepare(source);
-      await this.#lookAround();
+      await this.#refreshStored();
     } catch (error) {
-      if (this.#opened === key) await this.#explain(url, error);
+      if (this.#openedQuery !== query) return;
+      const problem = await this.remote.explain(url, error);
+      if (this.#openedQuery === query) this.remote.problem = problem;
     }
   }
 
-  /** Whether the browser would put a question to the reader, which only a click may lead to. */
-  async #wouldAsk(url: string): Promise<boolean> {
-    const page = thisPage();
-    const space = addressSpace(new URL(url).hostname);
-    if (space === 'public' || addressSpace(location.hostname) !== 'public') return false;
-    const names = [space === 'loopback' ? 'loopback-network' : 'local-network', 'local-network-access'];
-    return (await Promise.all(names.map((name) => page.permission(name)))).includes('prompt');
-  }
-
-  async #explain(url: string, error: unknown): Promise<void> {
-    const record = (await servers.list().catch(() => [])).find((each) => each.kind === TRAINING && each.url === url);
-    const key = record !== undefined && error instanceof RemoteError && error.code === 'auth';
-    const title = key ? 'Its server asks for the key' : 'This run can’t be watched';
-    const plain: Finding = { title, text: messageOf(error), remedies: [] };
-    const unreached = error instanceof RemoteError && (error.code === 'unreachable' || error.code === 'stalled');
-    const finding =
-      record && unreached
-        ? await askingFrom().diagnose(await servers.open(record), error, new AbortController().signal)
-        : plain;
-    this.trouble = { url, finding, known: record !== undefined, key };
-  }
-
-  async #server(url: string): Promise<AnyServer> {
-    const record = (await servers.list()).find((each) => each.kind === TRAINING && each.url === url);
-    if (!record) {
-      throw new Error(
-        `The run is on ${quoted(url)}, which is not among the servers of the Connect page. Add it there first.`,
-      );
-    }
-    return servers.open(record);
-  }
-
-  /** One tab keeps a run; the others only show it. */
-  async #keepElsewhere(id: string, stored: number): Promise<((event: RunEvent) => void) | null> {
-    await this.#letGo();
-    const release = await hold(`tinythink:keep:${id}`);
-    if (!release) return null;
-    const keeper = new RunKeeper(this.storage, (message) => (this.warning = message), stored > 0 ? id : null);
-    this.#distant = { keeper, release };
-    return (event) => keeper.keep(event);
-  }
-
-  async #letGo(): Promise<void> {
-    const distant = this.#distant;
-    this.#distant = null;
-    await distant?.keeper.flush();
-    await distant?.release();
-  }
-
-  /** Without wishes in the address, a batch that a processor can do. */
+  /** A batch that a CPU can compute, for a link without settings. */
   #smallSource(): RunSource {
     return liveSource(presetConfig(getPreset('small')!), this.#parts);
   }
 
-  #localTrainer(): LocalEngineTrainer {
-    this.#trainer = engine().createTrainer(
-      (message) => (this.warning = message),
-      (progress) => (this.session.loading = describePreparation(progress)),
-    );
-    return this.#trainer;
-  }
-
   async #probeOnce(): Promise<ProbeResult> {
-    this.probe ??= await engine().probe();
-    return this.probe;
+    return (this.probe = await this.#local.probe());
   }
 
-  /** What is stored here: models to start from, and the newest run if it was broken off. Its failure is no one's loss. */
-  async #lookAround(): Promise<void> {
+  /** Looks up what is stored on this device: models to start from, and an interrupted run. */
+  async #refreshStored(): Promise<void> {
     await this.servers.load();
+    this.models = await trainableModels(this.storage, () =>
+      this.probe?.available ? this.#local.downloadedModels() : Promise.resolve([]),
+    );
     try {
-      const imported = await this.storage.modelNames();
-      // Without a store, the others are there.
-      const stored = this.probe?.available
-        ? await engine()
-            .storedModels()
-            .catch(() => [])
-        : [];
-      const adaptable = stored.filter(({ complete }) => complete).map(({ id }) => `store:${id}`);
-      this.models = [...EMBEDDED_MODELS, ...imported.map((name) => `file:${name}`), ...adaptable];
-      const current = this.session.run.view.started?.run_id;
-      const newest = (await this.storage.list()).find((run) => run.id !== current);
-      const steps = newest?.status === 'open' ? await this.storage.checkpointSteps(newest.id) : [];
-      const checkpoint = steps.at(-1);
-      const { source } = this.session;
-      const fresh = source?.kind === 'live' && !source.resume && !source.elsewhere;
-      if (newest && checkpoint && fresh) {
-        this.unfinished = { run: newest, checkpoint };
-      }
+      const { source, run } = this.session;
+      const fresh = source?.kind === 'live' && !source.resume && !source.remote;
+      this.interrupted = fresh ? await interruptedRun(this.storage, run.view.started?.run_id) : null;
     } catch {
-      // Private windows have no storage; training needs none.
+      // Private windows have no storage, and training needs none.
     }
   }
 }
 
-/** What goes on before the first step, in a few words. */
-function describePreparation(progress: PrepareProgress): string {
-  if ('update' in progress) {
-    const { update, updates } = progress;
-    return update < updates ? `cold start, update ${update} of ${updates}` : 'testing the model …';
-  }
-  const megabytes = (count: number) => Math.ceil(count / 1e6);
-  const { bytes, total } = progress;
-  return bytes < total
-    ? `loading weights, ${megabytes(bytes)} of ${megabytes(total)} MB`
-    : 'preparing and testing the model …';
-}
-
-export const room = new TrainRoom();
+export const trainPage = new TrainPageState();

@@ -5,7 +5,8 @@ import type { RunConfig, RunEvent } from '../../../../src/runs/events';
 import type { SavedRun } from '../../../../src/storage/run-storage';
 import type { Resume, Trainer } from '../../../../src/runs/trainer';
 import { lastStep } from '../../../../src/ui/pages/train/run/run-view';
-import { TrainSession, type RunSource } from '../../../../src/ui/pages/train/run/session.svelte';
+import type { RunSource } from '../../../../src/ui/pages/train/run/run-source';
+import { TrainSession } from '../../../../src/ui/pages/train/run/session.svelte';
 import { openSource, type SourceParts } from '../../../../src/ui/pages/train/run/sources';
 import { fixtureConfig, syntheticRun } from './fixture';
 
@@ -178,7 +179,7 @@ describe('openSource', () => {
     return {
       local: () => new ScriptedTrainer(),
       server: () => Promise.reject(new Error('no server')),
-      keepElsewhere: () => Promise.resolve(null),
+      keepRemote: () => Promise.resolve(null),
       storage: {
         get: (id) => Promise.resolve(id === 'fixture' ? savedRun : undefined),
         events: () => Promise.resolve(events),

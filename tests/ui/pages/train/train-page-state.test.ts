@@ -1,4 +1,4 @@
-/** @file The Train page's room: the address names the run, what computes here decides its size, what broke off is offered. */
+/** @file The state of the Train page: the address names the run, the GPU decides its size, an interrupted run is offered. */
 import 'fake-indexeddb/auto';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RunConfig, RunEvent } from '../../../../src/runs/events';
@@ -58,14 +58,14 @@ vi.mock('../../../../src/worker/client', () => ({
   }),
 }));
 
-/** A page of its own: address, room and router are made anew. */
+/** A fresh page with its own address, state and router. */
 async function openPage(hash = '') {
   vi.resetModules();
   vi.stubGlobal('location', { hash });
   const { router } = await import('../../../../src/ui/shell/router.svelte');
-  const { room } = await import('../../../../src/ui/pages/train/train-page-state.svelte');
-  await room.open(router.route.params);
-  return { room, router, query: () => router.route.params.toString() };
+  const { trainPage } = await import('../../../../src/ui/pages/train/train-page-state.svelte');
+  await trainPage.open(router.route.params);
+  return { trainPage, router, query: () => router.route.params.toString() };
 }
 
 beforeEach(() => {
@@ -77,10 +77,10 @@ beforeEach(() => {
   vi.stubGlobal('cancelAnimationFrame', () => {});
 });
 
-describe('the room', () => {
+describe('the Train page', () => {
   it('starts the run that the address names', async () => {
-    const { room } = await openPage('#/train?learning_rate=0.001');
-    expect(room.session.status).toBe('paused');
+    const { trainPage } = await openPage('#/train?learning_rate=0.001');
+    expect(trainPage.session.status).toBe('paused');
     expect(started.map((config) => config.learning_rate)).toEqual([1e-3]);
   });
 
@@ -95,54 +95,54 @@ describe('the room', () => {
   });
 
   it('offers models that are stored to the end, for adapters, and says how far one is loaded', async () => {
-    const { room } = await openPage('#/train?seed=1');
-    expect(room.models).toEqual(['tinythink-1m', 'store:a-0123456789']);
-    void room.open(new URLSearchParams('model=store:a-0123456789'));
-    await vi.waitFor(() => expect(room.session.loading).toBe('loading weights, 120 of 270 MB'));
+    const { trainPage } = await openPage('#/train?seed=1');
+    expect(trainPage.models).toEqual(['tinythink-1m', 'store:a-0123456789']);
+    void trainPage.open(new URLSearchParams('model=store:a-0123456789'));
+    await vi.waitFor(() => expect(trainPage.session.loading).toBe('loading weights, 120 of 270 MB'));
   });
 
   it('says how far a cold start is', async () => {
-    const { room } = await openPage('#/train?seed=1');
-    void room.open(new URLSearchParams('cold_start_steps=40'));
-    await vi.waitFor(() => expect(room.session.loading).toBe('cold start, update 3 of 40'));
+    const { trainPage } = await openPage('#/train?seed=1');
+    void trainPage.open(new URLSearchParams('cold_start_steps=40'));
+    await vi.waitFor(() => expect(trainPage.session.loading).toBe('cold start, update 3 of 40'));
   });
 
   it('starts nothing without a GPU', async () => {
     probed = { available: false, stage: 'no-api', message: 'none' };
-    const { room } = await openPage();
-    expect([room.session.status, room.session.source, started]).toEqual(['empty', null, []]);
+    const { trainPage } = await openPage();
+    expect([trainPage.session.status, trainPage.session.source, started]).toEqual(['empty', null, []]);
   });
 
   it('reports what it could not use of a link', async () => {
-    const { room } = await openPage('#/train?learning_rate=7&colour=red');
-    expect(room.linkProblems.map((problem) => problem.param)).toEqual(['learning_rate', 'colour']);
+    const { trainPage } = await openPage('#/train?learning_rate=7&colour=red');
+    expect(trainPage.linkProblems.map((problem) => problem.param)).toEqual(['learning_rate', 'colour']);
     expect(started[0]?.learning_rate).toBe(3e-4);
   });
 
   it('keeps its run when the reader comes back by the plain link', async () => {
-    const { room, query } = await openPage('#/train?seed=4');
-    await room.open(new URLSearchParams());
+    const { trainPage, query } = await openPage('#/train?seed=4');
+    await trainPage.open(new URLSearchParams());
     expect(started).toHaveLength(1);
     expect(query()).toBe('seed=4');
   });
 
   it('names a run that was set up on the page in the address, and does not start it twice', async () => {
-    const { room, router, query } = await openPage('#/train?seed=4');
-    await room.begin({ ...started[0]!, seed: 5 });
-    await room.open(router.route.params);
+    const { trainPage, router, query } = await openPage('#/train?seed=4');
+    await trainPage.begin({ ...started[0]!, seed: 5 });
+    await trainPage.open(router.route.params);
     expect(query()).toBe('seed=5');
     expect(started.map((config) => config.seed)).toEqual([4, 5]);
   });
 
   it('shows why an address leads nowhere', async () => {
-    const { room } = await openPage('#/train?run=nowhere');
-    expect(room.session.error).toContain('not among the saved ones');
+    const { trainPage } = await openPage('#/train?run=nowhere');
+    expect(trainPage.session.error).toContain('not among the saved ones');
   });
 
   it('asks the model before and the model now', async () => {
-    const { room } = await openPage('#/train?seed=4');
-    expect((await room.policy('before')).name).toBe('tinythink-1m');
-    expect((await room.policy('after')).name).toBe('now');
+    const { trainPage } = await openPage('#/train?seed=4');
+    expect((await trainPage.chatModel('before')).name).toBe('tinythink-1m');
+    expect((await trainPage.chatModel('after')).name).toBe('now');
   });
 
   it('saves a run from its first step on, and not before', async () => {
@@ -162,13 +162,13 @@ describe('the room', () => {
     const broken = events.filter((event) => event.type !== 'finished');
     const { id } = await storage.importRun(broken);
     await storage.saveCheckpoint(id, 2, new Uint8Array(4));
-    const { room } = await openPage('#/train?seed=9');
-    expect(room.unfinished).toMatchObject({ run: { id }, checkpoint: 2 });
+    const { trainPage } = await openPage('#/train?seed=9');
+    expect(trainPage.interrupted).toMatchObject({ run: { id }, checkpoint: 2 });
 
     const resumed = await openPage(`#/train?run=${id}&resume=2`);
-    resumed.room.session.run.flush();
-    expect(resumed.room.session.source?.resume).toEqual({ run_id: id, step: 2 });
-    expect(resumed.room.unfinished).toBeNull();
+    resumed.trainPage.session.run.flush();
+    expect(resumed.trainPage.session.source?.resume).toEqual({ run_id: id, step: 2 });
+    expect(resumed.trainPage.interrupted).toBeNull();
     expect(resumed.query()).toBe(`run=${id}&resume=2`);
   });
 });

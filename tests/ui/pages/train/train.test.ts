@@ -1,4 +1,4 @@
-/** @file The smaller parts of the Train page: selection, sliders, presets, dots, chart data, the duel, the router. */
+/** @file The smaller parts of the Train page: selection, sliders, presets, dots, chart data, the beforeAfter, the router. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { COMPLETION_STYLES } from '../../../../src/tasks/completion';
 import { defaultRunConfig } from '../../../../src/runs/config';
@@ -125,7 +125,7 @@ describe('chart data', () => {
   });
 });
 
-describe('a duel', () => {
+describe('a beforeAfter', () => {
   const requests: GenerateRequest[] = [];
   class Saying implements ChatModel {
     constructor(readonly name: string) {}
@@ -138,28 +138,28 @@ describe('a duel', () => {
 
   it('asks both the same question with the same seed', async () => {
     requests.length = 0;
-    const duel = new BeforeAfterState((which) => Promise.resolve(new Saying(which)));
-    await duel.ask(question);
-    expect(duel.answers.before).toMatchObject({ tokens: [...'before'], state: 'done', truncated: true });
-    expect(duel.answers.after).toMatchObject({ tokens: [...'after'], logprobs: [-1, -1, -1, -1, -1] });
+    const beforeAfter = new BeforeAfterState((which) => Promise.resolve(new Saying(which)));
+    await beforeAfter.ask(question);
+    expect(beforeAfter.answers.before).toMatchObject({ tokens: [...'before'], state: 'done', truncated: true });
+    expect(beforeAfter.answers.after).toMatchObject({ tokens: [...'after'], logprobs: [-1, -1, -1, -1, -1] });
     expect(requests[0]).toEqual(requests[1]);
     expect(requests[0]).toMatchObject({ seed: 3, temperature: 0.7, messages: [{ role: 'user', content: '1+1=' }] });
-    expect(duel.asking).toBe(false);
+    expect(beforeAfter.asking).toBe(false);
   });
   it('shows what went wrong with one, and still asks the other', async () => {
-    const duel = new BeforeAfterState((which) =>
+    const beforeAfter = new BeforeAfterState((which) =>
       which === 'before' ? Promise.reject(new Error('no weights')) : Promise.resolve(new Saying('ok')),
     );
-    await duel.ask(question);
-    expect(duel.answers.before).toMatchObject({ state: 'failed', problem: 'no weights' });
-    expect(duel.answers.after).toMatchObject({ tokens: ['o', 'k'], truncated: false });
+    await beforeAfter.ask(question);
+    expect(beforeAfter.answers.before).toMatchObject({ state: 'failed', problem: 'no weights' });
+    expect(beforeAfter.answers.after).toMatchObject({ tokens: ['o', 'k'], truncated: false });
   });
   it('shows nothing more of a question that was given up', async () => {
-    const duel = new BeforeAfterState((which) => Promise.resolve(new Saying(which)));
-    const asking = duel.ask(question);
-    duel.stop();
+    const beforeAfter = new BeforeAfterState((which) => Promise.resolve(new Saying(which)));
+    const asking = beforeAfter.ask(question);
+    beforeAfter.stop();
     await asking;
-    expect(duel.answers.after.tokens).toEqual([]);
-    expect(duel.asking).toBe(false);
+    expect(beforeAfter.answers.after.tokens).toEqual([]);
+    expect(beforeAfter.asking).toBe(false);
   });
 });

@@ -5,7 +5,7 @@ import type { GenerateRequest, ChatModel } from '../../../../runs/chat-model';
 export type Which = 'before' | 'after';
 export const both: readonly Which[] = ['before', 'after'];
 
-export interface DuelAnswer {
+export interface ModelAnswer {
   tokens: string[];
   logprobs: number[];
   /** Ended at the token limit. */
@@ -15,7 +15,7 @@ export interface DuelAnswer {
   problem: string;
 }
 
-export interface DuelQuestion {
+export interface Question {
   prompt: string;
   /** How to answer, for models that are told. */
   instruction?: string | undefined;
@@ -24,14 +24,14 @@ export interface DuelQuestion {
   max_tokens: number;
 }
 
-const blank = (): DuelAnswer => ({ tokens: [], logprobs: [], truncated: false, state: 'idle', problem: '' });
+const blank = (): ModelAnswer => ({ tokens: [], logprobs: [], truncated: false, state: 'idle', problem: '' });
 
 /** Opened for one answer and then closed, so that it holds no GPU memory while a run goes on. */
 type Closable = ChatModel & { close?: () => void };
 
 export class BeforeAfterState {
   /** Replaced as a whole at most once per frame, never mutated. */
-  answers = $state.raw<Record<Which, DuelAnswer>>({ before: blank(), after: blank() });
+  answers = $state.raw<Record<Which, ModelAnswer>>({ before: blank(), after: blank() });
   asking = $state(false);
   readonly #policy: (which: Which) => Promise<Closable>;
   #abort: AbortController | null = null;
@@ -41,7 +41,7 @@ export class BeforeAfterState {
   }
 
   /** Asks both; an answer under way is given up. Never rejects: what goes wrong is in the answer. */
-  async ask(question: DuelQuestion): Promise<void> {
+  async ask(question: Question): Promise<void> {
     this.stop();
     const abort = (this.#abort = new AbortController());
     this.asking = true;
@@ -57,7 +57,7 @@ export class BeforeAfterState {
     this.asking = false;
   }
 
-  async #write(which: Which, question: DuelQuestion, signal: AbortSignal): Promise<void> {
+  async #write(which: Which, question: Question, signal: AbortSignal): Promise<void> {
     const request: GenerateRequest = {
       messages: [{ role: 'user', content: [question.prompt, question.instruction].filter(Boolean).join('\n') }],
       max_tokens: question.max_tokens,
@@ -66,8 +66,8 @@ export class BeforeAfterState {
       top_p: 1,
       seed: question.seed,
     };
-    let answer: DuelAnswer = { ...blank(), state: 'writing' };
-    const show = (change: Partial<DuelAnswer>): void => {
+    let answer: ModelAnswer = { ...blank(), state: 'writing' };
+    const show = (change: Partial<ModelAnswer>): void => {
       if (signal.aborted) return;
       answer = { ...answer, ...change };
       this.answers = { ...this.answers, [which]: answer };

@@ -1,5 +1,4 @@
 /** @file From the address to a run: a live one, here or on a server, a recording, a saved one, or a saved one that goes on. */
-import { configFromParams } from '../../../../runs/config';
 import { parseEvents } from '../../../../runs/event-schema';
 import type { AnyServer } from '../../../../servers/server';
 import type { RunConfig, RunEvent, StartedEvent } from '../../../../runs/events';
@@ -8,11 +7,9 @@ import { effectiveEvents } from '../../../../runs/history';
 import { RecordedTrainer } from '../../../../runs/recording';
 import type { RunStorage } from '../../../../storage/run-storage';
 import type { Trainer } from '../../../../runs/trainer';
-import { remoteRunSource, type ElsewhereParts } from '../server/remote-run-list';
-import type { RunSource } from './session.svelte';
-
-/** Parameters that say where a run comes from; all others are its config. */
-export const SOURCE_PARAMS = ['recording', 'run', 'resume', 'server'] as const;
+import { remoteRunSource, type RemoteRunParts } from '../server/remote-run-list';
+import { configFromLink } from './link-config';
+import type { RunSource } from './run-source';
 
 /** Milliseconds between the steps of a recording: quick to watch, slow enough to read a chart. */
 const RECORDING_PACE = 250;
@@ -25,8 +22,8 @@ export interface SourceParts {
   keep: (event: RunEvent) => void;
   /** A server that the reader added, by its address. @throws Error for the reader when there is none */
   server: (url: string) => Promise<AnyServer>;
-  /** Keeps a run that lives elsewhere; see `ElsewhereParts`. */
-  keepElsewhere: ElsewhereParts['keep'];
+  /** Saves a remote run; see `RemoteRunParts`. */
+  keepRemote: RemoteRunParts['keep'];
   /** The bytes of a recording by its name. */
   fetchRecording?: (name: string) => Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -38,10 +35,10 @@ export async function openSource(params: URLSearchParams, parts: SourceParts): P
   const run = params.get('run');
   const server = params.get('server');
   if (server !== null && run !== null) {
-    const { storage, keepElsewhere: keep } = parts;
+    const { storage, keepRemote: keep } = parts;
     return remoteRunSource(await parts.server(server), run, { storage, keep });
   }
-  if (run === null) return liveSource(configFromParams(params, SOURCE_PARAMS).config, parts);
+  if (run === null) return liveSource(configFromLink(params).config, parts);
   if (!(await parts.storage.get(run))) throw new Error('This run is not among the saved ones on this machine.');
   const events = await parts.storage.events(run);
   const resume = params.get('resume');

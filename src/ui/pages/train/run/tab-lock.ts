@@ -1,26 +1,26 @@
-/** @file One tab at a time: of several that watch the same run, one keeps it. */
+/** @file A lock between tabs, so that only one of those that watch the same run saves it. */
 
 export type Locks = Pick<LockManager, 'request'>;
 
 /**
- * Takes a lock if no other tab holds it, and holds it until it is told otherwise.
- * @returns what lets go; null when another tab has it. Where the browser has no locks, every tab gets it.
+ * Takes a lock unless another tab holds it.
+ * @returns a function that releases the lock; null if another tab holds it. In a browser without locks, every tab gets it.
  */
-export function hold(
+export function acquireTabLock(
   name: string,
   locks: Locks | undefined = globalThis.navigator?.locks,
 ): Promise<(() => Promise<void>) | null> {
   if (!locks) return Promise.resolve(() => Promise.resolve());
   return new Promise((resolve) => {
-    const over: Promise<unknown> = locks.request(name, { ifAvailable: true }, (lock) => {
+    const released: Promise<unknown> = locks.request(name, { ifAvailable: true }, (lock) => {
       if (!lock) return resolve(null);
       return new Promise<void>((free) =>
         resolve(async () => {
           free();
-          await over;
+          await released;
         }),
       );
     });
-    over.catch(() => resolve(() => Promise.resolve()));
+    released.catch(() => resolve(() => Promise.resolve()));
   });
 }

@@ -2,26 +2,14 @@
  * @file Runs on GPU servers for the Train page: taken up by their address, with what is stored of them here, so that only
  * what is new comes over the network.
  */
-import { Sidecar, type RemoteRunOptions, type SidecarRun, type RunStatus } from '../../../../servers/training/sidecar';
+import { Sidecar, type SidecarRun, type RunStatus } from '../../../../servers/training/sidecar';
 import { SidecarTrainer } from '../../../../servers/training/sidecar-trainer';
 import type { AnyServer } from '../../../../servers/server';
 import type { RunEvent } from '../../../../runs/events';
 import type { RunStorage } from '../../../../storage/run-storage';
-import type { RunSource, SessionStatus, RunObserver } from '../run/session.svelte';
+import type { RunObserver, RunSource, SessionStatus } from '../run/run-source';
 
-/** Where a run lives. */
-export interface Elsewhere {
-  sidecar: Sidecar;
-  /** The server, as the reader calls it. */
-  label: string;
-  url: string;
-  /** The server's name of the run. */
-  id: string;
-  /** How the server was asked to run it. */
-  options: RemoteRunOptions;
-}
-
-export interface ElsewhereParts {
+export interface RemoteRunParts {
   storage: Pick<RunStorage, 'get' | 'events'>;
   /** Keeps the run's events, of which `stored` are stored already; null where another tab does. */
   keep: (id: string, stored: number) => Promise<((event: RunEvent) => void) | null>;
@@ -37,7 +25,7 @@ const STATUS: Record<RunStatus['state'], SessionStatus> = {
 };
 
 /** A run that is on a server, as a source. @throws RemoteError or Error for the reader */
-export async function remoteRunSource(server: AnyServer, id: string, parts: ElsewhereParts): Promise<RunSource> {
+export async function remoteRunSource(server: AnyServer, id: string, parts: RemoteRunParts): Promise<RunSource> {
   const sidecar = new Sidecar(server);
   const run = await sidecar.run(id);
   if (!run.config) throw new Error(`The run ${id} on ${server.label} was made by another version, and can't be shown.`);
@@ -47,11 +35,11 @@ export async function remoteRunSource(server: AnyServer, id: string, parts: Else
   return {
     kind: 'live',
     config: run.config,
-    make: (told) => new Watcher(server, told, history.length),
+    make: (observer) => new Watcher(server, observer, history.length),
     resume: { run_id: id, step: 0 },
     history,
     ...(listen && { listen }),
-    elsewhere: { sidecar, label, url, id, options: run.remote ?? {} },
+    remote: { sidecar, label, url, id, options: run.remote ?? {} },
   };
 }
 
@@ -59,17 +47,17 @@ export async function remoteRunSource(server: AnyServer, id: string, parts: Else
 class Watcher extends SidecarTrainer {
   constructor(
     server: AnyServer,
-    told: RunObserver,
+    observer: RunObserver,
     private readonly stored: number,
   ) {
-    const options = { patienceMs: Infinity, onNotice: (notice: string) => told.connection(notice) };
+    const options = { patienceMs: Infinity, onNotice: (notice: string) => observer.onConnection(notice) };
     super(
       new Sidecar(server, null, options),
       {},
       {
-        stands: ({ state }) => told.stands(STATUS[state]),
-        connected: () => told.connection(''),
-        lost: (error) => told.lost(error),
+        stands: ({ state }) => observer.onStatus(STATUS[state]),
+        connected: () => observer.onConnection(''),
+        lost: (error) => observer.onLost(error),
       },
     );
   }
@@ -86,7 +74,7 @@ class Watcher extends SidecarTrainer {
 async function beginningOf(
   sidecar: Sidecar,
   run: SidecarRun,
-  storage: ElsewhereParts['storage'],
+  storage: RemoteRunParts['storage'],
 ): Promise<readonly RunEvent[]> {
   const events = await stored(run.id, storage);
   const last = events.at(-1);
@@ -97,7 +85,7 @@ async function beginningOf(
   return [];
 }
 
-async function stored(id: string, storage: ElsewhereParts['storage']): Promise<readonly RunEvent[]> {
+async function stored(id: string, storage: RemoteRunParts['storage']): Promise<readonly RunEvent[]> {
   try {
     return (await storage.get(id)) ? await storage.events(id) : [];
   } catch {

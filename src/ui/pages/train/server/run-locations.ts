@@ -7,7 +7,7 @@ const MOST = 200;
 
 const schema = v.record(v.string(), v.pipe(v.string(), v.maxLength(2000)));
 
-export class Whereabouts {
+export class RunLocations {
   constructor(private readonly storage: Pick<Storage, 'getItem' | 'setItem'> | undefined = local()) {}
 
   /** The server's address; null where it isn't known. */

@@ -4,7 +4,7 @@ import { mapSource } from '../../../../formats/files/file-source';
 import type { SidecarCheckpoint } from '../../../../servers/training/sidecar';
 import type { ExportedFile } from '../../../../runs/exchange';
 import type { RunStorage } from '../../../../storage/run-storage';
-import type { Elsewhere } from './remote-run-list';
+import type { RemoteRun } from '../run/run-source';
 
 /** Larger ones are held in memory several times over on their way into this page's engine. */
 const MOST_BYTES = 2 ** 29;
@@ -28,7 +28,7 @@ export class ServerRun {
   #abort = new AbortController();
 
   constructor(
-    readonly where: Elsewhere,
+    readonly where: RemoteRun,
     /** What it learns, for the names of its models. */
     private readonly name: string,
     private readonly storage: Pick<RunStorage, 'saveModel' | 'modelNames'>,

@@ -1,4 +1,4 @@
-/** @file Runs on GPU servers on the Train page: taken up with what is stored of them, told what to do, compared. */
+/** @file Runs on GPU servers on the Train page: opening, controlling, saving and comparing them. */
 import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RemoteError } from '../../../../src/servers/errors';
@@ -11,7 +11,7 @@ import { RunStorage } from '../../../../src/storage/run-storage';
 import type { Trainer } from '../../../../src/runs/trainer';
 import { Comparison, differences } from '../../../../src/ui/pages/train/compare/comparison.svelte';
 import { remoteRunSource } from '../../../../src/ui/pages/train/server/remote-run-list';
-import { hold, type Locks } from '../../../../src/ui/pages/train/run/tab-lock';
+import { acquireTabLock, type Locks } from '../../../../src/ui/pages/train/run/tab-lock';
 import {
   checkRemote,
   configFor,
@@ -19,11 +19,12 @@ import {
   optionsFor,
   remoteFields,
 } from '../../../../src/ui/pages/train/server/remote-fields';
-import { RunKeeper } from '../../../../src/ui/pages/train/run/run-keeper';
+import { RunSaver } from '../../../../src/ui/pages/train/run/run-saver';
 import { emptyRun, lastStep, reduceAll } from '../../../../src/ui/pages/train/run/run-view';
 import { problemsOf } from '../../../../src/ui/pages/train/server/server-problems';
-import { TrainSession, type RunSource, type RunObserver } from '../../../../src/ui/pages/train/run/session.svelte';
-import { Whereabouts } from '../../../../src/ui/pages/train/server/run-locations';
+import type { RunObserver, RunSource } from '../../../../src/ui/pages/train/run/run-source';
+import { TrainSession } from '../../../../src/ui/pages/train/run/session.svelte';
+import { RunLocations } from '../../../../src/ui/pages/train/server/run-locations';
 import { startFaultServer, type FaultServer, type Script } from '../../../support/fault-server';
 import { fixtureConfig, syntheticRun } from './fixture';
 
@@ -39,17 +40,17 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllGlobals());
 
-describe('a run that lives elsewhere', () => {
+describe('a remote run', () => {
   let server: FaultServer | undefined;
-  let told: string[] = [];
+  let requests: string[] = [];
   afterEach(() => server?.close());
 
   const json = (value: unknown): Script => ({ body: [JSON.stringify(value)] });
   /** A sidecar with one paused run, all of whose events are there. */
   async function sidecar(): Promise<AnyServer> {
-    told = [];
+    requests = [];
     server = await startFaultServer(({ method, path, headers }) => {
-      told.push(`${method} ${path.split('/').slice(2).join('/')} ${headers['last-event-id'] ?? ''}`.trim());
+      requests.push(`${method} ${path.split('/').slice(2).join('/')} ${headers['last-event-id'] ?? ''}`.trim());
       const standing = { state: 'paused', step: 4, seq: 0 };
       if (!path.endsWith('/events')) {
         return json({ id: ID, created: 1, ...standing, events: made.length, config: fixtureConfig, remote: {} });
@@ -65,7 +66,7 @@ describe('a run that lives elsewhere', () => {
     return { kind: 'tinythink-remote', url, label: 'box', key: new ServerKey(url, TOKEN) };
   }
 
-  it('shows all of it, keeps it, and is left without a word to the server', async () => {
+  it('is shown and saved completely, and switching away sends the server no command', async () => {
     const kept: RunEvent[] = [];
     const keep = vi.fn(() => Promise.resolve((event: RunEvent) => void kept.push(event)));
     const source = await remoteRunSource(await sidecar(), ID, { storage: new RunStorage('e1'), keep });
@@ -76,10 +77,10 @@ describe('a run that lives elsewhere', () => {
     expect([session.status, lastStep(session.run.view)]).toEqual(['paused', 4]);
     expect(kept).toHaveLength(made.length);
     await session.prepare({ kind: 'saved', config: defaultRunConfig, make: () => Promise.reject(new Error('none')) });
-    expect(told.some((each) => each.startsWith('POST'))).toBe(false);
+    expect(requests.some((each) => each.startsWith('POST'))).toBe(false);
   });
 
-  it('asks only for what is not stored here', async () => {
+  it('fetches only the events that are not stored here', async () => {
     const storage = new RunStorage('e2');
     await storage.importRun(made.slice(0, 3));
     const kept: RunEvent[] = [];
@@ -91,26 +92,26 @@ describe('a run that lives elsewhere', () => {
     session.run.flush();
     expect(lastStep(session.run.view)).toBe(4);
     expect(kept).toEqual(made.slice(3));
-    expect(told).toContain(`GET ${ID}/events 3`);
+    expect(requests).toContain(`GET ${ID}/events 3`);
     await session.prepare({ kind: 'saved', config: defaultRunConfig, make: () => Promise.reject(new Error('none')) });
   });
 
-  it('is fetched whole where what is stored is not how it begins', async () => {
+  it('is fetched completely when the stored events are not its beginning', async () => {
     const storage = new RunStorage('e3');
     await storage.importRun([made[0]!, { type: 'failed', step: 0, reason: 'another run' }]);
     const keep = vi.fn(() => Promise.resolve(null));
     const source = await remoteRunSource(await sidecar(), ID, { storage, keep });
     expect(keep).toHaveBeenCalledWith(ID, 0);
-    // Another tab keeps it.
+    // Another tab saves it.
     expect(source.listen).toBeUndefined();
   });
 });
 
-describe('a session over it', () => {
-  /** A trainer that is told about and fails as it is told to. */
-  function elsewhere() {
+describe('a session that watches a remote run', () => {
+  /** A remote run whose trainer records its calls and fails the one named in `state.failing`. */
+  function remoteRun() {
     const calls: string[] = [];
-    const state: { told?: RunObserver; failing?: string } = {};
+    const state: { observer?: RunObserver; failing?: string } = {};
     const call = (name: string): Promise<void> => {
       calls.push(name);
       return state.failing === name ? Promise.reject(new Error(`${name} is lost`)) : Promise.resolve();
@@ -128,31 +129,31 @@ describe('a session over it', () => {
     const source: RunSource = {
       kind: 'live',
       config: fixtureConfig,
-      make: (told) => {
-        state.told = told;
+      make: (observer) => {
+        state.observer = observer;
         return trainer;
       },
-      elsewhere: { sidecar: null!, label: 'box', url: 'http://box', id: ID, options: {} },
+      remote: { sidecar: null!, label: 'box', url: 'http://box', id: ID, options: {} },
     };
     return { calls, state, source };
   }
 
-  it('follows what others do to the run', async () => {
-    const { state, source } = elsewhere();
+  it('shows the status that the server reports', async () => {
+    const { state, source } = remoteRun();
     const session = new TrainSession();
     await session.prepare(source);
     expect(session.status).toBe('preparing');
     for (const status of ['running', 'paused', 'ended'] as const) {
-      state.told!.stands(status);
+      state.observer!.onStatus(status);
       expect(session.status).toBe(status);
     }
   });
 
-  it('a command that does not arrive changes nothing', async () => {
-    const { state, source } = elsewhere();
+  it('keeps the status when a command does not reach the server', async () => {
+    const { state, source } = remoteRun();
     const session = new TrainSession();
     await session.prepare(source);
-    state.told!.stands('running');
+    state.observer!.onStatus('running');
     state.failing = 'pause';
     await session.pause();
     expect([session.status, session.error]).toEqual(['running', 'pause is lost']);
@@ -161,41 +162,41 @@ describe('a session over it', () => {
     expect(session.error).toBe('');
   });
 
-  it('is looked away from, never stopped, when another run comes', async () => {
-    const { calls, state, source } = elsewhere();
+  it('detaches from the run, without stopping it, when another one is opened', async () => {
+    const { calls, state, source } = remoteRun();
     const session = new TrainSession();
     await session.prepare(source);
-    state.told!.stands('running');
-    await session.prepare(elsewhere().source);
+    state.observer!.onStatus('running');
+    await session.prepare(remoteRun().source);
     expect(calls).toEqual(['start', 'detach']);
-    state.told!.stands('paused');
-    state.told!.connection('gone');
+    state.observer!.onStatus('paused');
+    state.observer!.onConnection('gone');
     expect([session.status, session.connection]).toEqual(['preparing', '']);
   });
 
-  it('says that the connection is lost, and when it is for good', async () => {
-    const { state, source } = elsewhere();
+  it('reports a broken connection, and when it is lost for good', async () => {
+    const { state, source } = remoteRun();
     const session = new TrainSession();
     await session.prepare(source);
-    state.told!.stands('running');
-    state.told!.connection('The run goes on there; trying again.');
+    state.observer!.onStatus('running');
+    state.observer!.onConnection('The run goes on there; trying again.');
     expect([session.status, session.connection]).toEqual(['running', 'The run goes on there; trying again.']);
-    state.told!.connection('');
-    state.told!.lost(new Error('asks for a key'));
+    state.observer!.onConnection('');
+    state.observer!.onLost(new Error('asks for a key'));
     expect([session.status, session.lost, session.error]).toEqual(['ended', true, 'asks for a key']);
   });
 
-  it('is stopped only when told to', async () => {
-    const { calls, state, source } = elsewhere();
+  it('stops the run only on request', async () => {
+    const { calls, state, source } = remoteRun();
     const session = new TrainSession();
     await session.prepare(source);
-    state.told!.stands('paused');
+    state.observer!.onStatus('paused');
     await session.stop();
     expect(calls).toEqual(['start', 'stop']);
   });
 });
 
-describe('what a server offers', () => {
+describe('the options that a server offers', () => {
   const info: SidecarInfo = {
     name: 'tinythink-remote',
     version: '0.1.0',
@@ -211,7 +212,7 @@ describe('what a server offers', () => {
   const keys = (change: Partial<SidecarInfo>, options = {}) =>
     remoteFields({ ...info, ...change }, options).map(({ key }) => key);
 
-  it('is all that the form shows', () => {
+  it('are the only ones in the form', () => {
     expect(keys({ gpus: 0, peft: false })).not.toEqual(expect.arrayContaining(['lora']));
     expect(keys({})).toEqual(expect.arrayContaining(['lora', 'precision', 'num_processes']));
     expect(keys({})).not.toContain('use_vllm');
@@ -220,7 +221,7 @@ describe('what a server offers', () => {
     expect(notOffered({ ...info, peft: false }).join()).toContain('PEFT');
   });
 
-  it('and all that is sent', () => {
+  it('are the only ones that are sent', () => {
     const options = { num_processes: 2, lora: { r: 8 }, precision: 'bf16', use_vllm: false } as const;
     expect(optionsFor(info, options)).toEqual({
       launcher: 'accelerate',
@@ -233,7 +234,7 @@ describe('what a server offers', () => {
     expect(Object.keys(configFor(defaultRunConfig)).filter((key) => /cold_start|lora/.test(key))).toEqual([]);
   });
 
-  it('and must be divisible', () => {
+  it('must divide the batch evenly', () => {
     const config = { ...defaultRunConfig, num_prompts: 3, num_generations: 3 };
     expect(checkRemote(config, info, { num_processes: 2 })).toMatchObject([{ field: 'num_processes' }]);
     expect(checkRemote(config, info, { per_device_train_batch_size: 2 })).toMatchObject([
@@ -244,8 +245,8 @@ describe('what a server offers', () => {
   });
 });
 
-describe('what a server says', () => {
-  it('stands at the settings that it is about', () => {
+describe('problems that a server reports', () => {
+  it('are assigned to the settings that they concern', () => {
     const said =
       'box doesn’t take this request (HTTP 422). It says: config.learning_rate: Input should be less than 1 remote.lora.r: must be whole config: every reward has weight 0';
     expect(problemsOf(new RemoteError('request', said, 422))).toEqual([
@@ -261,17 +262,17 @@ describe('what a server says', () => {
   });
 });
 
-describe('keeping', () => {
-  it('goes on with what is stored', async () => {
+describe('saving a remote run', () => {
+  it('appends to the stored events', async () => {
     const storage = new RunStorage('keep');
     await storage.importRun(made.slice(0, 3));
-    const keeper = new RunKeeper(storage, () => {}, ID);
-    for (const event of made.slice(3)) keeper.keep(event);
-    await keeper.flush();
+    const saver = new RunSaver(storage, () => {}, ID);
+    for (const event of made.slice(3)) saver.add(event);
+    await saver.flush();
     expect(await storage.events(ID)).toEqual(made);
   });
 
-  it('is one tab’s at a time', async () => {
+  it('is done by one tab at a time', async () => {
     const held = new Set<string>();
     const locks = {
       request: async (name: string, _: unknown, work: (lock: unknown) => unknown) => {
@@ -281,19 +282,19 @@ describe('keeping', () => {
         held.delete(name);
       },
     } as unknown as Locks;
-    const release = await hold('run', locks);
-    expect(await hold('run', locks)).toBeNull();
+    const release = await acquireTabLock('run', locks);
+    expect(await acquireTabLock('run', locks)).toBeNull();
     await release!();
-    expect(await hold('run', locks)).not.toBeNull();
+    expect(await acquireTabLock('run', locks)).not.toBeNull();
   });
 
-  it('knows where a run lives, and forgets the oldest', () => {
+  it('remembers the servers of the latest runs', () => {
     const items = new Map<string, string>();
     const storage = {
       getItem: (key: string) => items.get(key) ?? null,
       setItem: (key: string, value: string) => void items.set(key, value),
     };
-    const where = new Whereabouts(storage);
+    const where = new RunLocations(storage);
     for (let i = 0; i < 250; i++) where.note(`run${i}`, `http://box:${i}`);
     expect([where.of('run249'), where.of('run0'), where.of('toString')]).toEqual(['http://box:249', null, null]);
     items.set('tinythink:whereabouts', '[');
@@ -301,8 +302,8 @@ describe('keeping', () => {
   });
 });
 
-describe('comparing', () => {
-  it('puts a saved run or a recording beside this one', async () => {
+describe('comparing runs', () => {
+  it('offers saved runs and recordings', async () => {
     const storage = new RunStorage('compare');
     await storage.importRun(made);
     const recordings = () => Promise.resolve([{ name: 'sums', title: 'Sums' }]);
@@ -315,7 +316,7 @@ describe('comparing', () => {
     expect([comparison.view, comparison.problem]).toEqual([null, 'gone']);
   });
 
-  it('says what sets them apart', () => {
+  it('lists the settings that differ', () => {
     const own = reduceAll(emptyRun, made);
     const [started] = made as [Extract<RunEvent, { type: 'started' }>];
     const device = { kind: 'trl', description: 'TRL 1.13.0' } as const;

@@ -1,0 +1,49 @@
+/** @file Where a run comes from, and what its trainer reports besides the run's events. */
+import type { RunConfig, RunEvent } from '../../../../runs/events';
+import type { Resume, Trainer } from '../../../../runs/trainer';
+import type { RemoteRunOptions, Sidecar } from '../../../../servers/training/sidecar';
+
+/** A run that lives on a GPU server. It goes on when nobody watches, and others may control it too. */
+export interface RemoteRun {
+  sidecar: Sidecar;
+  /** The name that the user gave the server. */
+  label: string;
+  url: string;
+  /** The server's id of the run. */
+  id: string;
+  /** The options that the server runs it with. */
+  options: RemoteRunOptions;
+}
+
+export interface RunSource {
+  /** `live` runs can be adjusted; a `recording` is played back; a `saved` run is shown as far as it got. */
+  kind: 'live' | 'recording' | 'saved';
+  config: RunConfig;
+  /** Makes the trainer of one run. Only a remote run's trainer reports to `observer`. */
+  make: (observer: RunObserver) => Trainer | Promise<Trainer>;
+  /** Set for a run on a server. */
+  remote?: RemoteRun;
+  resume?: Resume;
+  /** The events before `resume`. */
+  history?: readonly RunEvent[];
+  /** Also receives every event, to save the run. */
+  listen?: (event: RunEvent) => void;
+  /** The source that "Reset" opens, where it isn't this one with the current config. */
+  again?: (config: RunConfig) => RunSource;
+}
+
+/** What a remote run's trainer reports besides its events. */
+export interface RunObserver {
+  /** The run's state on the server has changed, whoever changed it. */
+  onStatus(status: SessionStatus): void;
+  /** The connection is down, with a message for the user; an empty message when it is back. */
+  onConnection(notice: string): void;
+  /** The run can't be watched any longer. It may still be going on. */
+  onLost(error: unknown): void;
+}
+
+/**
+ * `empty`: no run. `preparing`: the model is loading and being evaluated. `working`: a single step is running, or the
+ * run is about to pause. `ended`: finished or failed.
+ */
+export type SessionStatus = 'empty' | 'preparing' | 'paused' | 'running' | 'working' | 'ended';
