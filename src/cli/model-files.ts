@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { ModelFiles, RangedFile } from '../formats/files/model-files';
-import { StoreFullError } from '../formats/hub/store-directory';
-import type { StoreDirectory } from '../formats/hub/store-directory';
+import { StoreFullError } from '../formats/hub/store/store-directory';
+import type { StoreDirectory } from '../formats/hub/store/store-directory';
 import { inside } from './files';
 
 const PIECE = 1 << 20;

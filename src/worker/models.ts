@@ -3,17 +3,21 @@
  * be computed before their weights come, and keeps them in the store.
  */
 import { parameterCount } from '../formats/hf/hf-config';
-import { openHubModel } from '../formats/hub/hub';
+import { openHubModel } from '../formats/hub/source/hub';
 import type { ChosenFiles, ModelAddress } from '../formats/hub/model-address';
 import type { ModelFiles, OpenedModel } from '../formats/files/model-files';
-import { openChosenFiles, openUrlModel, sourceFiles } from '../formats/hub/model-source';
-import type { ModelSource } from '../formats/hub/model-source';
-import { openOpfs } from '../formats/hub/opfs';
-import type { HttpOptions } from '../formats/hub/ranged-url';
-import type { StoreDirectory } from '../formats/hub/store-directory';
+import { openChosenFiles } from '../formats/hub/source/chosen-files';
+import { sourceFiles } from '../formats/hub/source/model-source';
+import type { ModelSource } from '../formats/hub/source/model-source';
+import { openUrlModel } from '../formats/hub/source/web-server';
+import { openOpfs } from '../formats/hub/store/opfs';
+import type { HttpOptions } from '../formats/hub/http/options';
+import type { StoreDirectory } from '../formats/hub/store/store-directory';
 import type { DownloadProgress, ModelFacts, ModelSummary, StorageUse, StoredModel } from '../formats/hub/stored-model';
-import { lockAmongTabs, WeightStore } from '../formats/hub/weight-store';
-import type { StoredRecord } from '../formats/hub/weight-store';
+import { lockAcrossTabs } from '../formats/hub/store/lock';
+import type { Manifest } from '../formats/hub/store/manifest';
+import { WeightStore } from '../formats/hub/store/weight-store';
+import { t } from '../i18n';
 
 /** Reads a model's small files and the headers of its weights. @throws Error with a message for the user */
 export type OpenModel = (files: ModelFiles, signal?: AbortSignal) => Promise<OpenedModel>;
@@ -70,7 +74,7 @@ export class WorkerModels {
     const source = await this.#find(address, { ...this.#http, onNotice }, signal);
     const computed =
       this.#looked.get(source.id) ??
-      (await store.record(source.id)) ??
+      (await store.manifest(source.id)) ??
       describe(await this.#openModel(sourceFiles(source), signal));
     const abort = new AbortController();
     const stop = () => abort.abort(signal.reason);
@@ -102,7 +106,7 @@ export class WorkerModels {
   async use(): Promise<StorageUse> {
     const { usage = null, quota = null } = await estimate();
     const persisted = await globalThis.navigator?.storage?.persisted?.().catch(() => false);
-    return { usage, quota, persisted: persisted ?? false };
+    return { usage, quota, persisted: persisted ?? null };
   }
 
   /** Whether a policy's name means a stored model. */
@@ -128,20 +132,20 @@ export class WorkerModels {
       case 'files':
         return openChosenFiles(address);
       case 'stored':
-        return this.#again(await this.#record(address.id), http, signal);
+        return this.#again(await this.#manifest(address.id), http, signal);
     }
   }
 
   /** Where a stored model came from: the same files, if they are still there. */
-  async #again({ id, name, origin }: StoredRecord, http: HttpOptions, signal?: AbortSignal): Promise<ModelSource> {
+  async #again({ id, name, origin }: Manifest, http: HttpOptions, signal?: AbortSignal): Promise<ModelSource> {
     if (origin.kind === 'hub') return openHubModel(origin, http, signal);
     if (origin.kind === 'url') return openUrlModel(origin.url, http, signal);
     const stored = await this.#storedOrNothing(id);
     if (!stored?.complete) {
-      throw new Error(`${name} was copied from files of yours, and not to the end. Choose the files again to go on.`);
+      throw new Error(t('models:store.sourceIncomplete', { model: name }));
     }
     const store = await this.#opened();
-    const { files } = (await store.record(id))!;
+    const { files } = (await store.manifest(id))!;
     const read = await store.files(id);
     const readers = new Map(
       await Promise.all(files.map(async ({ path }) => [path, (await read.open(path))!] as const)),
@@ -150,10 +154,10 @@ export class WorkerModels {
     return { id, name, origin, licence: stored.licence, files, choices: [], notices: [], open };
   }
 
-  async #record(id: string): Promise<StoredRecord> {
-    const record = await (await this.#opened()).record(id);
-    if (!record) throw new Error('This model is no longer stored. Download it again.');
-    return record;
+  async #manifest(id: string): Promise<Manifest> {
+    const manifest = await (await this.#opened()).manifest(id);
+    if (!manifest) throw new Error(t('models:store.notStored'));
+    return manifest;
   }
 
   /** A browser that stores nothing can still look at models. */
@@ -167,7 +171,7 @@ export class WorkerModels {
 
   async #opened(): Promise<WeightStore> {
     this.#store ??= this.#openDirectory().then(async (directory) => {
-      const store = new WeightStore(directory, { estimate, ...(lockAmongTabs && { exclusive: lockAmongTabs }) });
+      const store = new WeightStore(directory, { estimate, ...(lockAcrossTabs && { exclusive: lockAcrossTabs }) });
       await store.sweep();
       return store;
     });

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BrowserContext, CDPSession, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import type { HubAddress } from '../../src/formats/hub/hub';
+import type { HubAddress } from '../../src/formats/hub/source/hub';
 import type { DownloadProgress, ModelSummary, StoredModel } from '../../src/formats/hub/stored-model';
 import { launchProfile } from '../support/browser';
 import { madeUpCheckpoint, startHubServer, type HubServer } from '../support/hub-server';

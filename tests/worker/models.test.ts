@@ -6,7 +6,7 @@ import { parseDecoderConfig } from '../../src/formats/hf/hf-config';
 import type { ModelFiles, OpenedModel } from '../../src/formats/files/model-files';
 import type { ModelFolder } from '../../src/formats/hf/model-folder';
 import { writeSafetensors } from '../../src/formats/hf/safetensors';
-import { MemoryDirectory, readAll } from '../../src/formats/hub/store-directory';
+import { MemoryDirectory, readAll } from '../../src/formats/hub/store/store-directory';
 import type { DownloadProgress } from '../../src/formats/hub/stored-model';
 import type { RunConfig } from '../../src/rl/config';
 import { configForModel, defaultRunConfig } from '../../src/runs/config';
@@ -175,7 +175,7 @@ describe('a model on the hub', () => {
     );
     const notices: string[] = [];
     await client.downloadModel(address(), ({ notice }) => notice && notices.push(notice));
-    expect(notices.join()).toContain('trying again');
+    expect(notices.join()).toContain('Trying again');
   });
 });
 

@@ -1,7 +1,7 @@
-/** @file What is said of models that can be stored or are: the words that the store, the worker and the page share. */
+/** @file Descriptions of models that are stored or can be stored, shared by the store, the worker and the page. */
 import type { DecoderConfig } from '../hf/hf-config';
 
-/** Where a stored model came from, to the commit. */
+/** Where a model came from, down to the commit. */
 export type ModelOrigin =
   | { kind: 'hub'; endpoint: string; repo: string; revision: string; file?: string }
   | { kind: 'url'; url: string }
@@ -11,41 +11,41 @@ export type ModelOrigin =
 export interface ModelFacts {
   name: string;
   origin: ModelOrigin;
-  /** As the model card names it (`apache-2.0`, `llama3.2`), or null when it doesn't. */
+  /** As the model card names it (`apache-2.0`, `llama3.2`); null when it names none. */
   licence: string | null;
   /** The Transformers class, for example `Qwen2ForCausalLM`. */
   architecture: string;
-  /** Number of trained values. */
+  /** Number of trained parameters. */
   parameters: number;
-  /** The type that most weights are stored in: `BF16`, `Q4_K`. */
+  /** The data type of most weights: `BF16`, `Q4_K`. */
   quantisation: string;
 }
 
-/** A model as found at its address, its config checked, before any weights are downloaded. */
+/** A model found at its address, with its config checked, before any weights are downloaded. */
 export interface ModelSummary extends ModelFacts {
-  /** The one it has, or would have, in the store. */
+  /** The id that it has, or would have, in the store. */
   id: string;
   config: DecoderConfig;
   /** What will be downloaded. */
   files: { path: string; bytes: number }[];
-  /** Of all files. */
+  /** Bytes of all files. */
   bytes: number;
-  /** Bytes of it in the store already; `complete` says whether that is all. */
+  /** Bytes that are already stored; `complete` says whether that is everything. */
   storedBytes: number;
   complete: boolean;
-  /** Other .gguf files of the repository, to be named in the address's `file`. */
+  /** Other .gguf files of the repository, for the address's `file`. */
   choices: { file: string; bytes: number }[];
-  /** Things the reader should know, as sentences: a server without ranges can't resume. */
+  /** Things the user should know, as sentences: for example that a download can't be resumed. */
   notices: string[];
 }
 
 export interface StoredModel extends ModelFacts {
   /** `store:<id>` names the model for `openChatModel`. */
   id: string;
-  /** Of all files, and how many of them are in the store. */
+  /** Bytes of all files, and of those that are in the store. */
   bytes: number;
   storedBytes: number;
-  /** Every file is here and was verified. An incomplete model goes on with `downloadModel({kind: 'stored', id})`. */
+  /** Every file is here and verified. `downloadModel({kind: 'stored', id})` resumes an incomplete model. */
   complete: boolean;
   /** Milliseconds since 1970. */
   added: number;
@@ -53,25 +53,25 @@ export interface StoredModel extends ModelFacts {
 
 export interface DownloadProgress {
   id: string;
-  /** `checking`: what was stored before a break is read and hashed again. */
+  /** `checking`: what an earlier attempt stored is being read and hashed again. */
   phase: 'checking' | 'downloading';
-  /** The file at work. */
+  /** Path of the current file. */
   file: string;
-  /** Of all files: stored so far, and in the end. While checking: read so far, of what was stored. */
+  /** Bytes of all files, stored so far and in total. While checking: bytes checked so far. */
   bytes: number;
   total: number;
-  /** Over the last few seconds; 0 until known. */
+  /** Speed over the last few seconds; 0 until known. */
   bytesPerSecond: number;
-  /** null until known. */
+  /** Null until known. */
   secondsLeft: number | null;
-  /** Something that the reader should know, as a sentence: a retry after a broken connection. */
+  /** Something that the user should know, as a sentence: for example a retry after a broken connection. */
   notice?: string;
 }
 
 export interface StorageUse {
-  /** Bytes in use by this site, and how many the browser lets it use; null where the browser doesn't tell. */
+  /** Bytes in use by this site, and how many the browser allows; null where the browser doesn't say. */
   usage: number | null;
   quota: number | null;
-  /** Whether the browser promised not to evict them by itself. */
-  persisted: boolean;
+  /** Whether the browser promised not to delete them by itself; null where it can't promise. */
+  persisted: boolean | null;
 }

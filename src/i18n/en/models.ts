@@ -1,2 +1,88 @@
-/** @file English: models. */
-export const models = {} as const;
+/** @file English: the Models page, and the errors of finding, downloading, storing and reading models. */
+export const models = {
+  // What people type to add a model.
+  address: {
+    notAModel: '“{{text}}” is neither a model name, such as Qwen/Qwen2.5-0.5B-Instruct, nor a web address.',
+    notAModelPage: '“{{text}}” is not the page of a model.',
+    notARepo: '“{{repo}}” is not a model name on the Hub. One looks like Qwen/Qwen2.5-0.5B-Instruct.',
+    notAServer: '“{{text}}” is not the address of a server.',
+    notAUrl: '“{{text}}” is not a web address.',
+    notTheWeb: '“{{text}}” is not a web address: it must begin with https:// or http://.',
+  },
+  // Files that the user chose or dropped.
+  chosen: {
+    adapter:
+      'This is a LoRA adapter, not a whole model. Open its base model in Chat, and drop the adapter’s folder there.',
+    noModel:
+      'There is no model in these files. Choose a .gguf file, or a folder with config.json, tokenizer.json and .safetensors files.',
+    severalGgufs: 'There are several .gguf files. Choose one of them.',
+    unnamed: 'chosen files',
+  },
+  // Requests to a server. `reason` in `gaveUp` and `retrying` is one of the sentences here.
+  http: {
+    broken: 'The connection for {{path}} broke: {{reason}}.',
+    busy: '{{host}} answered {{status}} for {{path}}.',
+    changed: '{{path}} has changed on the server since the download began. Start again.',
+    endedEarly_one: '{{path}} ended {{count, number}} byte too early.',
+    endedEarly_other: '{{path}} ended {{count, number}} bytes too early.',
+    gaveUp: '{{reason}} Gave up after {{count}} attempts. Try again later.',
+    loginNeeded:
+      '{{host}} asks for a login before it gives out {{path}} ({{status}}). Download the files there yourself, then drop them here.',
+    longer: '{{path}} is longer on the server than the {{count, number}} bytes it announced.',
+    noLength:
+      '{{url}} doesn’t say how long the file is. The server must send Content-Length, and allow other sites to read Content-Range and ETag (Access-Control-Expose-Headers).',
+    notThere: '{{url}} doesn’t exist ({{status}}).',
+    offline: 'You are offline. Connect to the internet and try again.',
+    retrying: '{{reason}} Trying again in {{count}} s.',
+    shorter: '{{path}} is shorter on the server than the {{count, number}} bytes it announced.',
+    silent: 'The connection for {{path}} broke: nothing came for {{count}} s.',
+    startsOver: 'The server doesn’t support resuming, so {{path}} is being downloaded from the beginning again.',
+    status: '{{url}} answered {{status}}.',
+    unreachable: '{{host}} can’t be reached for {{path}}: {{reason}}.',
+    webPage: '{{url}} answers with a web page instead of the file.',
+    wrongLength:
+      '{{path}} has {{found, number}} bytes on the server instead of the {{announced, number}} it announced.',
+    wrongRange: 'The server of {{path}} sent the file from byte {{found, number}} instead of {{asked, number}}.',
+  },
+  // Finding a model on the Hub or on a server.
+  source: {
+    badIndex: '{{index}} doesn’t name any weight files.',
+    badListing: 'The answer about {{repo}} can’t be read. Does this server have the Hub’s API?',
+    gated:
+      '{{repo}} asks you to accept its terms. Log in at {{url}} and accept them. Then download config.json, tokenizer.json, tokenizer_config.json and the .safetensors files into a folder and drop that here.',
+    missingShard: '{{shard}} is missing, although the index names it.',
+    noCommit: '{{endpoint}} doesn’t say which commit {{repo}} is at.',
+    noConfig: 'There is no config.json at this address, and it doesn’t end in .gguf.',
+    noFiles: '{{repo}} has no file {{file}}.',
+    noHashes: '{{endpoint}} has no checksums for some files, so they can’t be verified.',
+    noModel: '{{repo}} has neither a config.json with .safetensors files nor a .gguf file. Is it a model?',
+    noRanges: '{{host}} doesn’t support resuming: a download that is interrupted starts over.',
+    noSuchFile: '{{repo}} has no file {{file}}. It has {{known}}.',
+    notFound:
+      'There is no public model {{repo}} at {{endpoint}}. Check the spelling. If the model is private, download its files and drop their folder here.',
+    notWhole: '{{file}} is not a .gguf file that is complete by itself.',
+    noWeights: 'There is neither {{weights}} nor {{index}} at this address.',
+    onlyPickle:
+      '{{repo}} has its weights only as pytorch_model.bin, which can run code when it is opened. Look for a copy with .safetensors or .gguf files.',
+    revisionNotFound:
+      'There is no public model {{repo}} with a revision {{revision}} at {{endpoint}}. Check the spelling. If the model is private, download its files and drop their folder here.',
+  },
+  // Keeping models on this device.
+  store: {
+    busy: '{{model}} is already being downloaded, perhaps in another tab. Wait for it, or cancel it there.',
+    diskFull:
+      'The disk or the browser’s quota is full: {{stored}} of the {{total}} of {{model}} fitted. They were deleted again. Free at least {{missing}} and download it again.',
+    incomplete: 'The download of {{model}} isn’t complete. Resume it on the Models page.',
+    noSpace:
+      '{{model}} needs {{needed}} more, but the browser has only {{free}} left for this site. Delete stored models, or free some disk space.',
+    notStored: 'This model is no longer stored. Download it again on the Models page.',
+    sourceIncomplete: '{{model}} was only partly copied from your files. Choose the files again to resume.',
+    unavailable:
+      'This browser doesn’t let the page store files, as in some private windows ({{reason}}). You can still drop a model file and use it without a copy.',
+    unsupported:
+      'Models can’t be stored here: the browser allows it only on pages with https. You can still drop a model file and use it without a copy.',
+    wrongHash:
+      '{{file}} of {{model}} isn’t the file that its source announced: its {{kind}} should be {{expected}}. It was deleted. Download it again, and if that fails too, don’t trust the source.',
+    wrongLength: '{{file}} has {{found, number}} bytes instead of {{expected, number}}.',
+  },
+} as const;

@@ -1,8 +1,9 @@
 /** The Hub's protocol: names, listings, which files make a model, and what is said when there is none. */
-import { afterEach, describe, expect, it } from 'vitest';
-import { chooseFiles, openHubModel } from '../../../src/formats/hub/hub';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { chooseFiles } from '../../../src/formats/hub/source/choose-files';
+import { openHubModel } from '../../../src/formats/hub/source/hub';
 import { parseModelAddress } from '../../../src/formats/hub/model-address';
-import { readAll } from '../../../src/formats/hub/store-directory';
+import { readAll } from '../../../src/formats/hub/store/store-directory';
 import { startHubServer, textFile } from '../../support/hub-server';
 import type { HubServer, HubServerOptions } from '../../support/hub-server';
 
@@ -18,7 +19,7 @@ async function open(options: Partial<HubServerOptions> = {}, address: { repo?: s
   hub = await startHubServer({ repos: { 'acme/m': files }, ...options });
   return openHubModel(
     { kind: 'hub', repo: 'acme/m', endpoint: `${hub.endpoint}/`, ...address },
-    { backoff: 1, patience: 200 },
+    { backoff: 1, timeout: 200 },
   );
 }
 
@@ -52,7 +53,7 @@ describe('a listing', () => {
     ];
     const { files, notices } = await open({ info: { siblings } });
     expect(files.some((file) => 'hash' in file)).toBe(false);
-    expect(notices.join()).toContain("can't be verified");
+    expect(notices.join()).toContain('can’t be verified');
   });
 
   it('is asked for again when the server is silent', async () => {
@@ -67,12 +68,35 @@ describe('a listing', () => {
     ['a model that is not there', {}, { repo: 'acme/none' }, 'There is no public model acme/none'],
     ['a revision that is not there', {}, { revision: 'v9' }, 'with a revision v9'],
     ['a server that stays broken', { listing: () => 500 }, {}, 'answered 500'],
-    ['a gated model', { info: { gated: 'manual' } }, {}, 'asks for its terms to be accepted'],
-    ['a listing without a commit', { info: { sha: 'main' } }, {}, "doesn't say which commit"],
-    ['a name that is none', {}, { repo: 'acme/../etc' }, 'is not the name of a model'],
-    ['a name with a query', {}, { repo: 'acme/m?x=1' }, 'is not the name of a model'],
+    ['a gated model', { info: { gated: 'manual' } }, {}, 'asks you to accept its terms'],
+    ['a listing without a commit', { info: { sha: 'main' } }, {}, 'doesn’t say which commit'],
+    ['a name that is none', {}, { repo: 'acme/../etc' }, 'is not a model name'],
+    ['a name with a query', {}, { repo: 'acme/m?x=1' }, 'is not a model name'],
   ])('of %s is refused in words', async (_, options, address, says) => {
     await expect(open(options, address)).rejects.toThrow(says);
+  });
+});
+
+describe('without a connection', () => {
+  afterEach(() => void vi.unstubAllGlobals());
+  const unreachable = () => {
+    const fetch = vi.fn<typeof globalThis.fetch>(() => Promise.reject(new TypeError('Failed to fetch')));
+    return { fetch, opening: openHubModel({ kind: 'hub', repo: 'acme/m' }, { fetch, backoff: 1 }) };
+  };
+
+  it('an offline device says so after a single attempt', async () => {
+    vi.stubGlobal('navigator', { onLine: false });
+    const { fetch, opening } = unreachable();
+    await expect(opening).rejects.toThrow('You are offline.');
+    expect(fetch).toHaveBeenCalledTimes(1);
+  });
+
+  it('an unreachable server is given up after three attempts', async () => {
+    const { fetch, opening } = unreachable();
+    await expect(opening).rejects.toThrow(
+      'huggingface.co can’t be reached for acme/m: Failed to fetch. Gave up after 3 attempts.',
+    );
+    expect(fetch).toHaveBeenCalledTimes(3);
   });
 });
 
@@ -98,12 +122,12 @@ describe('the files of a model', () => {
     const ggufs = ['m-IQ2_XS.gguf', 'm-Q8_0.gguf', 'm-Q4_K_M.gguf', 'mmproj-m-F16.gguf', 'big-00001-of-00002.gguf'];
     expect(chosen(ggufs)).toMatchObject({ file: 'm-Q4_K_M.gguf', files: [{ path: 'm-Q4_K_M.gguf' }] });
     expect(chosen(ggufs, 'm-Q8_0.gguf').choices.map(({ file }) => file)).toEqual(['m-IQ2_XS.gguf', 'm-Q4_K_M.gguf']);
-    expect(() => chosen(ggufs, 'm-Q9.gguf')).toThrow('it has m-IQ2_XS.gguf, m-Q8_0.gguf, m-Q4_K_M.gguf');
-    expect(() => chosen(ggufs, 'big-00001-of-00002.gguf')).toThrow('whole by itself');
+    expect(() => chosen(ggufs, 'm-Q9.gguf')).toThrow('It has m-IQ2_XS.gguf, m-Q8_0.gguf, m-Q4_K_M.gguf');
+    expect(() => chosen(ggufs, 'big-00001-of-00002.gguf')).toThrow('complete by itself');
   });
 
   it('that run code or are none are refused', () => {
-    expect(() => chosen(['config.json', 'pytorch_model.bin'])).toThrow('runs code when it is read');
+    expect(() => chosen(['config.json', 'pytorch_model.bin'])).toThrow('can run code');
     expect(() => chosen(['README.md'])).toThrow('Is it a model?');
   });
 });

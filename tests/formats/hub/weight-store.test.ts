@@ -5,14 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { diskDirectory } from '../../../src/cli/model-files';
-import { openHubModel } from '../../../src/formats/hub/hub';
-import { openChosenFiles, openUrlModel } from '../../../src/formats/hub/model-source';
-import type { HttpOptions } from '../../../src/formats/hub/ranged-url';
-import { MemoryDirectory, readAll } from '../../../src/formats/hub/store-directory';
-import type { StoreDirectory } from '../../../src/formats/hub/store-directory';
+import { openHubModel } from '../../../src/formats/hub/source/hub';
+import { openChosenFiles } from '../../../src/formats/hub/source/chosen-files';
+import { openUrlModel } from '../../../src/formats/hub/source/web-server';
+import type { HttpOptions } from '../../../src/formats/hub/http/options';
+import { MemoryDirectory, readAll } from '../../../src/formats/hub/store/store-directory';
+import type { StoreDirectory } from '../../../src/formats/hub/store/store-directory';
 import type { DownloadProgress } from '../../../src/formats/hub/stored-model';
-import { WeightStore } from '../../../src/formats/hub/weight-store';
-import type { WeightStoreOptions } from '../../../src/formats/hub/weight-store';
+import { WeightStore } from '../../../src/formats/hub/store/weight-store';
+import type { WeightStoreOptions } from '../../../src/formats/hub/store/weight-store';
 import { madeUpFile, startHubServer, textFile } from '../../support/hub-server';
 import type { Asked, Fault, HubServer } from '../../support/hub-server';
 
@@ -59,7 +60,7 @@ async function download(hub: HubServer, attempt: Attempt = {}) {
   const notices: string[] = [];
   const onNotice = (notice: string) => notices.push(notice);
   const address = { kind: 'hub', repo: 'acme/small', endpoint: hub.endpoint } as const;
-  const source = await openHubModel(address, { backoff: 1, patience: 200, onNotice, ...http });
+  const source = await openHubModel(address, { backoff: 1, timeout: 200, onNotice, ...http });
   const store = new WeightStore(directory, options);
   const outcome = await store
     .download(source, facts, { ...(signal && { signal }), ...(onProgress && { onProgress }) })
@@ -120,7 +121,7 @@ describe('what passes is tried again', () => {
     it(name, async () => {
       const { model, store, id, notices } = await download(await serve(onWeights(fault)));
       expect(model?.complete).toBe(true);
-      expect(notices.join()).toContain('trying again');
+      expect(notices.join()).toContain('Trying again');
       expect(await isIntact(store, id)).toBe(true);
     });
   }
@@ -151,7 +152,7 @@ describe('what passes is tried again', () => {
     const { error, store, id, directory } = await download(hub);
     expect(error).toMatchObject({ name: 'ConnectionError', message: expect.stringContaining('500') as string });
     expect(await store.get(id)).toMatchObject({ complete: false, storedBytes: 25 + (3 << 20) });
-    await expect(store.files(id)).rejects.toThrow("isn't complete");
+    await expect(store.files(id)).rejects.toThrow('isn’t complete');
     hub.options.fault = () => undefined;
     const asked = hub.asked.length;
     const phases = new Set<string>();
@@ -166,11 +167,17 @@ describe('what passes is tried again', () => {
 
 describe('what does not pass is said, and leaves nothing', () => {
   const cases: Record<string, { fault: Fault; says: string; keeps?: boolean }> = {
-    'a flipped byte': { fault: { kind: 'flip', at: 4_000_000 }, says: 'is not what its source says' },
-    'a shorter file': { fault: { kind: 'length', bytes: BYTES - 7 }, says: `${BYTES - 7} bytes on the server` },
-    'a longer file': { fault: { kind: 'length', bytes: BYTES + 7 }, says: `${BYTES + 7} bytes on the server` },
-    'a 404': { fault: { kind: 'status', status: 404 }, says: "isn't there" },
-    'a 403': { fault: { kind: 'status', status: 403 }, says: 'without logging in' },
+    'a flipped byte': { fault: { kind: 'flip', at: 4_000_000 }, says: 'isn’t the file that its source announced' },
+    'a shorter file': {
+      fault: { kind: 'length', bytes: BYTES - 7 },
+      says: `${(BYTES - 7).toLocaleString('en')} bytes on the server`,
+    },
+    'a longer file': {
+      fault: { kind: 'length', bytes: BYTES + 7 },
+      says: `${(BYTES + 7).toLocaleString('en')} bytes on the server`,
+    },
+    'a 404': { fault: { kind: 'status', status: 404 }, says: 'doesn’t exist' },
+    'a 403': { fault: { kind: 'status', status: 403 }, says: 'asks for a login' },
     'a web page': { fault: { kind: 'web page' }, says: 'a web page instead of the file' },
   };
   for (const [name, { fault, says }] of Object.entries(cases)) {
@@ -208,7 +215,7 @@ describe('a server without ranges', () => {
     const hub = await serve(onWeights({ kind: 'cut', after: 1 << 20 }, { kind: 'no ranges' }));
     const { model, store, id, notices } = await download(hub);
     expect(model?.complete).toBe(true);
-    expect(notices.join()).toContain("doesn't give parts of files");
+    expect(notices.join()).toContain('support resuming');
     expect(await isIntact(store, id)).toBe(true);
   });
 
@@ -280,8 +287,8 @@ describe('interrupted', () => {
     const store = new WeightStore(directory);
     const abort = new AbortController();
     const first = store.download(source, facts, { signal: abort.signal });
-    await expect(store.download(source, facts)).rejects.toThrow('is being downloaded already');
-    await expect(store.remove(source.id)).rejects.toThrow('is being downloaded already');
+    await expect(store.download(source, facts)).rejects.toThrow('is already being downloaded');
+    await expect(store.remove(source.id)).rejects.toThrow('is already being downloaded');
     abort.abort();
     await expect(first).rejects.toThrow(/abort/i);
     await store.remove(source.id);
@@ -294,7 +301,7 @@ describe('without room', () => {
     const hub = await serve();
     const estimate = () => Promise.resolve({ usage: 90_000_000, quota: 100_000_000 });
     const { error, directory } = await download(hub, { options: { estimate } });
-    expect(error?.message).toContain('needs 5.0 MB more, and the browser gives this site 10.0 MB');
+    expect(error?.message).toContain('needs 5.0 MB more, but the browser has only 10 MB left');
     expect(hub.asked).toEqual([]);
     expect(await isEmpty(directory)).toBe(true);
   });
@@ -334,7 +341,7 @@ describe('from elsewhere', () => {
 
   it('a server without ranges is announced', async () => {
     const source = await openUrlModel(at(await serve(always({ kind: 'no ranges' })), ''), { backoff: 1 });
-    expect(source.notices.join()).toContain("doesn't give parts of files");
+    expect(source.notices.join()).toContain('support resuming');
   });
 
   it('files that the user chose, kept by copying', async () => {

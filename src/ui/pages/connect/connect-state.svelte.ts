@@ -7,7 +7,7 @@ import type { Remedy } from '../../../servers/remedies';
 import { isModelServer, serverUrl, type AnyKind, type AnyServer, type RemoteServer } from '../../../servers/server';
 import type { ServerRecord, ServerStore } from '../../../servers/servers';
 import type { SidecarInfo, SidecarRun } from '../../../servers/training/sidecar';
-import { PendingRemoval } from '../runs/pending-removal.svelte';
+import { PendingRemoval } from '../../parts/pending-removal.svelte';
 import type { ModelLists } from './model-lists';
 
 /** Why a server can't be used, and what mends it. */

@@ -3,7 +3,7 @@ import { messageOf } from '../../../base/errors';
 import { parseDataset, writeDataset, type DistilledSample } from '../../../eval/distillation';
 import type { DatasetRecord, DatasetStorage } from '../../../storage/dataset-storage';
 import type { ExportedFile } from '../../../runs/exchange';
-import { PendingRemoval } from '../runs/pending-removal.svelte';
+import { PendingRemoval } from '../../parts/pending-removal.svelte';
 
 /** In bytes. */
 const MAX_FILE = 200_000_000;

@@ -16,7 +16,7 @@ import { allTasks } from '../../../tasks';
 import { parseRemoteId } from '../chat/models/models';
 import type { OpenChatModel, OpenProgress } from '../chat/models/open-models.svelte';
 import { recommendedSettings, type SamplingSettings } from '../chat/settings/settings';
-import { PendingRemoval } from '../runs/pending-removal.svelte';
+import { PendingRemoval } from '../../parts/pending-removal.svelte';
 import { activity } from '../../shell/activity.svelte';
 
 /** How often the page shows what has come, in milliseconds. */

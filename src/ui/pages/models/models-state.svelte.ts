@@ -2,7 +2,7 @@
 import { messageOf } from '../../../base/errors';
 import type { ModelFacts, StorageUse, StoredModel } from '../../../formats/hub/stored-model';
 import type { ModelLibrary } from '../../../worker/protocol';
-import { PendingRemoval } from '../runs/pending-removal.svelte';
+import { PendingRemoval } from '../../parts/pending-removal.svelte';
 import type { Activity } from '../../shell/activity.svelte';
 import { Downloads, type Download } from './downloads.svelte';
 

@@ -1,7 +1,7 @@
 /** @file The list of saved runs and what can be done with them; every failure ends as a sentence on the page. */
 import { messageOf } from '../../../base/errors';
 import type { RunStorage, SavedRun } from '../../../storage/run-storage';
-import { PendingRemoval } from './pending-removal.svelte';
+import { PendingRemoval } from '../../parts/pending-removal.svelte';
 
 export interface LibraryEntry {
   run: SavedRun;

@@ -1,6 +1,6 @@
 /** @file The kept conversations beside the one on the page: found, named, deleted with a way back, brought in and out. */
 import { messageOf } from '../../../../base/errors';
-import { PendingRemoval } from '../../runs/pending-removal.svelte';
+import { PendingRemoval } from '../../../parts/pending-removal.svelte';
 import type { Conversation } from './conversation';
 import { parseConversations } from './conversation-schema';
 import { search, type ConversationEntry, type ConversationStorage } from './conversation-storage';

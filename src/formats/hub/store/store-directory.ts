@@ -1,34 +1,34 @@
 /**
- * @file The little that the weight store needs of a disk: folders one level deep with files in them. In the browser it
- * is OPFS (opfs.ts), in Node the file system (src/cli/model-files.ts); this file has the one in memory, for tests.
+ * @file What the weight store needs from a disk: one level of folders with files in them. In the browser that is OPFS
+ * (opfs.ts), and in Node the file system (src/cli/model-files.ts). The implementation in memory is for tests.
  */
-import type { RangedFile } from '../files/model-files';
+import type { RangedFile } from '../../files/model-files';
 
 export interface StoreDirectory {
   folders(): Promise<string[]>;
-  /** Names and sizes in bytes; empty for a folder that isn't there. */
+  /** The names of a folder's files with their sizes in bytes; empty when there is no such folder. */
   files(folder: string): Promise<Map<string, number>>;
-  /** null when there is none. */
+  /** Null when there is no such file. */
   open(folder: string, file: string): Promise<RangedFile | null>;
-  /** Writes on at byte `at`, cutting off what lay beyond; makes folder and file when they aren't there. */
+  /** Continues a file at byte `at` and discards what was beyond. Creates the folder and the file if needed. */
   append(folder: string, file: string, at: number): Promise<StoreWriter>;
-  /** A file, or a folder with all that is in it; nothing when it isn't there. */
+  /** Removes a file, or a folder with everything in it. Does nothing when it doesn't exist. */
   remove(folder: string, file?: string): Promise<void>;
 }
 
 export interface StoreWriter {
   /** @throws StoreFullError when the disk or the browser's quota is full */
   write(bytes: Uint8Array<ArrayBuffer>): void | Promise<void>;
-  /** Afterwards the bytes are on disk, and not before. */
+  /** Only after this are the bytes guaranteed to be on disk. */
   close(): Promise<void>;
 }
 
-/** No room for what was to be written. */
+/** The disk or the quota is full. */
 export class StoreFullError extends Error {
   override name = 'StoreFullError';
 }
 
-/** Writes a small file. A crash on the way leaves it cut short. */
+/** Writes a small text file. A crash may leave it truncated. */
 export async function writeSmall(directory: StoreDirectory, folder: string, file: string, text: string): Promise<void> {
   const writer = await directory.append(folder, file, 0);
   try {
@@ -38,13 +38,13 @@ export async function writeSmall(directory: StoreDirectory, folder: string, file
   }
 }
 
-/** Reads a small file as text, or null when there is none. */
+/** Reads a small text file; null when there is none. */
 export async function readSmall(directory: StoreDirectory, folder: string, file: string): Promise<string | null> {
   const found = await directory.open(folder, file);
   return found && new TextDecoder().decode(await readAll(found));
 }
 
-/** A whole file at once: only for small ones. */
+/** Reads a whole file into memory, so only for small ones. */
 export async function readAll(file: RangedFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(file.size);
   let at = 0;
@@ -55,13 +55,13 @@ export async function readAll(file: RangedFile, signal?: AbortSignal): Promise<U
   return bytes;
 }
 
-/** Files in memory, as pieces so that appending costs nothing. @param capacity in bytes, of all files together */
+/** Files in memory, kept as pieces so that appending copies nothing. @param capacity bytes of all files together */
 export class MemoryDirectory implements StoreDirectory {
   readonly #folders = new Map<string, Map<string, Uint8Array<ArrayBuffer>[]>>();
 
   constructor(readonly capacity = Infinity) {}
 
-  /** Bytes in use. */
+  /** Bytes of all files. */
   get used(): number {
     return [...this.#folders.values()].flatMap((files) => [...files.values()].map(sizeOf)).reduce((a, b) => a + b, 0);
   }

@@ -1,9 +1,9 @@
 /**
- * @file Deleting with a way back: what is removed disappears from the list at once and from storage a little later. If
- * the page is closed before that, the thing is still there: the safe way to be wrong.
+ * @file Deleting with undo: the thing disappears from the list at once, and from storage a little later. If the page is
+ * closed before that, the thing is still there, which is the safer mistake.
  */
 
-/** Long enough to notice a mistake and reach for the button. */
+/** Milliseconds: long enough to notice a mistake and reach for the button. */
 const GRACE_MS = 10_000;
 
 export interface Removal {
@@ -12,14 +12,14 @@ export interface Removal {
 }
 
 export class PendingRemoval {
-  /** The one that can still be taken back. */
+  /** The removal that can still be undone. */
   current = $state.raw<Removal | null>(null);
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param remove removes for good; a failure is its own to report. */
+  /** @param remove deletes for good and reports its own failures */
   constructor(private readonly remove: (id: string) => Promise<unknown>) {}
 
-  /** Starts the grace period; one that was pending before is removed for good. */
+  /** Starts the grace period. A removal that was pending before is completed. */
   async start(removal: Removal): Promise<void> {
     const before = this.flush();
     this.current = removal;
@@ -32,7 +32,7 @@ export class PendingRemoval {
     this.current = null;
   }
 
-  /** Removes for good what is pending, now. */
+  /** Completes the pending removal now. */
   async flush(): Promise<void> {
     const removal = this.current;
     if (!removal) return;

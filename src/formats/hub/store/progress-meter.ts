@@ -1,9 +1,10 @@
-/** @file How far a download is, how fast it goes and how long it will take, told a few times a second. */
-import type { PinnedFile } from './model-source';
-import type { DownloadProgress } from './stored-model';
+/** @file How far a download is, how fast it goes and how long it will take, reported a few times a second. */
+import type { PinnedFile } from '../source/model-source';
+import type { DownloadProgress } from '../stored-model';
 
-const EVERY = 200;
-/** Milliseconds over which the speed is taken. */
+/** Milliseconds between two reports. */
+const INTERVAL = 200;
+/** Milliseconds over which the speed is measured. */
 const WINDOW = 5000;
 
 export class ProgressMeter {
@@ -13,14 +14,15 @@ export class ProgressMeter {
   readonly #now: () => number;
   #phase: DownloadProgress['phase'] = 'downloading';
   #file = '';
-  /** Of the files before this one, all bytes. */
+  /** Bytes of all files before this one. */
   #before = 0;
-  #here = 0;
+  /** Bytes of this file so far, and in the end. */
+  #done = 0;
   #size = 0;
-  #told = -Infinity;
-  /** Times and bytes that came over the network by then, the oldest first. */
+  #reported = -Infinity;
+  /** Bytes that came over the network, now and at the times of recent reports, the oldest first. */
+  #received = 0;
   #marks: { time: number; bytes: number }[] = [];
-  #came = 0;
 
   constructor(
     { id, files }: { id: string; files: readonly PinnedFile[] },
@@ -33,55 +35,56 @@ export class ProgressMeter {
     this.#now = now;
   }
 
-  /** A file that is stored already. */
+  /** Passes over a file that is already stored. */
   skip(file: PinnedFile): void {
     this.#enter(file);
-    this.#here = file.bytes;
-    this.#tell(true);
+    this.#done = file.bytes;
+    this.#report(true);
   }
 
-  /** The next file, or after a failed check the same one again. @param stored bytes of it that will be checked first */
+  /** Begins the next file, or the same one again after a failed check. @param stored bytes of it to be checked first */
   begin(file: PinnedFile, stored: number): void {
     this.#enter(file);
     if (stored > 0) this.#phase = 'checking';
-    this.#tell(true);
+    this.#report(true);
   }
 
-  /** Bytes of the stored part that were read again. */
+  /** Counts stored bytes that were checked. */
   check(bytes: number): void {
-    this.#here += bytes;
-    this.#tell();
+    this.#done += bytes;
+    this.#report();
   }
 
+  /** Ends the check of what is stored. */
   checked(): void {
     this.#phase = 'downloading';
-    this.#tell(true);
+    this.#report(true);
   }
 
-  /** Bytes that came. */
+  /** Counts bytes that were received. */
   add(bytes: number): void {
-    this.#here += bytes;
-    this.#came += bytes;
-    this.#tell(this.#here === this.#size);
+    this.#done += bytes;
+    this.#received += bytes;
+    this.#report(this.#done === this.#size);
   }
 
   #enter({ path, bytes }: PinnedFile): void {
     if (this.#file !== path) this.#before += this.#size;
     this.#file = path;
     this.#size = bytes;
-    this.#here = 0;
+    this.#done = 0;
     this.#phase = 'downloading';
   }
 
-  #tell(atOnce = false): void {
+  #report(atOnce = false): void {
     const time = this.#now();
-    if (!atOnce && time - this.#told < EVERY) return;
-    this.#told = time;
-    this.#marks.push({ time, bytes: this.#came });
+    if (!atOnce && time - this.#reported < INTERVAL) return;
+    this.#reported = time;
+    this.#marks.push({ time, bytes: this.#received });
     while (this.#marks.length > 2 && time - this.#marks[1]!.time >= WINDOW) this.#marks.shift();
     const first = this.#marks[0]!;
-    const bytesPerSecond = time > first.time ? (1000 * (this.#came - first.bytes)) / (time - first.time) : 0;
-    const bytes = this.#before + this.#here;
+    const bytesPerSecond = time > first.time ? (1000 * (this.#received - first.bytes)) / (time - first.time) : 0;
+    const bytes = this.#before + this.#done;
     this.#onProgress({
       id: this.#id,
       phase: this.#phase,

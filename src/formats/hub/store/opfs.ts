@@ -1,14 +1,15 @@
 /**
- * @file The origin's private file system as the weight store's disk. Writing goes through synchronous access handles,
- * which exist only in workers; reading through plain files, so that several tabs can read one model.
+ * @file The origin private file system as the weight store's disk. Writing uses synchronous access handles, which exist only
+ * in workers. Reading uses plain files, so that several tabs can read the same model.
  */
-import { sleep } from '../../base/sleep';
-import { nameOf, messageOf } from '../../base/errors';
-import { blobFile } from '../files/blob-files';
+import { messageOf, nameOf } from '../../../base/errors';
+import { sleep } from '../../../base/sleep';
+import { t } from '../../../i18n';
+import { blobFile } from '../../files/blob-files';
 import { StoreFullError } from './store-directory';
 import type { StoreDirectory } from './store-directory';
 
-/** What TypeScript's DOM library leaves out, because it is for workers only. */
+/** Missing in TypeScript's DOM library, because it is for workers only. */
 interface SyncAccessHandle {
   write(bytes: Uint8Array<ArrayBuffer>, options: { at: number }): number;
   truncate(size: number): void;
@@ -18,11 +19,11 @@ interface SyncAccessHandle {
 type WorkerFileHandle = FileSystemFileHandle & { createSyncAccessHandle(): Promise<SyncAccessHandle> };
 type Listed = FileSystemDirectoryHandle & { values(): AsyncIterable<FileSystemHandle> };
 
-/** @throws Error when the browser keeps no files for this page, as in some private windows */
+/** @throws Error when the browser offers no file storage, as in some private windows */
 export async function openOpfs(name = 'models'): Promise<StoreDirectory> {
   const root = await openRoot(name);
 
-  /** null when there is no such folder. */
+  /** Null when there is no such folder. */
   const find = async (folder: string) => {
     try {
       return (await root.getDirectoryHandle(folder)) as Listed;
@@ -72,7 +73,7 @@ export async function openOpfs(name = 'models'): Promise<StoreDirectory> {
             throw asFull(error);
           }
           end += written;
-          // A full disk, unlike a full quota, may only write less.
+          // With a full disk, unlike a full quota, the browser may just write less.
           if (written < bytes.length) throw new StoreFullError('the disk is full');
         },
         async close() {
@@ -97,32 +98,32 @@ export async function openOpfs(name = 'models'): Promise<StoreDirectory> {
   };
 }
 
-/** How often, and after how many milliseconds, a file is asked for again that another worker still holds. */
-const TRIES = 12;
-const PAUSE = 250;
+/** How often to ask for a file that another worker still holds, and the milliseconds between two attempts. */
+const ATTEMPTS = 12;
+const WAIT = 250;
 
 async function openForWriting(root: Listed, folder: string, file: string): Promise<SyncAccessHandle> {
-  for (let tries = 1; ; tries++) {
+  for (let attempt = 1; ; attempt++) {
     try {
       const directory = await root.getDirectoryHandle(folder, { create: true });
       const handle = (await directory.getFileHandle(file, { create: true })) as WorkerFileHandle;
       return await handle.createSyncAccessHandle();
     } catch (error) {
-      // The worker of a page that was just reloaded may not be gone yet.
-      if (nameOf(error) !== 'NoModificationAllowedError' || tries === TRIES) throw asFull(error);
-      await sleep(PAUSE);
+      // After a reload, the worker of the old page may still be there for a moment.
+      if (nameOf(error) !== 'NoModificationAllowedError' || attempt === ATTEMPTS) throw asFull(error);
+      await sleep(WAIT);
     }
   }
 }
 
 async function openRoot(name: string): Promise<Listed> {
+  // Pages without https have no storage manager.
+  if (!globalThis.navigator?.storage?.getDirectory) throw new Error(t('models:store.unsupported'));
   try {
     const root = await navigator.storage.getDirectory();
     return (await root.getDirectoryHandle(name, { create: true })) as Listed;
   } catch (error) {
-    const reason = messageOf(error);
-    const message = `This browser keeps no files for this page, as in some private windows (${reason}). A model file can still be dropped and used in place.`;
-    throw new Error(message, { cause: error });
+    throw new Error(t('models:store.unavailable', { reason: messageOf(error) }), { cause: error });
   }
 }
 

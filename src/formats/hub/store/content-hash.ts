@@ -1,6 +1,6 @@
-/** @file Hashes of files, fed piece by piece: sha256, and git's id of a file, which the Hub gives for small ones. */
+/** @file Hashes of files, computed piece by piece: sha256, and git's id of a file, which the Hub gives for small ones. */
 
-/** Large, and wanted only by those who download. */
+/** Large, and needed only for downloads, so it is loaded late. */
 const library = () => import('hash-wasm');
 
 export interface ContentHash {
@@ -11,11 +11,11 @@ export interface ContentHash {
 
 export interface ContentHasher {
   update(bytes: Uint8Array): void;
-  /** Lower-case hex; nothing can be added afterwards. */
+  /** Ends the hash. @returns lower-case hex */
   digest(): string;
 }
 
-/** @param bytes the file's size, which is part of git's id */
+/** @param bytes the file's size, which git's id depends on */
 export async function contentHasher(kind: ContentHash['kind'], bytes: number): Promise<ContentHasher> {
   const { createSHA1, createSHA256 } = await library();
   const hasher = await (kind === 'sha256' ? createSHA256() : createSHA1());
@@ -24,7 +24,7 @@ export async function contentHasher(kind: ContentHash['kind'], bytes: number): P
   return { update: (piece) => void hasher.update(piece), digest: () => hasher.digest() };
 }
 
-/** sha256 of a short text, for names. */
+/** The sha256 of a short text, for names. */
 export async function textHash(text: string): Promise<string> {
   const { createSHA256 } = await library();
   const hasher = await createSHA256();

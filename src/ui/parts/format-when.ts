@@ -1,6 +1,6 @@
-/** @file Dates as the library of runs writes them. */
+/** @file Dates in lists. */
 
-/** Today's time of day, else the date; with the year if it isn't this one's. `time` in milliseconds since 1970. */
+/** The time for today, otherwise the date, with the year if it isn't this year. `time` is in milliseconds since 1970. */
 export function formatWhen(time: number, now: number, locale?: string): string {
   const date = new Date(time);
   const today = new Date(now);
