@@ -4,4 +4,13 @@ export const common = {
   close: 'Close',
   delete: 'Delete',
   undo: 'Undo',
+
+  // Whether the browser may delete what this site stores.
+  persistence: {
+    atRisk: 'The browser may delete this data when disk space is low.',
+    protect: 'Protect it',
+    protected: 'The browser won’t delete this data by itself.',
+    refused:
+      'The browser didn’t agree to protect this data. It may do so after more visits, or if you bookmark this page.',
+  },
 } as const;
