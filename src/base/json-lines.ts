@@ -7,20 +7,25 @@ export interface JsonLine {
   value: unknown;
 }
 
-/** The lines of a file that aren't empty, parsed. Accepts a byte order mark and Windows line ends. */
-export function* readJsonLines(text: string): Generator<JsonLine> {
+/**
+ * The lines of a file that aren't empty, parsed. Accepts a byte order mark and Windows line ends.
+ * @param parse throws when a line is not JSON
+ */
+export function* readJsonLines(text: string, parse: (line: string) => unknown = parseLine): Generator<JsonLine> {
   const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
   for (const [i, line] of lines.entries()) {
     if (line.trim() === '') continue;
     let value: unknown;
     try {
-      value = JSON.parse(line);
+      value = parse(line);
     } catch {
       value = undefined;
     }
     yield { number: i + 1, value };
   }
 }
+
+const parseLine = (line: string): unknown => JSON.parse(line);
 
 /** Each value on a line of its own, ended by a newline. */
 export function writeJsonLines(values: Iterable<unknown>): string {

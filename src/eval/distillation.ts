@@ -5,7 +5,7 @@
  */
 import { readJsonLines, writeJsonLines } from '../base/json-lines';
 import * as v from 'valibot';
-import { finalAnswer } from '../tasks/final-answer';
+import { finalAnswer } from '../tasks/answer';
 import type { SftExample } from '../rl/lessons';
 import { getTask } from '../tasks';
 import { SPECIAL_TOKENS } from '../tasks/vocabulary';

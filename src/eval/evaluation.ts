@@ -1,9 +1,9 @@
 /** @file Evaluates anything that answers, a `ChatModel`, on problems: pass@1, pass@k, majority vote, lengths, cost in tokens. */
-import { finalAnswer } from '../tasks/final-answer';
+import { finalAnswer, sameAnswer } from '../tasks/answer';
+import { ThoughtMeter } from '../tasks/answers/thought-meter';
 import type { Task } from '../tasks/task';
 import { taskProblem, type EvalProblem } from './problem-set';
 import type { GenerateRequest, Message, ChatModel, ChatToken } from '../runs/chat-model';
-import { sameAnswer } from '../tasks/same-answer';
 
 export interface EvaluationOptions {
   task: Task;
@@ -91,7 +91,7 @@ export async function answerOnce(
   onToken: (token: ChatToken) => void = () => {},
 ): Promise<Answer | null> {
   const start = performance.now();
-  const thought = new ThoughtCount();
+  const thought = new ThoughtMeter();
   let text = '';
   let tokens = 0;
   let prompt: number | null = null;
@@ -124,32 +124,12 @@ export async function answerOnce(
     answer,
     correct: answer !== null && problem.isRight(answer),
     tokens: total,
-    thought_tokens: counted.thoughts ?? Math.round(thought.tokens * scale),
+    thought_tokens: counted.thoughts ?? Math.round((thought.size?.tokens ?? 0) * scale),
     prompt_tokens: prompt,
     // Not every policy says how an answer ended.
     finished: (finish ?? (tokens < request.max_tokens ? 'stop' : 'length')) === 'stop',
     ms: performance.now() - start,
   };
-}
-
-/** Counts the tokens of the thoughts: up to `</think>`, or all when they began and didn't end. */
-class ThoughtCount {
-  #head = '';
-  #tail = '';
-  #count = 0;
-  #ended: number | null = null;
-
-  push(text: string): void {
-    this.#count++;
-    if (this.#head.length < 100) this.#head += text;
-    if (this.#ended !== null) return;
-    this.#tail = (this.#tail + text).slice(-text.length - '</think>'.length);
-    if (this.#tail.includes('</think>')) this.#ended = this.#count;
-  }
-
-  get tokens(): number {
-    return this.#ended ?? (/^\s*<think>/.test(this.#head) ? this.#count : 0);
-  }
 }
 
 /** @throws RangeError without any answer */

@@ -1,6 +1,6 @@
 /** @file Problems that a person brings: a JSON object a line, as the files of AIME, MATH-500 and GSM8K have them. */
 import { readJsonLines } from '../base/json-lines';
-import { finalAnswer } from '../tasks/final-answer';
+import { finalAnswer } from '../tasks/answer';
 
 export interface FileProblem {
   problem: string;
@@ -29,7 +29,7 @@ export class ProblemFileError extends Error {
 export function parseProblems(text: string): FileProblem[] {
   const problems: FileProblem[] = [];
   const errors: string[] = [];
-  for (const { number, value } of readJsonLines(text)) {
+  for (const { number, value } of readJsonLines(text, parseWithWrittenNumbers)) {
     if (problems.length === MAX_PROBLEMS) throw new ProblemFileError(`There are more than ${MAX_PROBLEMS} problems.`);
     const read = readProblem(value);
     if (typeof read === 'string') errors.push(`Line ${number}: ${read}`);
@@ -55,12 +55,30 @@ function readProblem(value: unknown): FileProblem | string {
   const problem = ['problem', 'question', 'prompt'].map((name) => fields.get(name)).find((each) => each !== undefined);
   if (typeof problem !== 'string' || problem.trim() === '')
     return 'there is no text in “problem”, “question” or “prompt”.';
-  const given = fields.get('answer');
-  if (typeof given !== 'string' && typeof given !== 'number') return '“answer” must be a text or a number.';
-  if (problem.length > MAX_TEXT || String(given).length > MAX_TEXT)
-    return `a text is longer than ${MAX_TEXT} characters.`;
-  const answer = reference(String(given));
+  const given = writtenText(fields.get('answer'));
+  if (given === null) return '“answer” must be a text or a number.';
+  if (problem.length > MAX_TEXT || given.length > MAX_TEXT) return `a text is longer than ${MAX_TEXT} characters.`;
+  const answer = reference(given);
   return answer ? { problem: problem.trim(), answer } : 'there is no final answer in “answer”.';
+}
+
+/**
+ * Parses JSON with each number as `{"number": "…"}`: a number is meant digit for digit, but JSON.parse alone rounds it to a
+ * double.
+ */
+function parseWithWrittenNumbers(json: string): unknown {
+  JSON.parse(json);
+  const written = json.replace(/"(?:[^"\\]|\\.)*"|-?\d[-+.\deE]*/g, (token) =>
+    token.startsWith('"') ? token : `{"number":"${token}"}`,
+  );
+  return JSON.parse(written);
+}
+
+/** A text, or a number as it is written; null for anything else. */
+function writtenText(value: unknown): string | null {
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'object' || value === null || !('number' in value)) return null;
+  return typeof value.number === 'string' ? value.number : null;
 }
 
 function reference(text: string): string | null {

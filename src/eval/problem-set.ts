@@ -7,7 +7,7 @@ import { getTask } from '../tasks';
 import type { Problem, Task } from '../tasks/task';
 import type { Message } from '../runs/chat-model';
 import type { FileProblem } from './problem-file';
-import { sameAnswer } from '../tasks/same-answer';
+import { sameAnswer } from '../tasks/answer';
 
 /** Keys the problems: the same for every model, and never those of training. */
 const HELD_OUT = 0xe7a1;

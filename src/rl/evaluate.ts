@@ -3,7 +3,7 @@ import type { TextTokenizer } from '../formats/text/tokenizer';
 import type { Sample } from '../model/decode/group-sampler';
 import { rng } from '../base/rng';
 import type { Task } from '../tasks/task';
-import { COMPLETION_STYLES } from '../tasks/completion';
+import { COMPLETION_STYLES } from '../tasks/answer';
 import type { RunConfig } from './config';
 import { taskPrompt } from './prompt';
 import { scoreCompletion } from './rewards/index';

@@ -15,7 +15,7 @@ export interface Completion {
   reward: number;
   advantage: number;
   truncated: boolean;
-  /** How it thinks: one of the answer styles of src/tasks/completion.ts. */
+  /** How it thinks: one of the answer styles of src/tasks/answer.ts. */
   style: string;
 }
 

@@ -6,7 +6,7 @@
 import { readJsonLines, writeJsonLines } from '../base/json-lines';
 import { messageOf } from '../base/errors';
 import * as v from 'valibot';
-import { COMPLETION_STYLES } from '../tasks/completion';
+import { COMPLETION_STYLES } from '../tasks/answer';
 import { checkConfig } from './config';
 import { SCHEMA_VERSION } from './events';
 import type { RunConfig, RunEvent } from './events';

@@ -1,4 +1,5 @@
 /** @file A data set that lies on a GPU server: its runs are shown here, its problems are there. */
+import { sameAnswer } from './answer';
 import type { Task } from './task';
 
 /** As `tinythink-remote` names what was uploaded to it. */
@@ -18,7 +19,7 @@ export function datasetTask(name: string): Task {
     difficulty: { min: 0, max: 1000, default: 0, describe: () => 'as uploaded' },
     styles: [],
     generate: notHere,
-    verify: (problem, answer) => answer === problem.answer,
+    verify: (problem, answer) => sameAnswer(answer, problem.answer),
     trace: notHere,
   };
 }

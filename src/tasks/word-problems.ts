@@ -4,6 +4,7 @@
  */
 import type { Rng } from '../base/rng';
 import type { Problem, Task } from './task';
+import { onlyValue, sameAnswer } from './answer';
 import { arithmeticSlip, writeTrace } from './trace';
 
 /** A sentence, and what it does to the quantity so far. */
@@ -131,7 +132,7 @@ const stories: readonly Story[] = [
   },
 ];
 
-/** Longer answers are not looked at. */
+/** Longer answers are wrong, unread. */
 const MAX_ANSWER = 200;
 
 export const wordProblems: Task = {
@@ -165,10 +166,9 @@ export const wordProblems: Task = {
   },
 
   verify(problem: Problem, answer: string) {
-    if (answer.length > MAX_ANSWER) return false;
-    // 1,234 and $12.00 are numbers too; an answer with two of them says neither.
-    const numbers = answer.replace(/(?<=\d),(?=\d{3})/g, '').match(/-?\d+(?:\.\d+)?/g) ?? [];
-    return numbers.length === 1 && Number(numbers[0]) === Number(problem.answer);
+    // "Mia has 42 marbles" says 42; an answer with two numbers says neither.
+    const value = answer.length > MAX_ANSWER ? null : onlyValue(answer);
+    return value !== null && sameAnswer(value, problem.answer);
   },
 
   trace: (rng, problem, style) => writeTrace(rng, problem, style, arithmeticSlip),

@@ -1,30 +1,8 @@
-/** @file Evaluating a policy: what counts as its answer, and how answers are summed up. */
+/** @file Evaluating a policy: how answers are summed up. */
 import { describe, expect, it } from 'vitest';
-import { finalAnswer } from '../../src/tasks/final-answer';
 import { evaluateChatModel, summarise, wilson, type Answered } from '../../src/eval/evaluation';
 import type { GenerateRequest, ChatModel } from '../../src/runs/chat-model';
 import { getTask } from '../../src/tasks';
-
-describe('finalAnswer', () => {
-  it.each([
-    ['<think>7 or 8?</think>It is $\\boxed{42}$.', '42'],
-    ['so \\boxed{1} … no: \\boxed{\\frac{1}{2}}', '\\frac{1}{2}'],
-    ['<think>x</think><answer> -12 </answer>', '-12'],
-    ['The total is 1,234.50.', '1234.50'],
-    ['<think>it must be 9</think>Thanks!', '9'],
-    ['12 − no, 13', '13'],
-    ['\\boxed{never closed', null],
-    ['nothing here', null],
-    ['', null],
-  ])('%s', (text, answer) => expect(finalAnswer(text)).toBe(answer));
-
-  it('reads a megabyte of braces at once', () => {
-    const start = performance.now();
-    finalAnswer('\\boxed{'.repeat(150_000));
-    finalAnswer('{'.repeat(1_000_000));
-    expect(performance.now() - start).toBeLessThan(500);
-  });
-});
 
 /** Answers with what `say` makes of the question and the seed, in two tokens. */
 function speaker(say: (question: string, seed: number) => string): ChatModel {

@@ -12,9 +12,8 @@ REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY / "remote" / "src"))
 
 from pydantic import ValidationError  # noqa: E402
-from tinythink_remote.completion import parse_chat_completion, parse_completion  # noqa: E402
+from tinythink_remote.answer import final_answer, parse_chat_completion, parse_completion, same_answer  # noqa: E402
 from tinythink_remote.config import RunConfig  # noqa: E402
-from tinythink_remote.final_answer import final_answer  # noqa: E402
 from tinythink_remote.problems import DatasetProblems, read_jsonl, to_prompt  # noqa: E402
 from tinythink_remote.rewards import score, weighted_sum  # noqa: E402
 from tinythink_remote.rng import Rng  # noqa: E402
@@ -92,6 +91,21 @@ def test_final_answers():
         assert final_answer(case["text"]) == case["answer"], case
 
 
+ANSWERS = json.loads((REPOSITORY / "tests" / "goldens" / "answers.json").read_text())
+
+
+@pytest.mark.parametrize("golden", ANSWERS, ids=lambda golden: f"{golden['completion']} | {golden['reference']}")
+def test_verdicts_on_answers_are_those_of_math_verify(golden):
+    answer = final_answer(golden["completion"])
+    verdict = answer is not None and same_answer(answer, golden["reference"])
+    assert verdict is golden.get("ours", golden["math_verify"])
+
+
+def test_numbers_of_a_file_are_taken_digit_for_digit():
+    rows = read_jsonl('{"problem": "p", "answer": 9007199254740993}\n{"problem": "q", "answer": 0.10}')
+    assert [row.answer for row in rows] == ["9007199254740993", "0.10"]
+
+
 def with_field(key: str, value) -> dict:
     config = json.loads(json.dumps(VECTORS["config"]["defaults"]))
     head, _, tail = key.partition(".")
@@ -163,11 +177,13 @@ def test_data_sets():
         ("18", "18", True),
         ("18", " $18.00$ ", True),
         ("1,234", "1234", True),
-        ("0.5", ".5", False),
+        ("0.5", ".5", True),
         ("0", "-0.0", True),
         ("18", "18 or 19", False),
         ("9007199254740993", "9007199254740992", False),
         ("\\frac{1}{2}", "\\frac{1}{2}", True),
+        ("2, 9", "2,9", True),
+        ("29", "2,9", False),
         ("18", "__import__('os')", False),
     ],
 )

@@ -1,6 +1,5 @@
 /** @file What the tasks, the reading of completions, the rewards and the config's table give, as plain JSON. */
-import { parseChatCompletion, parseCompletion } from '../../src/tasks/completion';
-import { finalAnswer } from '../../src/tasks/final-answer';
+import { finalAnswer, parseChatCompletion, parseCompletion } from '../../src/tasks/answer';
 import { scoreCompletion } from '../../src/rl/rewards/index';
 import { defaultRunConfig } from '../../src/runs/config';
 import { describeField, fieldKeys } from '../../src/runs/fields';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseChatCompletion } from '../../src/tasks/completion';
+import { parseChatCompletion } from '../../src/tasks/answer';
 import { scoreCompletion } from '../../src/rl/rewards/index';
 import { tasks } from '../../src/tasks';
 import { rng } from '../../src/base/rng';

@@ -7,12 +7,11 @@ problem i from rng(2, i). So there is no state to save, and a row can be made wh
 from __future__ import annotations
 
 import json
-import re
 from functools import lru_cache
 from pathlib import Path
 
+from .answer import final_answer, same_answer
 from .config import DATASET, RunConfig
-from .final_answer import tidy
 from .rng import Rng
 from .tasks import TASKS, Problem, Task
 
@@ -83,18 +82,17 @@ def _no_generator(_rng: Rng, _difficulty: int) -> Problem:
 
 
 def _same_answer(problem: Problem, answer: str) -> bool:
-    """Equal once dollar signs and separators are off, or equal as plain decimal numbers."""
-    ours, theirs = tidy(problem.answer), tidy(answer)
-    return ours == theirs or (None not in (a := _decimal(ours), b := _decimal(theirs)) and a == b)
+    return same_answer(answer, problem.answer)
 
 
-def _decimal(text: str) -> tuple[bool, str, str] | None:
-    """Sign, whole part and fraction without meaningless zeros: no float, which a long number could round to another."""
-    match = re.fullmatch(r"(-?)([0-9]{1,100})(?:\.([0-9]{1,100}))?", text)
-    if match is None:
-        return None
-    whole, fraction = match[2].lstrip("0"), (match[3] or "").rstrip("0")
-    return bool(match[1]) and bool(whole or fraction), whole, fraction
+class _WrittenNumber:
+    """A number of a JSON file as it is written there, digit for digit."""
+
+    def __init__(self, text: str):
+        self._text = text
+
+    def __str__(self) -> str:
+        return self._text
 
 
 def to_problem(row: object) -> Problem:
@@ -106,12 +104,17 @@ def to_problem(row: object) -> Problem:
         raise ValueError("not an object with a prompt and an answer")
     prompt = next((row[key] for key in PROMPT_KEYS if isinstance(row.get(key), str)), None)
     answer = row.get("answer")
-    if isinstance(answer, (int, float)) and not isinstance(answer, bool):
+    if isinstance(answer, (int, float, _WrittenNumber)) and not isinstance(answer, bool):
         answer = str(answer)
     if prompt is None or not isinstance(answer, str):
         raise ValueError(f"a row needs one of {', '.join(PROMPT_KEYS)}, and answer, as texts")
-    # GSM8K writes its reasoning, then #### and the answer.
-    answer = answer.rpartition("####")[2].strip()
+    # GSM8K writes its reasoning, then #### and the answer; some files box the answer.
+    if "####" in answer:
+        answer = answer.rpartition("####")[2].strip()
+    elif "\\boxed{" in answer:
+        answer = final_answer(answer) or ""
+    else:
+        answer = answer.strip()
     if not 0 < len(prompt) <= MAX_PROMPT or not 0 < len(answer) <= MAX_PROMPT:
         raise ValueError(f"prompt and answer need 1 to {MAX_PROMPT} characters")
     return Problem(prompt, answer)
@@ -124,7 +127,7 @@ def read_jsonl(text: str) -> list[Problem]:
         if not line.strip():
             continue
         try:
-            rows.append(to_problem(json.loads(line)))
+            rows.append(to_problem(json.loads(line, parse_int=_WrittenNumber, parse_float=_WrittenNumber)))
         except (ValueError, RecursionError) as error:
             reason = "not JSON" if isinstance(error, (json.JSONDecodeError, RecursionError)) else str(error)
             raise ValueError(f"line {number}: {reason}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .completion import Parsed, parse_chat_completion, parse_completion
+from .answer import Parsed, parse_chat_completion, parse_completion
 from .tasks import Problem, Task
 
 REWARDS = ("accuracy", "format", "length")

@@ -26,7 +26,7 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from .completion import STYLES
+from .answer import STYLES
 from .config import NewRun, RewardWeights, RunConfig, local_batch
 from .events import EventWriter
 from .files import Control, RunFiles, Status

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from .answer import only_value, same_answer
 from .rng import Rng
 
 NAMES = ("Mia", "Tom", "Ada", "Omar", "Lena", "Ravi", "Sofia", "Jun", "Nora", "Paul")
@@ -161,9 +161,9 @@ def generate(rng: Rng, difficulty: int) -> tuple[str, str, list[tuple[str, str]]
 
 
 def verify(expected: str, answer: str) -> bool:
-    """1,234 and $12.00 are numbers too; an answer with two of them says neither."""
+    """"Mia has 42 marbles" says 42; an answer with two numbers says neither."""
     # JavaScript counts UTF-16 units.
     if len(answer.encode("utf-16-le", "surrogatepass")) // 2 > MAX_ANSWER:
         return False
-    numbers = re.findall(r"-?[0-9]+(?:\.[0-9]+)?", re.sub(r"(?<=[0-9]),(?=[0-9]{3})", "", answer))
-    return len(numbers) == 1 and float(numbers[0]) == float(expected)
+    value = only_value(answer)
+    return value is not None and same_answer(value, expected)

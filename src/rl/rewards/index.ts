@@ -3,8 +3,7 @@
  * then left out of the sum, and a completion that no function scored has no reward at all.
  */
 import type { Problem, Task } from '../../tasks/task';
-import type { ParsedCompletion } from '../../tasks/completion';
-import { parseChatCompletion, parseCompletion } from '../../tasks/completion';
+import { parseChatCompletion, parseCompletion, type ParsedCompletion } from '../../tasks/answer';
 import type { RewardWeights } from '../config';
 
 export interface SampledCompletion {

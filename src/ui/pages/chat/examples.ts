@@ -1,5 +1,5 @@
 /** @file Example prompts, one of each task, and the verdict on an answer to one of them. */
-import { parseCompletion } from '../../../tasks/completion';
+import { parseCompletion } from '../../../tasks/answer';
 import { tasks } from '../../../tasks';
 import { rng } from '../../../base/rng';
 import type { Problem, Task } from '../../../tasks/task';

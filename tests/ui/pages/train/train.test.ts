@@ -1,6 +1,6 @@
 /** @file The smaller parts of the Train page: selection, sliders, presets, dots, chart data, the beforeAfter, the router. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { COMPLETION_STYLES } from '../../../../src/tasks/completion';
+import { COMPLETION_STYLES } from '../../../../src/tasks/answer';
 import { defaultRunConfig } from '../../../../src/runs/config';
 import { describeField, type NumberField } from '../../../../src/runs/fields';
 import type { GenerateRequest, ChatModel, ChatToken } from '../../../../src/runs/chat-model';

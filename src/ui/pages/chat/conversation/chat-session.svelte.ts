@@ -19,7 +19,7 @@ import type { ModelChoice } from '../models/models';
 import type { OpenModels } from '../models/open-models.svelte';
 import type { SamplingSettings } from '../settings/settings';
 import { AnswerMeter, noStats } from './stats';
-import { ThoughtMeter } from './think';
+import { ThoughtMeter } from '../../../../tasks/answers/thought-meter';
 import { getTask } from '../../../../tasks';
 
 /** How often a growing answer is shown, and kept, in milliseconds. */

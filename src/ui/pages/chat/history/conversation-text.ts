@@ -2,7 +2,7 @@
 import type { ExportedFile } from '../../../../runs/exchange';
 import { rounds, titleOf, type Conversation } from './conversation';
 import { serializeConversations } from './conversation-schema';
-import { splitThought } from '../conversation/think';
+import { splitThought } from '../../../../tasks/answer';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const fileName = (title: string) =>

@@ -10,7 +10,8 @@ import type { Problem } from '../../../../tasks/task';
 import type { Verdict } from '../examples';
 import type { SamplingSettings } from '../settings/settings';
 import type { AnswerStats } from '../conversation/stats';
-import { withoutThought, type ThoughtSize } from '../conversation/think';
+import { withoutThought } from '../../../../tasks/answer';
+import type { ThoughtSize } from '../../../../tasks/answers/thought-meter';
 
 export interface UserTurn {
   id: string;
