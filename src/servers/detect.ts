@@ -1,32 +1,31 @@
-/** @file What kind of server answers at an address: one or two small questions, and what it has. */
-import * as v from 'valibot';
+/** @file Finds out which kind of server answers at an address, by a few small requests, and what it has. */
+import { t } from '../i18n';
+import { modelOwners } from './chat/openai-protocol';
 import { RemoteError } from './errors';
 import { Exchange, type ExchangeOptions } from './exchange';
 import { ServerKey } from './key';
-import { openAiList, readModels, tgiInfo, type RemoteModel } from './models';
-import { serverUrl, TRAINING, type AnyServer, type RemoteServer, type ServerKind } from './server';
-import { readInfo, type SidecarInfo } from './training/sidecar';
+import { ALL_KINDS, kindOf, modelServerKind, TRAINING, type AnyKind, type ServerKind } from './kinds';
+import type { RemoteModel } from './models';
+import { serverUrl, type AnyServer, type RemoteServer } from './server';
+import { readInfo, type SidecarInfo } from './training/sidecar-schema';
 
 export interface Detected {
   server: AnyServer;
   models: RemoteModel[];
-  /** Only of a server that trains. */
+  /** What a training server has; absent for all others. */
   training?: SidecarInfo;
 }
 
-/** Milliseconds for each question. */
+/** Milliseconds for each request. */
 const PROBE_MS = 10_000;
 
-/** Who says so of its models. */
-const OWNERS: Readonly<Record<string, ServerKind>> = { vllm: 'vllm', sglang: 'sglang', llamacpp: 'llamacpp' };
-
-/** What only transformers serve has among its paths. */
-const transformersPaths = v.object({ paths: v.object({ '/load_model': v.unknown() }) });
+/** What a list of models may fail with although a server of some kind is there. `transformers serve` fails when it has none. */
+const MAY_BE_ANOTHER_KIND: ReadonlySet<string> = new Set(['path', 'model', 'protocol', 'html', 'server']);
 
 /**
  * Finds out what answers at `address`.
- * @param key of the server, where it asks for one
- * @throws RemoteError: unreachable, auth, html, redirect, path when nothing there is a known server
+ * @param key the server's key, where it asks for one
+ * @throws RemoteError: unreachable, auth, html, redirect; path when what answers there is no known server
  */
 export async function detectServer(
   address: string,
@@ -41,60 +40,74 @@ export async function detectServer(
     label: new URL(url).host,
     key: key?.trim() ? new ServerKey(url, key) : null,
   };
-  const probing = { retries: 0, firstMs: PROBE_MS, stallMs: PROBE_MS, ...options };
-  const ask = async (path: string): Promise<unknown> =>
-    (await Exchange.open(server, url + path, {}, probing, signal)).json();
-  /** For what may not be there; null then. What says that nothing will be is thrown. */
-  const tryAsk = async (path: string): Promise<unknown> => {
+  const patience = { retries: 0, firstMs: PROBE_MS, stallMs: PROBE_MS, ...options };
+  const probe = new Probe(server, patience, signal);
+  const found = (kind: ServerKind, answer: unknown, prefix?: ''): Detected => ({
+    server: { ...server, kind, ...(prefix !== undefined && { prefix }) },
+    models: modelServerKind(kind).readModels(answer) ?? [],
+  });
+
+  let list: unknown = null;
+  let owners: string[] | null = null;
+  let problem: unknown = null;
+  try {
+    list = await probe.ask('/v1/models');
+    owners = modelOwners(list);
+  } catch (error) {
+    if (!(error instanceof RemoteError && MAY_BE_ANOTHER_KIND.has(error.code))) throw error;
+    problem = error;
+  }
+  if (owners) {
+    const byName = ALL_KINDS.find((kind) => isNamed(kind, new URL(url).hostname, owners));
+    if (byName && byName !== TRAINING) return found(byName, list);
+  }
+  for (const kind of ALL_KINDS) {
+    const { probe: asked } = kindOf(kind).detection;
+    const answer = asked && (await probe.tryAsk(asked.path));
+    if (!asked || answer === null || !asked.matches(answer)) continue;
+    if (kind === TRAINING) return { server: { ...server, kind }, models: [], training: readInfo(answer)! };
+    return found(kind, await probe.tryAsk(modelServerKind(kind).modelsPath('/v1')));
+  }
+  if (owners) return found('openai', list);
+  const bare = await probe.tryAsk('/models');
+  if (modelOwners(bare)) return found('openai', bare, '');
+  throw problem instanceof RemoteError && (problem.code === 'html' || problem.code === 'server')
+    ? problem
+    : new RemoteError('path', t('servers:detect.unknown', { url }));
+}
+
+function isNamed(kind: AnyKind, hostname: string, owners: readonly string[]): boolean {
+  const { host, owner } = kindOf(kind).detection;
+  return (host !== undefined && host === hostname) || (owner !== undefined && owners.includes(owner));
+}
+
+/** Asks each path of a server once. */
+class Probe {
+  readonly #answers = new Map<string, Promise<unknown>>();
+
+  constructor(
+    private readonly server: RemoteServer,
+    private readonly options: ExchangeOptions,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  ask(path: string): Promise<unknown> {
+    const known = this.#answers.get(path);
+    if (known) return known;
+    const answer = Exchange.open(this.server, this.server.url + path, {}, this.options, this.signal).then((exchange) =>
+      exchange.json(),
+    );
+    this.#answers.set(path, answer);
+    return answer;
+  }
+
+  /** For a path that may not exist: null then. @throws when nothing answers at all */
+  async tryAsk(path: string): Promise<unknown> {
     try {
-      return await ask(path);
+      return await this.ask(path);
     } catch (error) {
       if (error instanceof RemoteError && error.code !== 'unreachable' && error.code !== 'stalled') return null;
       throw error;
     }
-  };
-  const found = (kind: ServerKind, answer: unknown, prefix?: ''): Detected => {
-    const detected: RemoteServer = { ...server, kind, ...(prefix !== undefined && { prefix }) };
-    return { server: detected, models: readModels(detected, answer) ?? [] };
-  };
-
-  const isDeepSeek = new URL(url).hostname === 'api.deepseek.com';
-  let problem: unknown = null;
-  try {
-    const answer = await ask('/v1/models');
-    const parsed = v.safeParse(openAiList, answer);
-    if (parsed.success) {
-      if (isDeepSeek) return found('deepseek', answer);
-      const owner = parsed.output.data.map(({ owned_by }) => OWNERS[owned_by ?? '']).find(Boolean);
-      if (owner) return found(owner, answer);
-      if (is(v.object({ version: v.string() }), await tryAsk('/api/version')))
-        return found('ollama', await tryAsk('/api/tags'));
-      const info = await tryAsk('/info');
-      if (is(tgiInfo, info)) return found('tgi', info);
-      return found(is(transformersPaths, await tryAsk('/openapi.json')) ? 'transformers' : 'openai', answer);
-    }
-  } catch (error) {
-    // Only a server that has no such list may still be one of the others; transformers serve fails over an empty cache.
-    const passing =
-      error instanceof RemoteError && ['path', 'model', 'protocol', 'html', 'server'].includes(error.code);
-    if (!passing) throw error;
-    problem = error;
   }
-  if (is(v.object({ version: v.string() }), await tryAsk('/api/version')))
-    return found('ollama', await tryAsk('/api/tags'));
-  const info = await tryAsk('/info');
-  if (is(tgiInfo, info)) return found('tgi', info);
-  const training = readInfo(info);
-  if (training) return { server: { ...server, kind: TRAINING }, models: [], training };
-  if (is(transformersPaths, await tryAsk('/openapi.json'))) return found('transformers', { data: [] });
-  const bare = await tryAsk('/models');
-  if (is(openAiList, bare)) return found('openai', bare, '');
-  throw problem instanceof RemoteError && (problem.code === 'html' || problem.code === 'server')
-    ? problem
-    : new RemoteError(
-        'path',
-        `Something answers at ${url}, but no server that is known here. Check the port and the path.`,
-      );
 }
-
-const is = (schema: v.GenericSchema, value: unknown): boolean => v.safeParse(schema, value).success;

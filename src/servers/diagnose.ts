@@ -1,54 +1,57 @@
 /**
- * @file Why a server can't be reached from this page. To a page "Failed to fetch" is all there is: a dead server, a rule of
- * the server's (CORS), of the page's (mixed content) and of the user's (Local Network Access) look alike. They are told
- * apart by asking in several ways, and each comes with what mends it.
+ * @file Finds out why this page can't reach a server. The browser only says "Failed to fetch", whether the server is down,
+ * does not allow the page (CORS), uses http while the page uses https (mixed content), or the user has not given permission
+ * (Local Network Access). Several requests tell these apart, and each cause comes with its remedies.
  */
 import { abortError } from '../base/errors';
+import { t } from '../i18n';
+import { shellWord } from './commands';
 import { detectServer, type Detected } from './detect';
 import { RemoteError } from './errors';
 import type { ExchangeOptions } from './exchange';
-import { corsRemedies, keyRemedy, kindOfPort, shellWord, type Remedy } from './remedies';
-import { KIND_NAMES, serverUrl, TRAINING, type AnyKind } from './server';
+import { kindOf, kindOfPort, type AnyKind } from './kinds';
+import type { Remedy } from './kinds/kind';
+import { serverUrl } from './server';
 
 export type DiagnosisCause =
   | 'ok'
-  /** Not an address, or not a key. */
+  /** The address or the key is invalid. */
   | 'address'
   | 'offline'
-  /** A page over https may not ask over http. */
+  /** A page over https can't send requests over http. */
   | 'mixed'
-  /** Local Network Access: the user, or a rule, said no. */
+  /** The browser needs the user's permission (Local Network Access). */
   | 'permission'
   | 'dead'
   | 'cors'
   | 'auth'
-  /** Something answers, but no model server. */
+  /** Something answers, but it isn't a known server. */
   | 'path'
-  /** A server answers, but not well: overloaded, failing. */
+  /** A server answers with an error: it is overloaded or failing. */
   | 'answer';
 
 export interface Diagnosis {
   cause: DiagnosisCause;
   /** One or two sentences for the user. */
   message: string;
-  /** What mends it, the likeliest first. */
+  /** How to fix it, the most likely way first. */
   remedies: Remedy[];
-  /** Only with `ok`. */
+  /** The server, when the cause is `ok`. */
   found?: Detected;
 }
 
-/** The page that asks, as far as it matters. */
-export interface AskingPage {
+/** What matters about the page that sends the requests. */
+export interface BrowserPage {
   /** As `location.origin`. */
   origin: string;
   onLine: boolean;
-  /** Whether the browser knows a permission of that name, and its state; null when it doesn't. */
+  /** The state of a permission; null when the browser doesn't know it. */
   permission(name: string): Promise<PermissionState | null>;
   fetch: typeof fetch;
 }
 
-/** This page. Ask on a click: the browser may put a question to the user. */
-export function thisPage(): AskingPage {
+/** This page. Only a click should lead to a request, since the browser may ask the user for permission. */
+export function thisPage(): BrowserPage {
   return {
     origin: location.origin,
     onLine: navigator.onLine,
@@ -59,13 +62,13 @@ export function thisPage(): AskingPage {
         return null;
       }
     },
-    fetch: (...ask) => fetch(...ask),
+    fetch: (...request) => fetch(...request),
   };
 }
 
 export type AddressSpace = 'loopback' | 'local' | 'public';
 
-/** Where a host is, by its name: this machine, this network, or anywhere. A name may still lead somewhere else. */
+/** Where a host is, judged by its name: on this device, in the local network, or on the internet. */
 export function addressSpace(hostname: string): AddressSpace {
   const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
   if (host === 'localhost' || host.endsWith('.localhost') || /^127\.\d+\.\d+\.\d+$/.test(host) || host === '::1') {
@@ -77,21 +80,21 @@ export function addressSpace(hostname: string): AddressSpace {
   return isPrivate || host.endsWith('.local') || !/[.:]/.test(host) ? 'local' : 'public';
 }
 
-/** Milliseconds for each way of asking. */
+/** Milliseconds for each request. */
 const PROBE_MS = 8000;
-/** What each kind of server lets anyone read, where CORS does. */
+/** Paths that servers let anyone read, with a key or without. */
 const OPEN_PATHS = ['/health', '/api/version', '/info', '/'];
 
 /**
- * Asks a server in several ways and says what is wrong.
- * @param kind as the user has it; guessed from the port where null
+ * Sends several requests to a server and says what is wrong.
+ * @param kind what the user chose; null to guess it from the port
  * @throws AbortError
  */
 export async function diagnose(
   address: string,
   kind: AnyKind | null,
   key: string,
-  page: AskingPage,
+  page: BrowserPage,
   signal: AbortSignal = new AbortController().signal,
   options: Omit<ExchangeOptions, 'fetch'> = {},
 ): Promise<Diagnosis> {
@@ -102,19 +105,17 @@ export async function diagnose(
     return { cause: 'address', message: (error as Error).message, remedies: [] };
   }
   if (url.hostname === '0.0.0.0') {
-    const message =
-      '0.0.0.0 is where a server listens, not where it is found. On the same machine, it is at localhost.';
     return {
       cause: 'address',
-      message,
-      remedies: [{ text: 'Ask this address instead.', command: atHost(url, 'localhost') }],
+      message: t('servers:diagnosis.anyAddress'),
+      remedies: [{ text: t('servers:diagnosis.useLocalhost'), command: atHost(url, 'localhost') }],
     };
   }
   const here = new URL(page.origin);
   const space = addressSpace(url.hostname);
   const isBlocked = here.protocol === 'https:' && url.protocol === 'http:';
   if (!page.onLine && space === 'public') {
-    return { cause: 'offline', message: 'This device has no network just now.', remedies: [] };
+    return { cause: 'offline', message: t('servers:diagnosis.offline'), remedies: [] };
   }
   if (isBlocked && space === 'public') return mixed(url);
 
@@ -125,15 +126,7 @@ export async function diagnose(
       { firstMs: PROBE_MS, stallMs: PROBE_MS, ...options, fetch: page.fetch },
       signal,
     );
-    const count = found.models.length;
-    const has = found.training
-      ? 'is ready to train'
-      : count === 0
-        ? 'names no models'
-        : count === 1
-          ? `has ${found.models[0]!.id}`
-          : `has ${count} models`;
-    return { cause: 'ok', message: `${KIND_NAMES[found.server.kind]} answers and ${has}.`, remedies: [], found };
+    return { cause: 'ok', message: foundMessage(found), remedies: [], found };
   } catch (error) {
     if (!(error instanceof RemoteError)) throw error;
     const answered = asAnswer(error, kind ?? kindOfPort(url.href));
@@ -141,51 +134,57 @@ export async function diagnose(
   }
 
   const likely = kind ?? kindOfPort(url.href);
-  const origin = page.origin;
+  const { keyRemedy, corsRemedies } = kindOf(likely);
+  const { origin } = page;
   const base = url.href.replace(/\/+$/, '');
   for (const path of OPEN_PATHS) {
     if (!(await reaches(page.fetch, base + path, 'cors', signal))) continue;
-    // Pages may ask, so it is the key, or that one is missing: some servers refuse without the headers of CORS.
+    // The page is allowed, so the key must be wrong or missing: some servers send refusals without CORS headers.
     return key.trim() === ''
-      ? {
-          cause: 'auth',
-          message: 'The server lets this page ask but refuses to list its models, probably for want of a key.',
-          remedies: [keyRemedy(likely)],
-        }
+      ? { cause: 'auth', message: t('servers:diagnosis.keyMissing'), remedies: [keyRemedy] }
       : {
           cause: 'auth',
-          message:
-            'The server lets this page ask, but not with this key: the key is wrong, or pages may not send keys there.',
-          remedies: [keyRemedy(likely), ...corsRemedies(likely, origin, true)],
+          message: t('servers:diagnosis.keyWrong'),
+          remedies: [keyRemedy, ...corsRemedies(origin, true)],
         };
   }
   if (await reaches(page.fetch, `${base}/`, 'no-cors', signal)) {
     return {
       cause: 'cors',
-      message: `A server runs at ${url.host}, but it does not let pages of ${origin} read its answers (CORS).`,
-      remedies: corsRemedies(likely, origin, key.trim() !== ''),
+      message: t('servers:diagnosis.cors', { host: url.host, origin }),
+      remedies: corsRemedies(origin, key.trim() !== ''),
     };
   }
   return (await refusedByBrowser(url, space, page)) ?? dead(url, space, likely, isBlocked);
 }
 
-/** What a server's answer says by itself; null when there was none. */
+function foundMessage({ server, models, training }: Detected): string {
+  const kind = kindOf(server.kind).name;
+  if (training) return t('servers:diagnosis.readyToTrain', { kind });
+  const [only, second] = models;
+  if (only && !second) return t('servers:diagnosis.hasModel', { kind, model: only.id });
+  return only
+    ? t('servers:diagnosis.hasModels', { kind, count: models.length })
+    : t('servers:diagnosis.noModels', { kind });
+}
+
+/** The diagnosis when the server's answer says enough; null when there was no answer. */
 function asAnswer(error: RemoteError, kind: AnyKind): Diagnosis | null {
   const { code, message, status } = error;
-  if (code === 'auth') return { cause: 'auth', message, remedies: [keyRemedy(kind)] };
+  if (code === 'auth') return { cause: 'auth', message, remedies: [kindOf(kind).keyRemedy] };
   if (code === 'path' || code === 'html' || code === 'redirect') return { cause: 'path', message, remedies: [] };
   if (code === 'address') return { cause: 'address', message, remedies: [] };
-  // Silence may be the browser's, while it waits for the user; a gateway's answer is one.
+  // Without a status, the silence may be the browser's own, while it waits for the user. A gateway's answer has a status.
   return (code === 'unreachable' || code === 'stalled') && status === undefined
     ? null
     : { cause: 'answer', message, remedies: [] };
 }
 
-/** Local Network Access (Chrome from 142 on), which asks the user, and only for pages over https. */
-async function refusedByBrowser(url: URL, space: AddressSpace, page: AskingPage): Promise<Diagnosis | null> {
+/** Local Network Access (Chrome 142 and later), which asks the user for permission, and only for pages over https. */
+async function refusedByBrowser(url: URL, space: AddressSpace, page: BrowserPage): Promise<Diagnosis | null> {
   const here = new URL(page.origin);
   if (space === 'public' || addressSpace(here.hostname) !== 'public') return null;
-  const where = space === 'loopback' ? 'apps on this device' : 'devices on your network';
+  const where = space === 'loopback' ? 'device' : 'network';
   const [state = null] = (
     await Promise.all(
       [space === 'loopback' ? 'loopback-network' : 'local-network', 'local-network-access'].map((name) =>
@@ -196,24 +195,16 @@ async function refusedByBrowser(url: URL, space: AddressSpace, page: AskingPage)
   if (state !== null && here.protocol !== 'https:') {
     return {
       cause: 'permission',
-      message: `The browser lets only pages over https ask ${where}, and this one came over http.`,
-      remedies: [{ text: 'Open this page over https, or from this device.', command: 'npm start' }],
+      message: t(`servers:diagnosis.httpsOnly.${where}`),
+      remedies: [{ text: t('servers:diagnosis.openOverHttps'), command: 'npm start' }],
     };
   }
   if (state === 'denied' || state === 'prompt') {
     const isAsked = state === 'prompt';
     return {
       cause: 'permission',
-      message: isAsked
-        ? `The browser asks before a page may reach ${where}, and the question has no answer yet.`
-        : `The browser keeps this page from ${where}: the question was answered with no.`,
-      remedies: [
-        isAsked
-          ? { text: 'Try again and allow it when the browser asks. If nothing runs there, it asks all the same.' }
-          : {
-              text: 'Allow it: the icon left of the address, then Site settings, then Local network access (or Apps on device).',
-            },
-      ],
+      message: t(`servers:diagnosis.${isAsked ? 'permissionNeeded' : 'permissionDenied'}.${where}`),
+      remedies: [{ text: t(`servers:diagnosis.${isAsked ? 'allowWhenAsked' : 'allowInSettings'}`) }],
     };
   }
   if (state === null && here.protocol === 'https:' && url.protocol === 'http:' && space === 'local') return mixed(url);
@@ -224,69 +215,58 @@ function mixed(url: URL): Diagnosis {
   const port = url.port || '80';
   return {
     cause: 'mixed',
-    message: `This page came over https, so the browser lets it ask no server over plain http (mixed content), but for this device's own.`,
+    message: t('servers:diagnosis.mixed'),
     remedies: [
       {
-        text: 'Bring the server here through a tunnel, and ask http://localhost instead.',
+        text: t('servers:diagnosis.useTunnel'),
         command: `ssh -N -L ${port}:localhost:${port} ${shellWord(url.hostname)}`,
       },
       {
-        text: 'Or put https in front of it, on a name that leads there.',
+        text: t('servers:diagnosis.useHttps'),
         command: `caddy reverse-proxy --from ${shellWord(url.hostname)} --to localhost:${port}`,
       },
-      { text: 'Or open this page from your own machine, over http.', command: 'npm start' },
+      { text: t('servers:diagnosis.openLocally'), command: 'npm start' },
     ],
   };
 }
 
-/** What `curl` asks for, where it isn't the list of models. */
-const ASKED: Partial<Record<AnyKind, string>> = { ollama: '/api/tags', [TRAINING]: '/info' };
-
 function dead(url: URL, space: AddressSpace, kind: AnyKind, isBlocked: boolean): Diagnosis {
   const remedies: Remedy[] = [
     {
-      text: 'See whether it answers outside of the browser.',
-      command: `curl -i ${shellWord(`${url.href.replace(/\/+$/, '')}${ASKED[kind] ?? '/v1/models'}`)}`,
+      text: t('servers:diagnosis.tryCurl'),
+      command: `curl -i ${shellWord(url.href.replace(/\/+$/, '') + kindOf(kind).statusPath)}`,
     },
   ];
-  if (space === 'local') remedies.push(listenRemedy(kind));
+  if (space === 'local') {
+    remedies.push({ text: t('servers:diagnosis.listen'), command: kindOf(kind).listenOption });
+  }
   if (url.protocol === 'https:') {
     remedies.push({
-      text: 'If its certificate is its own: open the address in a tab, and see what the browser says.',
+      text: t('servers:diagnosis.certificate'),
       command: url.href,
     });
   }
   if (isBlocked && space === 'loopback') {
-    remedies.push({
-      text: 'Safari lets no page over https ask this device. Use another browser, or open this page from your machine.',
-    });
+    remedies.push({ text: t('servers:diagnosis.safari') });
   }
   return {
     cause: 'dead',
-    message: `Nothing answers at ${url.host}: the server isn't running, or is somewhere else.`,
+    message: t('servers:diagnosis.dead', { host: url.host }),
     remedies,
   };
-}
-
-/** Servers that listen to their own machine alone when nobody says otherwise. */
-function listenRemedy(kind: AnyKind): Remedy {
-  const text = 'On another machine, it must listen to more than itself: start it with this.';
-  if (kind === 'ollama' || kind === 'ollama-v1') return { text, command: 'OLLAMA_HOST=0.0.0.0' };
-  if (kind === TRAINING) return { text, command: '--host 0.0.0.0 --token-file FILE' };
-  return { text, command: kind === 'tgi' ? '--hostname 0.0.0.0' : '--host 0.0.0.0' };
 }
 
 const atHost = (url: URL, hostname: string): string =>
   Object.assign(new URL(url), { hostname }).href.replace(/\/+$/, '');
 
-/** Whether anything comes back. `no-cors` gives nothing to read, and no key is sent with either. */
-async function reaches(ask: typeof fetch, url: string, mode: RequestMode, signal: AbortSignal): Promise<boolean> {
+/** Whether there is any response. `no-cors` gives a response that can't be read; the key is never sent. */
+async function reaches(send: typeof fetch, url: string, mode: RequestMode, signal: AbortSignal): Promise<boolean> {
   const abort = new AbortController();
   const stop = () => abort.abort();
   const timer = setTimeout(stop, PROBE_MS);
   signal.addEventListener('abort', stop);
   try {
-    if (signal.aborted) throw abortError('The diagnosis was cancelled.');
+    if (signal.aborted) throw abortError(t('servers:http.cancelled'));
     const init: RequestInit = {
       mode,
       signal: abort.signal,
@@ -294,11 +274,11 @@ async function reaches(ask: typeof fetch, url: string, mode: RequestMode, signal
       referrerPolicy: 'no-referrer',
       cache: 'no-store',
     };
-    const response = await ask(url, init);
+    const response = await send(url, init);
     void response.body?.cancel().catch(() => {});
     return true;
   } catch {
-    if (signal.aborted) throw abortError('The diagnosis was cancelled.');
+    if (signal.aborted) throw abortError(t('servers:http.cancelled'));
     return false;
   } finally {
     clearTimeout(timer);

@@ -1,18 +1,18 @@
-/** @file What goes wrong between this page and a server, as one sentence for the user. */
+/** @file What goes wrong between this page and a server: a code for the program, and a message for the user. */
 
 export type RemoteErrorCode =
-  /** Not an address that can be asked, or not a key that can be sent. */
+  /** Not an address that can be requested, or not a key that can be sent. */
   | 'address'
-  /** No answer at all. In a browser that may as well be a rule of the browser: diagnose.ts tells them apart. */
+  /** No answer at all. The browser's own rules look the same to a page; diagnose.ts tells them apart. */
   | 'unreachable'
-  /** It answers from elsewhere, where neither prompt nor key are sent. */
+  /** It redirects to another address, to which neither the prompt nor the key is sent. */
   | 'redirect'
   | 'auth'
   | 'payment'
-  /** There is nothing at this path. */
+  /** Nothing is found at this path. */
   | 'path'
   | 'model'
-  /** The server doesn't take this request: too long, a setting out of range. */
+  /** The server refuses this request: it is too long, or a setting is out of range. */
   | 'request'
   | 'rate'
   | 'overloaded'
@@ -21,25 +21,32 @@ export type RemoteErrorCode =
   | 'html'
   /** Not what this kind of server sends. */
   | 'protocol'
-  /** The answer broke off. What came of it is not the whole. */
+  /** The answer was cut off, so that what came is not all of it. */
   | 'truncated'
-  /** Silence for too long. */
+  /** The server was silent for too long. */
   | 'stalled'
   | 'filtered'
   /** This kind of server can't do that. */
   | 'unsupported';
 
-/**
- * Its message never holds a key, and nothing is attached as a cause: what a server or a browser throws may hold one.
- */
+/** A problem that a server refuses a setting for. */
+export interface FieldProblem {
+  /** The path of the setting, such as `config.max_steps`; empty when no single setting is to blame. */
+  field: string;
+  message: string;
+}
+
+/** The message never contains a key. No cause is attached, because what a server or a browser throws may contain one. */
 export class RemoteError extends Error {
   override name = 'RemoteError';
 
   constructor(
     readonly code: RemoteErrorCode,
     message: string,
-    /** Of the HTTP answer, where there was one. */
+    /** The HTTP status, where there was a response. */
     readonly status?: number,
+    /** The settings that the server refuses, where it names them. */
+    readonly fields: readonly FieldProblem[] = [],
   ) {
     super(message);
   }
@@ -47,9 +54,8 @@ export class RemoteError extends Error {
 
 const LONGEST = 300;
 
-/** Text from a server as a part of a message: one line, no control characters, not long. */
+/** Text from a server as a part of a message: one short line without control characters. */
 export function quoted(text: string): string {
-  // Only so much of a huge text is looked at.
   const line = text
     .slice(0, 20 * LONGEST)
     .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')

@@ -1,47 +1,52 @@
 /**
- * @file One request to a server and its answer, by plain fetch: no headers but the three that CORS settings know, no
- * cookies, no redirects, no silence without end, and a connection that closes when nobody reads it any more.
+ * @file One request to a server and its answer, by plain fetch: only the three headers that CORS settings usually allow,
+ * no cookies, no redirects, a limit to any silence, and a connection that closes when nobody reads it any more.
  */
 import { abortError } from '../base/errors';
 import { sleep } from '../base/sleep';
-import * as v from 'valibot';
+import { t } from '../i18n';
+import { errorText, fieldProblems } from './chat/error-text';
 import { quoted, RemoteError, type RemoteErrorCode } from './errors';
 import type { RemoteServer } from './server';
+import { parseJson } from './stream';
 
 export interface ExchangeOptions {
   fetch?: typeof fetch;
-  /** Milliseconds until the answer's head has to be there; a large model may be loaded first. */
+  /** Milliseconds until the response's headers must have arrived. The server may load a large model first. */
   firstMs?: number;
-  /** Milliseconds between bytes. A server's comments count: they are sent to show that it lives. */
+  /** Milliseconds allowed between bytes. A server's comments count: it sends them to show that it is alive. */
   stallMs?: number;
-  /** How often a request is sent again that the server put off. */
+  /** How often a request is sent again when the server asks to wait. */
   retries?: number;
-  /** Told as a sentence when something needs patience. */
+  /** Called with a sentence for the user when something takes longer. */
   onNotice?: (notice: string) => void;
 }
 
 export const FIRST_MS = 600_000;
 export const STALL_MS = 120_000;
 const RETRIES = 3;
-/** A server that wants more time than this gets none: the user may decide. In milliseconds. */
+/** Milliseconds. When a server asks to wait longer than this, the user decides whether to try again. */
 const LONGEST_WAIT = 30_000;
-/** Of an answer that is read as a whole, in bytes. */
+/** Bytes of an answer that is read as a whole. */
 const MAX_JSON = 4_000_000;
 const MAX_ERROR = 64_000;
-/** What a server says of a refusal is not worth more, in milliseconds. */
+/** Milliseconds to wait for the text of a refusal. */
 const ERROR_MS = 5000;
 
 export interface ExchangeInit {
-  /** Sent as JSON by POST; without, GET. */
+  /** Sent as JSON by POST; without a body, the request is a GET. */
   body?: unknown;
-  /** Sent by POST as it is, in place of `body`. */
+  /** Sent by POST as it is, instead of `body`. */
   text?: { type: string; content: string };
   method?: 'PATCH';
-  /** The last event that was received of a stream. */
+  /** The number of the last event that was received, to continue a stream after it. */
   lastEventId?: string;
 }
 
-/** Somebody waits for it; ends by the caller's signal, by silence, or by `close`. */
+/** What a request needs to know of a server. */
+export type Endpoint = Pick<RemoteServer, 'url' | 'label' | 'key'>;
+
+/** Ends when the caller's signal aborts, when the server is silent for too long, or by `close`. */
 export class Exchange {
   readonly #abort = new AbortController();
   readonly #signal: AbortSignal;
@@ -51,7 +56,7 @@ export class Exchange {
   response!: Response;
 
   private constructor(
-    private readonly server: RemoteServer,
+    private readonly server: Endpoint,
     private readonly options: ExchangeOptions,
     signal: AbortSignal,
   ) {
@@ -62,12 +67,12 @@ export class Exchange {
   }
 
   /**
-   * Sends a request and waits for the head of a good answer. What the server puts off for a while it names (429 and 503
-   * with Retry-After) is sent again: nothing has come of it yet.
+   * Sends a request and waits for the headers of a successful response. A request that the server asks to repeat later
+   * (429 and 503 with Retry-After) is sent again after that time.
    * @throws RemoteError; AbortError when the signal aborts
    */
   static async open(
-    server: RemoteServer,
+    server: Endpoint,
     url: string,
     init: ExchangeInit,
     options: ExchangeOptions,
@@ -81,7 +86,7 @@ export class Exchange {
         if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
           throw new RemoteError(
             'redirect',
-            `${server.label} sends on to another address, where nothing is sent from here. Give the address that it leads to.`,
+            t('servers:http.redirect', { server: server.label }),
             response.status || undefined,
           );
         }
@@ -90,7 +95,7 @@ export class Exchange {
         if (wait === null || wait > LONGEST_WAIT || tried >= (options.retries ?? RETRIES)) {
           throw await exchange.#refusal(wait);
         }
-        options.onNotice?.(`${server.label} is busy and asked for ${Math.ceil(wait / 1000)} s of patience.`);
+        options.onNotice?.(t('servers:http.busy', { server: server.label, seconds: Math.ceil(wait / 1000) }));
         exchange.close();
         await sleep(wait, signal);
       } catch (error) {
@@ -120,14 +125,17 @@ export class Exchange {
       if (text) request.body = text.content;
       return await this.#unlessGivenUp((this.options.fetch ?? fetch)(url, request));
     } catch {
-      throw this.#broken('unreachable', `${this.server.label} can't be reached at ${new URL(url).origin}.`);
+      throw this.#broken(
+        'unreachable',
+        t('servers:http.unreachable', { server: this.server.label, origin: new URL(url).origin }),
+      );
     } finally {
       clearTimeout(this.#timer);
     }
   }
 
   /**
-   * The answer's bytes as they come. Closes the connection when the reader leaves early.
+   * The response's bytes as they come. Closes the connection when the consumer stops early.
    * @throws RemoteError (truncated, stalled); AbortError
    */
   async *bytes(stallMs = () => this.options.stallMs ?? STALL_MS): AsyncGenerator<Uint8Array> {
@@ -136,43 +144,35 @@ export class Exchange {
     try {
       for (;;) {
         this.#arm(stallMs());
-        // A reader that takes its time is no silence.
+        // Do not time out while the consumer is busy.
         const { done, value } = await this.#unlessGivenUp(reader.read()).finally(() => clearTimeout(this.#timer));
         if (done) return;
         yield value;
       }
     } catch {
-      throw this.#broken('truncated', `The answer of ${this.server.label} broke off: the connection was lost.`);
+      throw this.#broken('truncated', t('servers:http.connectionLost', { server: this.server.label }));
     } finally {
       reader.cancel().catch(() => {});
       this.close();
     }
   }
 
-  /** The answer as JSON. @throws RemoteError; AbortError */
+  /** The response as JSON. @throws RemoteError; AbortError */
   async json(): Promise<unknown> {
     const text = await this.#text(MAX_JSON);
-    if (text === null) throw new RemoteError('protocol', `${this.server.label} answered with more than fits here.`);
+    if (text === null) throw new RemoteError('protocol', t('servers:http.tooLong', { server: this.server.label }));
     const parsed = parseJson(text);
     if (parsed !== undefined) return parsed;
     throw this.notJson(text);
   }
 
-  /** Why an answer that should have been JSON, or a stream of it, isn't. */
+  /** The error for a response that should have been JSON, or a stream of it, and isn't. */
   notJson(text: string): RemoteError {
     const { label, url } = this.server;
     const isPage = /text\/html/i.test(this.response.headers.get('content-type') ?? '') || /^\s*<(?:!|html)/i.test(text);
     return isPage
-      ? new RemoteError(
-          'html',
-          `${label} answered with a web page. ${url} is the address of a page or of a login, not of a model server.`,
-          this.response.status,
-        )
-      : new RemoteError(
-          'protocol',
-          `${label} answered with something that no model server sends.`,
-          this.response.status,
-        );
+      ? new RemoteError('html', t('servers:http.webPage', { server: label, url }), this.response.status)
+      : new RemoteError('protocol', t('servers:http.notJson', { server: label }), this.response.status);
   }
 
   close(): void {
@@ -181,16 +181,14 @@ export class Exchange {
     this.#abort.abort();
   }
 
-  /** What was thrown, as what it means: the caller's will, silence, or `code`. */
+  /** The error for a request that ended early: cancelled by the caller, given up after a silence, or `code`. */
   #broken(code: RemoteErrorCode, message: string): Error {
-    if (this.#signal.aborted) return abortError('The request was cancelled.');
-    if (this.#stalled) {
-      return new RemoteError('stalled', `${this.server.label} has been silent for too long; the request was given up.`);
-    }
+    if (this.#signal.aborted) return abortError(t('servers:http.cancelled'));
+    if (this.#stalled) return new RemoteError('stalled', t('servers:http.silent', { server: this.server.label }));
     return new RemoteError(code, message);
   }
 
-  /** Rejects as soon as the request has been given up: not everything that is waited for notices by itself. */
+  /** Rejects as soon as the request has been given up, since not every promise notices that by itself. */
   #unlessGivenUp<T>(work: Promise<T>): Promise<T> {
     const { signal } = this.#abort;
     return new Promise((resolve, reject) => {
@@ -210,8 +208,8 @@ export class Exchange {
   }
 
   /**
-   * The whole body, within the time that its head may take; a trickle is no sign of life.
-   * @returns null when it is longer
+   * The whole body. All of it must arrive within `withinMs`, so that a trickle of bytes doesn't keep it waiting for ever.
+   * @returns null when it is longer than `limit` bytes
    */
   async #text(limit: number, withinMs = this.options.firstMs ?? FIRST_MS): Promise<string | null> {
     const end = Date.now() + withinMs;
@@ -227,106 +225,71 @@ export class Exchange {
     return text + decoder.decode();
   }
 
-  /** @param wait what the server asked for, in milliseconds */
+  /** @param wait milliseconds that the server asked to wait */
   async #refusal(wait: number | null): Promise<Error> {
     const { status } = this.response;
     let text = '';
     try {
       text = (await this.#text(MAX_ERROR, ERROR_MS)) ?? '';
     } catch (error) {
-      // The status alone says enough, unless the caller has left.
+      // The status alone says enough, unless the caller has cancelled.
       if (this.#signal.aborted) return error as Error;
     }
     if (status !== 401 && status !== 403 && this.notJson(text).code === 'html') return this.notJson(text);
-    return refusal(this.server, status, errorText(parseJson(text)) ?? '', wait);
+    const json = parseJson(text);
+    const fields = fieldProblems(json).map(({ field, message }) => ({
+      field,
+      message: clarified(this.server, message),
+    }));
+    const { code, message } = refusal(this.server, status, errorText(json) ?? '', wait);
+    return new RemoteError(code, message, status, fields);
   }
 }
 
-/** What a status other than success means. @param said by the server, as it came */
-export function refusal(server: RemoteServer, status: number, said: string, wait: number | null = null): RemoteError {
+/** The error for a status other than success. @param said the server's own words, as they came */
+export function refusal(server: Endpoint, status: number, said: string, wait: number | null = null): RemoteError {
   const { label, key } = server;
   const clean = clarified(server, said);
-  const detail = clean ? ` It says: ${clean}` : '';
-  const later = wait === null ? 'Try again in a while.' : `It asks to wait ${Math.ceil(wait / 1000)} s.`;
-  const of = (code: RemoteErrorCode, message: string) => new RemoteError(code, `${message}${detail}`, status);
-  if (status === 401 || status === 403) {
-    return of(
-      'auth',
-      key ? `${label} doesn't accept the key (HTTP ${status}).` : `${label} asks for a key (HTTP ${status}).`,
+  const values = { server: label, status };
+  const later =
+    wait === null ? t('servers:http.tryLater') : t('servers:http.askedToWait', { seconds: Math.ceil(wait / 1000) });
+  const of = (code: RemoteErrorCode, ...sentences: string[]) =>
+    new RemoteError(
+      code,
+      [...sentences, clean && t('servers:http.says', { detail: clean })].filter(Boolean).join(' '),
+      status,
     );
+  if (status === 401 || status === 403) {
+    return of('auth', key ? t('servers:http.wrongKey', values) : t('servers:http.needsKey', values));
   }
-  if (status === 402) return of('payment', `The account at ${label} has no balance left.`);
-  if (status === 429) return of('rate', `${label} takes no more requests for now (HTTP 429). ${later}`);
+  if (status === 402) return of('payment', t('servers:http.noBalance', values));
+  if (status === 429) return of('rate', t('servers:http.rateLimited', values), later);
   if (status === 503 || status === 529) {
     return /load/i.test(said)
-      ? of('overloaded', `${label} is still loading its model. Try again in a while.`)
-      : of('overloaded', `${label} is overloaded or starting (HTTP ${status}). ${later}`);
+      ? of('overloaded', t('servers:http.loading', values))
+      : of('overloaded', t('servers:http.overloaded', values), later);
   }
   if (status === 404 || status === 405) {
     return /model/i.test(said)
-      ? of('model', `${label} doesn't have this model.`)
-      : of('path', `${label} knows nothing at this path (HTTP ${status}). Check the address and the kind of server.`);
+      ? of('model', t('servers:http.noModel', values))
+      : of('path', t('servers:http.noPath', values));
   }
-  if (status === 413 || status === 414) return of('request', `The conversation is too long for ${label}.`);
-  if (status >= 400 && status < 500) return of('request', `${label} doesn't take this request (HTTP ${status}).`);
+  if (status === 413 || status === 414) return of('request', t('servers:http.conversationTooLong', values));
+  if (status >= 400 && status < 500) return of('request', t('servers:http.refused', values));
   if (status === 502 || status === 504) {
-    return of('unreachable', `What answers at ${server.url} can't reach the model server behind it (HTTP ${status}).`);
+    return of('unreachable', t('servers:http.badGateway', { ...values, url: server.url }));
   }
-  return of('server', `${label} failed (HTTP ${status}).`);
+  return of('server', t('servers:http.failed', values));
 }
 
-/** What a server said, as a part of a message: without control characters and without the key. */
-export const clarified = (server: RemoteServer, said: string): string => {
-  // Before the key is looked for, what could be hidden between its letters is taken out.
+/** A server's own words as a part of a message: one line without control characters, and without the key. */
+export const clarified = (server: Endpoint, said: string): string => {
+  // Invisible characters could hide the key from the search, so they go first.
   const line = said.slice(0, 20_000).replace(/\p{Cf}+/gu, '');
   return quoted(server.key ? server.key.hideIn(line) : line);
 };
 
-/** undefined when it isn't JSON. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-const said = v.object({ message: v.string() });
-/** All the ways in which servers say what went wrong. */
-const errorShapes = v.union([
-  // OpenAI, vLLM, llama.cpp, DeepSeek
-  v.pipe(
-    v.object({ error: said }),
-    v.transform(({ error }) => error.message),
-  ),
-  // Ollama, TGI, transformers
-  v.pipe(
-    v.object({ error: v.string() }),
-    v.transform(({ error }) => error),
-  ),
-  // FastAPI
-  v.pipe(
-    v.object({ detail: v.string() }),
-    v.transform(({ detail }) => detail),
-  ),
-  v.pipe(
-    v.object({ detail: v.array(v.object({ msg: v.string() })) }),
-    v.transform(({ detail }) => detail.map(({ msg }) => msg).join('; ')),
-  ),
-  // SGLang
-  v.pipe(
-    said,
-    v.transform(({ message }) => message),
-  ),
-]);
-
-/** What an error object says; null for anything else. */
-export function errorText(value: unknown): string | null {
-  const parsed = v.safeParse(errorShapes, value);
-  return parsed.success ? parsed.output : null;
-}
-
-/** Milliseconds that the server asks to wait; null when it doesn't, or when trying again would not be safe. */
+/** Milliseconds that the server asks to wait; null when it doesn't, or when trying again wouldn't be safe. */
 function retryAfter({ status, headers }: Response): number | null {
   if (status !== 429 && status !== 503) return null;
   const value = headers.get('retry-after')?.trim() ?? '';

@@ -1,7 +1,8 @@
-/** @file A server's key: kept where nothing prints it, and given to one origin alone. */
+/** @file A server's key: kept where nothing prints it, and sent to one origin only. */
+import { t } from '../i18n';
 import { RemoteError } from './errors';
 
-/** What stands in place of the key wherever it would be seen. */
+/** Shown instead of the key wherever it would be visible. */
 const HIDDEN = '[key]';
 
 export class ServerKey {
@@ -9,28 +10,28 @@ export class ServerKey {
   readonly origin: string;
   readonly #secret: string;
 
-  /** @throws RemoteError when it can't be sent; the message doesn't hold it */
+  /** @throws RemoteError when it can't be sent as a header; the message doesn't contain it */
   constructor(url: string, secret: string) {
     const trimmed = secret.trim();
-    // What fetch would refuse, in a message that holds the header.
+    // Fetch would refuse other characters with a message that contains the header.
     if (!/^[\x21-\x7e]{1,4096}$/.test(trimmed)) {
-      throw new RemoteError('address', 'The key has characters that no key has. Copy it again, without line breaks.');
+      throw new RemoteError('address', t('servers:key.invalid'));
     }
     this.origin = new URL(url).origin;
     this.#secret = trimmed;
   }
 
-  /** Nothing for an address of another origin. */
+  /** The header for a request to `url`; none when it is of another origin. */
   headersFor(url: string): Record<string, string> {
     return new URL(url).origin === this.origin ? { Authorization: `Bearer ${this.#secret}` } : {};
   }
 
-  /** Text without the key, should a server have sent it back. */
+  /** Text from a server with the key removed, in case the server sent it back. */
   hideIn(text: string): string {
     return text.replaceAll(this.#secret, HIDDEN).replaceAll(encodeURIComponent(this.#secret), HIDDEN);
   }
 
-  /** The key itself, for where the user asked to keep it (servers.ts) and for nothing else. */
+  /** The key itself, only for storing it when the user asked to keep it (server-store.ts). */
   reveal(): string {
     return this.#secret;
   }

@@ -1,9 +1,8 @@
 /** @file A server that can't be reached, and why: each cause is told from the others, with the setting that mends it. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { addressSpace, diagnose, type AskingPage } from '../../src/servers/diagnose';
-import { serverPresets } from '../../src/servers/presets';
-import { corsRemedies, shellWord } from '../../src/servers/remedies';
-import { ALL_KINDS, type AnyKind } from '../../src/servers/server';
+import { addressSpace, diagnose, type BrowserPage } from '../../src/servers/diagnose';
+import { shellWord } from '../../src/servers/commands';
+import { ALL_KINDS, kindOf, serverPresets, type AnyKind } from '../../src/servers/kinds';
 import { startFaultServer, type FaultServer, type Request, type Script } from '../support/fault-server';
 import { pageFetch, type PageRules } from '../support/page-fetch';
 
@@ -15,7 +14,7 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.close();
 });
 
-function pageOf(rules: Partial<PageRules> = {}, more: Partial<AskingPage> = {}): AskingPage {
+function pageOf(rules: Partial<PageRules> = {}, more: Partial<BrowserPage> = {}): BrowserPage {
   const all = { origin: ORIGIN, ...rules };
   return {
     origin: all.origin,
@@ -69,7 +68,7 @@ describe('a server', () => {
     const result = await diagnose(url, null, '', pageOf());
     expect(result).toMatchObject({
       cause: 'ok',
-      message: 'vLLM answers and has m.',
+      message: 'vLLM answers and has the model m.',
       found: { server: { kind: 'vllm', url } },
     });
   });
@@ -117,7 +116,7 @@ describe('a server', () => {
     expect(result.cause).toBe('auth');
     expect(commands(result.remedies)).toContain('--cors-headers "Authorization,Content-Type"');
     const tgi = await diagnose(url, 'tgi', SECRET, pageOf());
-    expect(tgi.remedies.map(({ text }) => text).join(' ')).toContain('TGI lets pages send no key');
+    expect(tgi.remedies.map(({ text }) => text).join(' ')).toContain('TGI does not let web pages send a key');
   });
 
   it('that is another kind of thing is a wrong path', async () => {
@@ -250,6 +249,6 @@ describe('presets', () => {
 
   it('and remedies quote what a shell would take apart', () => {
     expect(shellWord("it's; rm -rf")).toBe(`'it'\\''s; rm -rf'`);
-    for (const kind of ALL_KINDS) expect(corsRemedies(kind, ORIGIN).length).toBeGreaterThan(0);
+    for (const kind of ALL_KINDS) expect(kindOf(kind).corsRemedies(ORIGIN, false).length).toBeGreaterThan(0);
   });
 });

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { detectServer } from '../../src/servers/detect';
 import { ServerKey } from '../../src/servers/key';
-import { ServerChatModel } from '../../src/servers/server-chat-model';
+import { ServerChatModel } from '../../src/servers/chat/server-chat-model';
 import type { RemoteServer } from '../../src/servers/server';
 import type { GenerateRequest, ChatToken } from '../../src/runs/chat-model';
 import {

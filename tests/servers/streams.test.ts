@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { GenerateRequest, ChatToken } from '../../src/runs/chat-model';
 import { RemoteError } from '../../src/servers/errors';
-import { ServerChatModel } from '../../src/servers/server-chat-model';
-import { SERVER_KINDS, type ServerKind } from '../../src/servers/server';
+import { ServerChatModel } from '../../src/servers/chat/server-chat-model';
+import { SERVER_KINDS, type ServerKind } from '../../src/servers/kinds';
 import { rng } from '../../src/base/rng';
 import { fetchOf } from '../support/fault-server';
 import { ANSWER, STREAMS, THOUGHT } from '../support/server-streams';
@@ -67,7 +67,7 @@ describe.each(SERVER_KINDS)('%s', (kind) => {
       const { text, error } = await answer(kind, [bytes.subarray(0, at), bytes.subarray(at)]);
       if (error || text !== stream.text) throw new Error(`cut at ${at}: ${String(error)} ${text}`);
     }
-  });
+  }, 20_000);
 
   it('gives the same byte by byte', async () => {
     const { text, error } = await answer(

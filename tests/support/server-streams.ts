@@ -1,5 +1,5 @@
 /** @file What each kind of server streams, byte for byte: an answer with thoughts, in the format of that server. */
-import type { ServerKind } from '../../src/servers/server';
+import type { ServerKind } from '../../src/servers/kinds';
 
 export interface ServerStream {
   contentType: string;

@@ -1,24 +1,26 @@
 /**
- * @file A run on a GPU server as a `Trainer`, so that nothing above asks where it runs. Closing the page, or `detach`,
- * leaves the run going; `watch` takes it up again.
+ * @file A run on a GPU server as a `Trainer`, so that its users needn't know where it runs. The run goes on when the page
+ * is closed or after `detach`; `watch` follows it again.
  */
+import { t } from '../../i18n';
 import type { LiveConfig } from '../../rl/config';
 import type { RunConfig, RunEvent } from '../../runs/events';
 import type { Resume, Trainer } from '../../runs/trainer';
-import { hasEnded, type RemoteRunOptions, type Sidecar, type SidecarCommand, type RunStatus } from './sidecar';
+import type { Sidecar } from './sidecar';
+import { hasEnded, type RemoteRunOptions, type RunStatus, type SidecarCommand } from './sidecar-schema';
 
-/** Whoever wants to know more than the events say. None of it is told after `detach`. */
+/** Callbacks for what the events don't say. None is called after `detach`. */
 export interface SidecarListener {
-  /** Where the run stands, whoever brought it there; first of all when it is being watched. */
-  stands?(standing: RunStatus): void;
-  /** The stream comes again, after a notice of the sidecar's (`onNotice`) that it was lost. */
+  /** The run's status, when watching begins and whenever it changes. */
+  status?(status: RunStatus): void;
+  /** The stream is connected, for the first time or after a notice (`onNotice`) that it was lost. */
   connected?(): void;
-  /** It can't be watched any more. The run itself may well go on. */
+  /** The run can't be watched any more. It may well go on. */
   lost?(error: unknown): void;
 }
 
 interface Waiter {
-  is(standing: RunStatus): boolean;
+  isReached(status: RunStatus): boolean;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -30,33 +32,33 @@ export class SidecarTrainer implements Trainer {
   readonly #stopWatching = new AbortController();
   #id: string | null = null;
   #onEvent: (event: RunEvent) => void = () => {};
-  #standing: RunStatus = { state: 'starting', step: 0, seq: 0 };
-  /** The stream has said so. */
-  #known = false;
+  #status: RunStatus = { state: 'starting', step: 0, seq: 0 };
+  /** Whether `#status` came from the stream. */
+  #isKnown = false;
   #lastReason = '';
   #waiters = new Set<Waiter>();
-  /** Why the run can no longer be watched; the run itself may well go on. */
+  /** Why the run can no longer be watched. */
   #lost: unknown = null;
 
-  /** @param remote how the server is to run it */
+  /** @param remote how the server runs it */
   constructor(sidecar: Sidecar, remote: RemoteRunOptions = {}, listener: SidecarListener = {}) {
     this.#sidecar = sidecar;
     this.#remote = remote;
     this.#listener = listener;
   }
 
-  /** The server's name of the run. */
+  /** The server's id of the run. */
   get runId(): string | null {
     return this.#id;
   }
 
   get hasEnded(): boolean {
-    return hasEnded(this.#standing);
+    return hasEnded(this.#status);
   }
 
   /**
-   * Starts a run on the server. With `resume`, takes up the run of that id instead, whether its process lives or not, and
-   * leaves it as it stands: the server keeps its checkpoints, and all its events come again from the first.
+   * Starts a run on the server. With `resume`, follows the run of that id instead and changes nothing about it: the server
+   * keeps its checkpoints, and all its events come again from the first.
    */
   async start(config: RunConfig, onEvent: (event: RunEvent) => void, resume?: Resume): Promise<void> {
     if (resume) {
@@ -67,12 +69,12 @@ export class SidecarTrainer implements Trainer {
     const { id } = await this.#sidecar.create(config, this.#remote, true, this.#stopWatching.signal);
     this.#follow(id);
     await this.#until(({ state }) => state === 'paused' || hasEnded({ state }));
-    if (this.#standing.state === 'failed') throw new Error(this.#lastReason);
+    if (this.#status.state === 'failed') throw new Error(this.#lastReason);
   }
 
   /**
-   * Takes up a run that is on the server already. Resolves when what has happened so far has been told.
-   * @param after events that are known already: those after it come
+   * Follows a run that exists on the server. Resolves when its events so far have been passed on.
+   * @param after the number of events that are known already and don't come again
    */
   async watch(id: string, onEvent: (event: RunEvent) => void, after = 0): Promise<void> {
     this.#claim(onEvent);
@@ -81,50 +83,50 @@ export class SidecarTrainer implements Trainer {
     await this.#until(() => true);
   }
 
-  /** Looks away; the run goes on. */
+  /** Stops watching; the run goes on. */
   detach(): void {
     this.#stopWatching.abort();
   }
 
   async resume(): Promise<void> {
-    await this.#tell('resume');
+    await this.#command('resume');
   }
 
   async pause(): Promise<void> {
-    const seq = await this.#tell('pause');
-    await this.#until((standing) => standing.seq >= seq && standing.state === 'paused');
+    const seq = await this.#command('pause');
+    await this.#until((status) => status.seq >= seq && status.state === 'paused');
   }
 
   async step(): Promise<void> {
-    if (this.#standing.state !== 'paused') return;
-    const seq = await this.#tell('step');
-    await this.#until((standing) => standing.seq >= seq && standing.state === 'paused');
+    if (this.#status.state !== 'paused') return;
+    const seq = await this.#command('step');
+    await this.#until((status) => status.seq >= seq && status.state === 'paused');
   }
 
   async stop(): Promise<void> {
     if (this.#id === null) return;
-    await this.#tell('stop');
+    await this.#command('stop');
     await this.#until(hasEnded);
   }
 
   async update(change: LiveConfig): Promise<void> {
-    if (this.#id === null || this.hasEnded) throw new Error('There is no run to change.');
+    if (this.#id === null || this.hasEnded) throw new Error(t('servers:sidecar.noRunToChange'));
     await this.#sidecar.update(this.#id, change);
   }
 
   async exportModel(): Promise<Map<string, Uint8Array>> {
     const id = this.#id;
-    if (id === null) throw new Error('There is no model to export yet.');
-    const seq = await this.#tell('checkpoint');
-    await this.#until((standing) => standing.seq >= seq);
+    if (id === null) throw new Error(t('servers:sidecar.noModelYet'));
+    const seq = await this.#command('checkpoint');
+    await this.#until((status) => status.seq >= seq);
     const last = (await this.#sidecar.checkpoints(id)).at(-1);
-    if (!last) throw new Error('The run has no checkpoint to export.');
+    if (!last) throw new Error(t('servers:sidecar.noCheckpoint'));
     return this.#sidecar.download(id, last, this.#stopWatching.signal);
   }
 
   #claim(onEvent: (event: RunEvent) => void): void {
     if (this.#id !== null || this.#stopWatching.signal.aborted) {
-      throw new Error('This trainer has been used: a new run needs a new one.');
+      throw new Error(t('servers:sidecar.trainerUsed'));
     }
     this.#onEvent = onEvent;
   }
@@ -139,9 +141,9 @@ export class SidecarTrainer implements Trainer {
           if (message.kind === 'run') {
             if (message.event.type === 'failed') this.#lastReason = message.event.reason;
             this.#onEvent(message.event);
-          } else this.#stands(message);
+          } else this.#setStatus(message);
         }
-        this.#lose(new Error('The run has ended.'));
+        this.#lose(new Error(t('servers:sidecar.runEnded')));
       } catch (error) {
         this.#lose(error);
         if (!this.#stopWatching.signal.aborted) this.#listener.lost?.(error);
@@ -149,13 +151,13 @@ export class SidecarTrainer implements Trainer {
     })();
   }
 
-  #stands({ state, step, seq }: RunStatus): void {
-    this.#standing = { state, step, seq };
-    this.#known = true;
-    if (!this.#stopWatching.signal.aborted) this.#listener.stands?.(this.#standing);
+  #setStatus({ state, step, seq }: RunStatus): void {
+    this.#status = { state, step, seq };
+    this.#isKnown = true;
+    if (!this.#stopWatching.signal.aborted) this.#listener.status?.(this.#status);
     for (const waiter of [...this.#waiters]) {
-      // What has ended will reach nothing any more; the events have said why.
-      if (waiter.is(this.#standing) || this.hasEnded) {
+      // A run that has ended reaches nothing else; its events have said why.
+      if (waiter.isReached(this.#status) || this.hasEnded) {
         this.#waiters.delete(waiter);
         waiter.resolve();
       }
@@ -168,20 +170,20 @@ export class SidecarTrainer implements Trainer {
     this.#waiters.clear();
   }
 
-  /** Resolves when the run stands there, or has ended; rejects when it can no longer be watched. */
-  #until(is: (standing: RunStatus) => boolean): Promise<void> {
-    if (this.#known && (is(this.#standing) || this.hasEnded)) return Promise.resolve();
+  /** Resolves when the run has reached that status or has ended; rejects when it can no longer be watched. */
+  #until(isReached: (status: RunStatus) => boolean): Promise<void> {
+    if (this.#isKnown && (isReached(this.#status) || this.hasEnded)) return Promise.resolve();
     if (this.#lost) return Promise.reject(this.#lost);
-    return new Promise((resolve, reject) => this.#waiters.add({ is, resolve, reject }));
+    return new Promise((resolve, reject) => this.#waiters.add({ isReached, resolve, reject }));
   }
 
-  /** @returns the command's number; 0 for a run that has ended, which needs none */
-  async #tell(what: SidecarCommand): Promise<number> {
+  /** @returns the command's number; 0 for a run that has ended, which needs no command */
+  async #command(command: SidecarCommand): Promise<number> {
     if (this.#id === null || this.hasEnded) return 0;
     try {
-      return await this.#sidecar.tell(this.#id, what);
+      return await this.#sidecar.command(this.#id, command);
     } catch (error) {
-      // It may have ended in the meantime.
+      // The run may have ended in the meantime.
       if (hasEnded(await this.#sidecar.run(this.#id))) return 0;
       throw error;
     }

@@ -1,7 +1,8 @@
 /** @file The client of tinythink-remote against a server that behaves, one that fails, and one that lies. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { RemoteError } from '../../../src/servers/errors';
-import { Sidecar, type Message } from '../../../src/servers/training/sidecar';
+import { Sidecar } from '../../../src/servers/training/sidecar';
+import type { RunMessage } from '../../../src/servers/training/sidecar-schema';
 import { SidecarTrainer } from '../../../src/servers/training/sidecar-trainer';
 import { defaultRunConfig } from '../../../src/runs/config';
 import type { RunEvent } from '../../../src/runs/events';
@@ -53,12 +54,12 @@ async function start(script: (request: Request, count: number) => Script | undef
   return new Sidecar(server.url, TOKEN, { reconnectMs: 1, patienceMs: 10_000, stallMs: 1000, firstMs: 1000 });
 }
 
-async function all(messages: AsyncIterable<Message>): Promise<Message[]> {
-  const list: Message[] = [];
+async function all(messages: AsyncIterable<RunMessage>): Promise<RunMessage[]> {
+  const list: RunMessage[] = [];
   for await (const each of messages) list.push(each);
   return list;
 }
-const eventsOf = (messages: Message[]): RunEvent[] =>
+const eventsOf = (messages: RunMessage[]): RunEvent[] =>
   messages.flatMap((each) => (each.kind === 'run' ? [each.event] : []));
 
 describe('watching', () => {
@@ -66,7 +67,7 @@ describe('watching', () => {
     const sidecar = await start(() => ({ headers: STREAM, body: [': hello\n\n', WHOLE] }));
     const messages = await all(sidecar.watch(ID));
     expect(eventsOf(messages)).toEqual(RUN);
-    expect(messages.at(-1)).toEqual({ kind: 'state', state: 'finished', step: 3, seq: 0 });
+    expect(messages.at(-1)).toEqual({ kind: 'status', state: 'finished', step: 3, seq: 0 });
     expect(server!.asked[0]!.headers.authorization).toBe(`Bearer ${TOKEN}`);
   });
 
@@ -154,7 +155,7 @@ test('an id that is none never reaches an address', async () => {
   const sidecar = await start(() => json({}));
   for (const id of ['..', '', 'a/../b', ID.toUpperCase(), `${ID}?x`]) {
     await expect(sidecar.run(id)).rejects.toMatchObject({ code: 'path' });
-    await expect(sidecar.tell(id, 'stop')).rejects.toMatchObject({ code: 'path' });
+    await expect(sidecar.command(id, 'stop')).rejects.toMatchObject({ code: 'path' });
   }
   expect(server!.asked).toHaveLength(0);
 });

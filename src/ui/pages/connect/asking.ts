@@ -1,8 +1,8 @@
 /** @file What the Connect page asks servers with, and what it says when they can't be used. */
 import { messageOf } from '../../../base/errors';
-import { diagnose, thisPage, type AskingPage, type Diagnosis, type DiagnosisCause } from '../../../servers/diagnose';
+import { diagnose, thisPage, type BrowserPage, type Diagnosis, type DiagnosisCause } from '../../../servers/diagnose';
 import { listModels } from '../../../servers/models';
-import { KIND_NAMES } from '../../../servers/server';
+import { kindOf } from '../../../servers/kinds';
 import { Sidecar } from '../../../servers/training/sidecar';
 import type { Asking, Finding } from './connect-state.svelte';
 
@@ -28,7 +28,7 @@ export const findingOf = ({ cause, message, remedies }: Diagnosis): Finding => (
   remedies,
 });
 
-export function askingFrom(page: () => AskingPage = thisPage): Asking {
+export function askingFrom(page: () => BrowserPage = thisPage): Asking {
   return {
     async find(address, secret, signal) {
       const diagnosis = await diagnose(address, null, secret, page(), signal);
@@ -48,7 +48,7 @@ export function askingFrom(page: () => AskingPage = thisPage): Asking {
         ? { title: TITLES.answer, text, remedies: [] }
         : {
             title: TITLES.ok,
-            text: `${text} What answers there looks like ${KIND_NAMES[found.server.kind]}: add it with the kind “Find out”.`,
+            text: `${text} What answers there looks like ${kindOf(found.server.kind).name}: add it with the kind “Find out”.`,
             remedies: [],
           };
     },

@@ -3,10 +3,11 @@ import { messageOf } from '../../../base/errors';
 import type { Detected } from '../../../servers/detect';
 import { ServerKey } from '../../../servers/key';
 import type { RemoteModel } from '../../../servers/models';
-import type { Remedy } from '../../../servers/remedies';
-import { isModelServer, serverUrl, type AnyKind, type AnyServer, type RemoteServer } from '../../../servers/server';
-import type { ServerRecord, ServerStore } from '../../../servers/servers';
-import type { SidecarInfo, SidecarRun } from '../../../servers/training/sidecar';
+import type { Remedy } from '../../../servers/kinds/kind';
+import { isModelServer, serverUrl, type AnyServer, type RemoteServer } from '../../../servers/server';
+import type { AnyKind } from '../../../servers/kinds';
+import type { ServerRecord, ServerStore } from '../../../servers/server-store';
+import type { SidecarInfo, SidecarRun } from '../../../servers/training/sidecar-schema';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
 import type { ModelLists } from './model-lists';
 

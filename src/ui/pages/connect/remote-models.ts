@@ -1,8 +1,8 @@
 /** @file Models on servers for whoever chooses among models: listed without asking anybody, opened without a request. */
 import type { RemoteModel } from '../../../servers/models';
-import { ServerChatModel } from '../../../servers/server-chat-model';
+import { ServerChatModel } from '../../../servers/chat/server-chat-model';
 import { isModelServer } from '../../../servers/server';
-import type { ServerStore } from '../../../servers/servers';
+import type { ServerStore } from '../../../servers/server-store';
 import type { ChatModel } from '../../../runs/chat-model';
 import { parseRemoteId, remoteId, type ModelChoice } from '../chat/models/models';
 import type { ModelLists } from './model-lists';

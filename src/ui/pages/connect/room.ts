@@ -1,5 +1,5 @@
 /** @file The servers of this page. They outlive the Connect page: keys that are not kept live here, and nowhere else. */
-import { ServerStore } from '../../../servers/servers';
+import { ServerStore } from '../../../servers/server-store';
 import { ModelLists } from './model-lists';
 
 function local(): Storage | undefined {

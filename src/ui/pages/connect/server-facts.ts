@@ -1,5 +1,5 @@
 /** @file What a server that trains has, in words. */
-import type { SidecarInfo, SidecarRun } from '../../../servers/training/sidecar';
+import type { SidecarInfo, SidecarRun } from '../../../servers/training/sidecar-schema';
 import { allTasks } from '../../../tasks';
 import { isDataset } from '../../../tasks/dataset';
 

@@ -8,7 +8,7 @@ import type { ChatModel } from '../../../runs/chat-model';
 import { configToParams } from '../../../runs/config';
 import type { RunConfig } from '../../../runs/events';
 import { getPreset, presetConfig } from '../../../runs/presets';
-import type { RemoteRunOptions } from '../../../servers/training/sidecar';
+import type { RemoteRunOptions } from '../../../servers/training/sidecar-schema';
 import { RunStorage } from '../../../storage/run-storage';
 import { activity } from '../../shell/activity.svelte';
 import { router } from '../../shell/router.svelte';

@@ -1,10 +1,10 @@
 /** @file The Connect page's logic: adding, asking, keys, removing; and models on servers among the others. */
 import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { AskingPage } from '../../../../src/servers/diagnose';
+import type { BrowserPage } from '../../../../src/servers/diagnose';
 import { RemoteError } from '../../../../src/servers/errors';
-import { ServerStore } from '../../../../src/servers/servers';
-import type { SidecarInfo } from '../../../../src/servers/training/sidecar';
+import { ServerStore } from '../../../../src/servers/server-store';
+import type { SidecarInfo } from '../../../../src/servers/training/sidecar-schema';
 import { chatModels, namedModel, parseRemoteId, remoteId } from '../../../../src/ui/pages/chat/models/models';
 import { askingFrom } from '../../../../src/ui/pages/connect/asking';
 import { ConnectState, type Asking, type NewServer } from '../../../../src/ui/pages/connect/connect-state.svelte';
@@ -212,7 +212,7 @@ describe('models on servers', () => {
 
 describe('asking', () => {
   const never = new AbortController().signal;
-  const page = (ask: typeof fetch): AskingPage => ({
+  const page = (ask: typeof fetch): BrowserPage => ({
     origin: 'http://localhost:4000',
     onLine: true,
     permission: () => Promise.resolve(null),

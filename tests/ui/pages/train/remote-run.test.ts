@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RemoteError } from '../../../../src/servers/errors';
 import { ServerKey } from '../../../../src/servers/key';
 import type { AnyServer } from '../../../../src/servers/server';
-import type { SidecarInfo } from '../../../../src/servers/training/sidecar';
+import type { SidecarInfo } from '../../../../src/servers/training/sidecar-schema';
 import { defaultRunConfig } from '../../../../src/runs/config';
 import type { RunEvent } from '../../../../src/runs/events';
 import { RunStorage } from '../../../../src/storage/run-storage';

@@ -2,8 +2,9 @@
 import { messageOf } from '../../../../base/errors';
 import { addressSpace, thisPage } from '../../../../servers/diagnose';
 import { quoted, RemoteError } from '../../../../servers/errors';
-import { TRAINING, type AnyServer } from '../../../../servers/server';
-import type { ServerRecord, ServerStore } from '../../../../servers/servers';
+import type { AnyServer } from '../../../../servers/server';
+import { TRAINING } from '../../../../servers/kinds';
+import type { ServerRecord, ServerStore } from '../../../../servers/server-store';
 import type { RunEvent } from '../../../../runs/events';
 import type { RunStorage } from '../../../../storage/run-storage';
 import type { Asking, Finding } from '../../connect/connect-state.svelte';

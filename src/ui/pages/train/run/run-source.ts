@@ -1,7 +1,8 @@
 /** @file Where a run comes from, and what its trainer reports besides the run's events. */
 import type { RunConfig, RunEvent } from '../../../../runs/events';
 import type { Resume, Trainer } from '../../../../runs/trainer';
-import type { RemoteRunOptions, Sidecar } from '../../../../servers/training/sidecar';
+import type { Sidecar } from '../../../../servers/training/sidecar';
+import type { RemoteRunOptions } from '../../../../servers/training/sidecar-schema';
 
 /** A run that lives on a GPU server. It goes on when nobody watches, and others may control it too. */
 export interface RemoteRun {

@@ -1,5 +1,5 @@
 /** @file How a server runs a run, as settings of a form: those that this server offers, and why the others aren't. */
-import type { RemoteRunOptions, SidecarInfo } from '../../../../servers/training/sidecar';
+import type { RemoteRunOptions, SidecarInfo } from '../../../../servers/training/sidecar-schema';
 import type { RunConfig } from '../../../../runs/events';
 import { describeField, isFieldKey, type Field, type FieldValue, type NumberField } from '../../../../runs/fields';
 import type { ServerProblem } from './server-problems';

@@ -2,7 +2,8 @@
  * @file Runs on GPU servers for the Train page: taken up by their address, with what is stored of them here, so that only
  * what is new comes over the network.
  */
-import { Sidecar, type SidecarRun, type RunStatus } from '../../../../servers/training/sidecar';
+import { Sidecar } from '../../../../servers/training/sidecar';
+import type { SidecarRun, RunStatus } from '../../../../servers/training/sidecar-schema';
 import { SidecarTrainer } from '../../../../servers/training/sidecar-trainer';
 import type { AnyServer } from '../../../../servers/server';
 import type { RunEvent } from '../../../../runs/events';
@@ -55,7 +56,7 @@ class Watcher extends SidecarTrainer {
       new Sidecar(server, null, options),
       {},
       {
-        stands: ({ state }) => observer.onStatus(STATUS[state]),
+        status: ({ state }) => observer.onStatus(STATUS[state]),
         connected: () => observer.onConnection(''),
         lost: (error) => observer.onLost(error),
       },

@@ -1,7 +1,7 @@
 /** @file What can be had of a run on a server: its checkpoints, as files or as models of this page, and its log. */
 import { isAbortError, messageOf } from '../../../../base/errors';
 import { mapSource } from '../../../../formats/files/file-source';
-import type { SidecarCheckpoint } from '../../../../servers/training/sidecar';
+import type { SidecarCheckpoint } from '../../../../servers/training/sidecar-schema';
 import type { ExportedFile } from '../../../../runs/exchange';
 import type { RunStorage } from '../../../../storage/run-storage';
 import type { RemoteRun } from '../run/run-source';
@@ -53,7 +53,7 @@ export class ServerRun {
   /** Asks for a checkpoint after the step under way; the run says when it is there. */
   take(): Promise<void> {
     return this.#during('Asking for a checkpoint …', async () => {
-      await this.where.sidecar.tell(this.where.id, 'checkpoint');
+      await this.where.sidecar.command(this.where.id, 'checkpoint');
     });
   }
 

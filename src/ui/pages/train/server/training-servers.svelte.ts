@@ -1,13 +1,13 @@
 /** @file The servers that train, for the sheet that sets up a run: which there are, and what the chosen one has. */
-import { TRAINING } from '../../../../servers/server';
-import type { ServerRecord, ServerStore } from '../../../../servers/servers';
-import {
-  Sidecar,
-  type RemoteRunOptions,
-  type SidecarDataset,
-  type SidecarInfo,
-  type SidecarRun,
-} from '../../../../servers/training/sidecar';
+import { TRAINING } from '../../../../servers/kinds';
+import type { ServerRecord, ServerStore } from '../../../../servers/server-store';
+import { Sidecar } from '../../../../servers/training/sidecar';
+import type {
+  RemoteRunOptions,
+  SidecarDataset,
+  SidecarInfo,
+  SidecarRun,
+} from '../../../../servers/training/sidecar-schema';
 import type { RunConfig } from '../../../../runs/events';
 import type { Asking, Finding } from '../../connect/connect-state.svelte';
 import { configFor, optionsFor } from './remote-fields';

@@ -2,7 +2,7 @@
 import 'fake-indexeddb/auto';
 import { createStore, entries, set } from 'idb-keyval';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ServerStore, type ServerRecord } from '../../src/servers/servers';
+import { ServerStore, type ServerRecord } from '../../src/servers/server-store';
 
 const SECRET = 'sk-0123456789abcdef';
 const record: ServerRecord = { id: 'a', kind: 'vllm', url: 'http://localhost:8000', label: 'my server', added: 1 };
@@ -127,7 +127,7 @@ describe('servers', () => {
   it('of a file that is none are refused', async () => {
     const store = new ServerStore(name);
     for (const text of ['', '{}', '{"tinythink_servers":1,"servers":[{"id":"a"}]}', '[]']) {
-      await expect(store.import(text)).rejects.toThrow('not a file of servers');
+      await expect(store.import(text)).rejects.toThrow("isn't a file of servers");
     }
   });
 });

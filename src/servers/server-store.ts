@@ -1,14 +1,16 @@
 /**
- * @file The servers that the user added. What is stored, exported and imported is where they are and never a key. Keys
- * stay in memory; one that the user asks to keep goes into a store of its own, bound to its origin.
+ * @file The servers that the user added. Records, exports and imports never contain a key. Keys stay in memory; a key that
+ * the user asks to keep goes into a separate store, bound to its origin.
  */
 import { createStore, del, get, set, values } from 'idb-keyval';
 import type { UseStore } from 'idb-keyval';
 import * as v from 'valibot';
-import { describeStorageError } from '../storage/storage-error';
+import { t } from '../i18n';
+import { describeStorageError, StorageFullError } from '../storage/storage-error';
 import { RemoteError } from './errors';
 import { ServerKey } from './key';
-import { ALL_KINDS, serverUrl, type AnyKind, type AnyServer } from './server';
+import { ALL_KINDS, type AnyKind } from './kinds';
+import { serverUrl, type AnyServer } from './server';
 
 export interface ServerRecord {
   id: string;
@@ -16,13 +18,13 @@ export interface ServerRecord {
   url: string;
   label: string;
   prefix?: '/v1' | '';
-  /** Milliseconds since 1970. */
+  /** When it was added, in milliseconds since 1970. */
   added: number;
 }
 
 export interface NewKey {
   secret: string;
-  /** The user asked to keep it in this browser. */
+  /** Whether to store it in this browser. */
   keep: boolean;
 }
 
@@ -49,17 +51,17 @@ const keptKey = v.object({ origin: v.string(), secret: v.string() });
 export class ServerStore {
   readonly #records: UseStore;
   readonly #kept: UseStore;
-  /** By server. */
+  /** By the server's id. */
   readonly #keys = new Map<string, ServerKey>();
 
-  /** @param name prefix of the databases; tests use their own */
+  /** @param name prefix of the databases' names; tests use their own */
   constructor(name = 'tinythink') {
-    // idb-keyval keeps one store a database.
+    // idb-keyval supports one store per database.
     this.#records = createStore(`${name}-servers`, 'servers');
     this.#kept = createStore(`${name}-server-keys`, 'keys');
   }
 
-  /** In the order they were added. What can't be read is left out. @throws Error with a message for the user */
+  /** In the order in which they were added. Damaged records are left out. @throws Error with a message for the user */
   async list(): Promise<ServerRecord[]> {
     const stored = await guard(() => values<unknown>(this.#records));
     const records = stored.flatMap((each) => {
@@ -70,13 +72,13 @@ export class ServerStore {
   }
 
   /**
-   * Keeps a server, new or changed. A key stays with the origin that it was given for: it is forgotten when the server
-   * moves to another.
-   * @throws RemoteError when record or key are no good; Error when the browser doesn't store
+   * Stores a server, new or changed. A key stays with the origin that it was given for: it is forgotten when the server's
+   * address moves to another origin.
+   * @throws RemoteError when the record or the key is invalid; Error when the browser can't store it
    */
   async save(server: ServerRecord, key?: NewKey): Promise<void> {
     const parsed = v.safeParse(record, server);
-    if (!parsed.success) throw new RemoteError('address', 'This server has no address, or no name.');
+    if (!parsed.success) throw new RemoteError('address', t('servers:store.incomplete'));
     const made = key?.secret.trim() ? new ServerKey(server.url, key.secret) : null;
     await guard(() => set(server.id, clean(parsed.output), this.#records));
     if (made) {
@@ -96,13 +98,13 @@ export class ServerStore {
     await guard(() => del(id, this.#kept));
   }
 
-  /** Whether a key is there, and whether it is kept in this browser. */
+  /** Whether there is a key, and whether it is stored in this browser. */
   async keyState(server: ServerRecord): Promise<'none' | 'memory' | 'kept'> {
     if (!(await this.#keyOf(server))) return 'none';
     return (await this.#keptKey(server)) ? 'kept' : 'memory';
   }
 
-  /** The server with its key, to be asked. */
+  /** The server with its key, ready for requests. */
   async open(server: ServerRecord): Promise<AnyServer> {
     const { kind, url, label, prefix } = server;
     return { kind, url, label, ...(prefix !== undefined && { prefix }), key: await this.#keyOf(server) };
@@ -114,8 +116,8 @@ export class ServerStore {
   }
 
   /**
-   * Takes in the servers of a file that `export` wrote, anywhere; those that are here already by address are left out.
-   * @returns how many came
+   * Adds the servers of a file that `export` wrote, here or on another device. Servers with a known address are left out.
+   * @returns how many were added
    * @throws Error with a message for the user
    */
   async import(text: string, newId: () => string = () => crypto.randomUUID()): Promise<number> {
@@ -123,14 +125,14 @@ export class ServerStore {
     try {
       servers = v.parse(file, JSON.parse(text)).servers.map(clean);
     } catch {
-      throw new Error('This is not a file of servers, or it is damaged.');
+      throw new Error(t('servers:store.notServers'));
     }
     const here = new Set((await this.list()).map(addressOf));
     let count = 0;
     for (const server of servers) {
       if (here.has(addressOf(server))) continue;
       here.add(addressOf(server));
-      // A new id: a file can't bind itself to a key that is here.
+      // With a new id, so that a file can't claim a key that is stored here.
       await this.save({ ...server, id: newId() });
       count++;
     }
@@ -157,17 +159,18 @@ export class ServerStore {
 
 const addressOf = ({ kind, url }: ServerRecord): string => `${kind} ${url}`;
 
-/** `prefix` left out where nothing is said. */
+/** The record without an undefined `prefix`. */
 function clean({ prefix, ...rest }: v.InferOutput<typeof record>): ServerRecord {
   return { ...rest, ...(prefix !== undefined && { prefix }) };
 }
 
-/** Failures as sentences that speak of servers. */
+/** Does the work; when the browser can't store anything, the error says so about servers. */
 async function guard<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const { message } = describeStorageError(error);
-    throw new Error(message.replace('Runs are not saved', 'Servers are not saved'), { cause: error });
+    const described = describeStorageError(error);
+    if (described === error || described instanceof StorageFullError) throw described;
+    throw new Error(t('servers:store.unavailable'), { cause: error });
   }
 }
