@@ -2,11 +2,9 @@
  * @file The servers that the user added. Records, exports and imports never contain a key. Keys stay in memory; a key that
  * the user asks to keep goes into a separate store, bound to its origin.
  */
-import { createStore, del, get, set, values } from 'idb-keyval';
-import type { UseStore } from 'idb-keyval';
 import * as v from 'valibot';
 import { t } from '../i18n';
-import { describeStorageError, StorageFullError } from '../storage/storage-error';
+import { Table } from '../storage/database';
 import { RemoteError } from './errors';
 import { ServerKey } from './key';
 import { ALL_KINDS, type AnyKind } from './kinds';
@@ -49,21 +47,20 @@ const file = v.object({ tinythink_servers: v.literal(1), servers: v.pipe(v.array
 const keptKey = v.object({ origin: v.string(), secret: v.string() });
 
 export class ServerStore {
-  readonly #records: UseStore;
-  readonly #kept: UseStore;
+  readonly #records: Table<unknown>;
+  readonly #kept: Table<unknown>;
   /** By the server's id. */
   readonly #keys = new Map<string, ServerKey>();
 
   /** @param name prefix of the databases' names; tests use their own */
   constructor(name = 'tinythink') {
-    // idb-keyval supports one store per database.
-    this.#records = createStore(`${name}-servers`, 'servers');
-    this.#kept = createStore(`${name}-server-keys`, 'keys');
+    this.#records = new Table({ database: `${name}-servers`, store: 'servers', of: 'servers' });
+    this.#kept = new Table({ database: `${name}-server-keys`, store: 'keys', of: 'servers' });
   }
 
   /** In the order in which they were added. Damaged records are left out. @throws Error with a message for the user */
   async list(): Promise<ServerRecord[]> {
-    const stored = await guard(() => values<unknown>(this.#records));
+    const stored = await this.#records.values();
     const records = stored.flatMap((each) => {
       const parsed = v.safeParse(record, each);
       return parsed.success ? [clean(parsed.output)] : [];
@@ -80,22 +77,22 @@ export class ServerStore {
     const parsed = v.safeParse(record, server);
     if (!parsed.success) throw new RemoteError('address', t('servers:store.incomplete'));
     const made = key?.secret.trim() ? new ServerKey(server.url, key.secret) : null;
-    await guard(() => set(server.id, clean(parsed.output), this.#records));
+    await this.#records.set(server.id, clean(parsed.output));
     if (made) {
       this.#keys.set(server.id, made);
-      if (key!.keep) await guard(() => set(server.id, { origin: made.origin, secret: made.reveal() }, this.#kept));
-      else await guard(() => del(server.id, this.#kept));
+      if (key!.keep) await this.#kept.set(server.id, { origin: made.origin, secret: made.reveal() });
+      else await this.#kept.delete(server.id);
     } else if ((await this.#keyOf(server))?.origin !== new URL(server.url).origin) await this.forgetKey(server.id);
   }
 
   async delete(id: string): Promise<void> {
     await this.forgetKey(id);
-    await guard(() => del(id, this.#records));
+    await this.#records.delete(id);
   }
 
   async forgetKey(id: string): Promise<void> {
     this.#keys.delete(id);
-    await guard(() => del(id, this.#kept));
+    await this.#kept.delete(id);
   }
 
   /** Whether there is a key, and whether it is stored in this browser. */
@@ -147,7 +144,7 @@ export class ServerStore {
   }
 
   async #keptKey({ id, url }: ServerRecord): Promise<ServerKey | null> {
-    const parsed = v.safeParse(keptKey, await guard(() => get<unknown>(id, this.#kept)));
+    const parsed = v.safeParse(keptKey, await this.#kept.get(id));
     if (!parsed.success || parsed.output.origin !== new URL(url).origin) return null;
     try {
       return new ServerKey(url, parsed.output.secret);
@@ -162,15 +159,4 @@ const addressOf = ({ kind, url }: ServerRecord): string => `${kind} ${url}`;
 /** The record without an undefined `prefix`. */
 function clean({ prefix, ...rest }: v.InferOutput<typeof record>): ServerRecord {
   return { ...rest, ...(prefix !== undefined && { prefix }) };
-}
-
-/** Does the work; when the browser can't store anything, the error says so about servers. */
-async function guard<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const described = describeStorageError(error);
-    if (described === error || described instanceof StorageFullError) throw described;
-    throw new Error(t('servers:store.unavailable'), { cause: error });
-  }
 }

@@ -1,42 +1,40 @@
-/** @file Data sets to fine-tune on, in IndexedDB by name: a record for the list, and the lines themselves, compressed. */
-import { createStore, del, get, keys, set, values } from 'idb-keyval';
-import type { UseStore } from 'idb-keyval';
+/** @file Data sets for fine-tuning, by name: a short record for the list, and the samples as compressed JSON lines. */
 import * as v from 'valibot';
 import { datasetName, parseDataset, writeDataset, type DistilledSample } from '../eval/distillation';
 import { gunzipText, gzipText } from '../base/gzip';
-import { describeStorageError } from './storage-error';
+import { t } from '../i18n';
+import { Table } from './database';
 
 const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 const recordSchema = v.object({
-  /** As a run's `cold_start_dataset` has it. */
+  /** What a run's `cold_start_dataset` refers to. */
   name: text(100),
   /** Milliseconds since 1970. */
   created: v.number(),
   samples: count,
   task: text(100),
   difficulty: count,
-  /** Of the first sample. */
+  /** The teacher of the first sample. */
   teacher: text(1000),
 });
 
 export type DatasetRecord = v.InferOutput<typeof recordSchema>;
 
 export class DatasetStorage {
-  readonly #records: UseStore;
-  readonly #lines: UseStore;
+  readonly #records: Table<unknown>;
+  readonly #lines: Table<Uint8Array<ArrayBuffer>>;
 
   /** @param name prefix of the databases; tests use their own */
   constructor(name = 'tinythink') {
-    // idb-keyval keeps one store a database.
-    this.#records = createStore(`${name}-datasets`, 'datasets');
-    this.#lines = createStore(`${name}-dataset-lines`, 'lines');
+    this.#records = new Table({ database: `${name}-datasets`, store: 'datasets', of: 'dataSets' });
+    this.#lines = new Table({ database: `${name}-dataset-lines`, store: 'lines', of: 'dataSets' });
   }
 
   /** Newest first. */
   async list(): Promise<DatasetRecord[]> {
-    const stored = await guard(() => values<unknown>(this.#records));
+    const stored = await this.#records.values();
     return stored
       .flatMap((each) => {
         const parsed = v.safeParse(recordSchema, each);
@@ -46,49 +44,34 @@ export class DatasetStorage {
   }
 
   /**
-   * Keeps samples under a name, or a like one where that is taken; `replace` takes its place instead.
-   * @throws Error with a message for the user: there are none, or the storage is full or closed
+   * Saves samples under a name. If it is taken, a number is added to the name, unless `replace` is set.
+   * @throws Error with a message for the user when there are no samples, or StorageError
    */
   async save(wanted: string, samples: readonly DistilledSample[], replace = false): Promise<DatasetRecord> {
     const [first] = samples;
-    if (!first) throw new Error('There is nothing to keep: no answer was accepted.');
-    const taken = new Set((await guard(() => keys(this.#records))).map(String));
+    if (!first) throw new Error(t('storage:dataSets.empty'));
+    const taken = new Set(await this.#records.keys());
     const base = datasetName(wanted);
     let name = base;
     for (let n = 2; !replace && taken.has(name); n++) name = `${base}-${n}`;
     const { task, difficulty, teacher } = first;
     const record = { name, created: Date.now(), samples: samples.length, task, difficulty, teacher: teacher.model };
     const bytes = await gzipText(writeDataset(samples));
-    // The lines first: what is listed is whole.
-    await guard(() => set(name, bytes, this.#lines));
-    await guard(() => set(name, record, this.#records));
+    // The lines first, so that whatever is listed is complete.
+    await this.#lines.set(name, bytes);
+    await this.#records.set(name, record);
     return record;
   }
 
-  /** @throws Error with a message for the user: there is none of this name, or it is damaged */
+  /** @throws Error with a message for the user when there is no such data set, or it is damaged */
   async load(name: string): Promise<DistilledSample[]> {
-    const bytes = await guard(() => get<Uint8Array<ArrayBuffer>>(name, this.#lines));
-    if (!bytes)
-      throw new Error(`There is no data set “${name}” on this device. The Distil page makes and imports them.`);
+    const bytes = await this.#lines.get(name);
+    if (!bytes) throw new Error(t('storage:dataSets.missing', { name }));
     return parseDataset(await gunzipText(bytes)).samples;
   }
 
   async delete(name: string): Promise<void> {
-    await guard(() => del(name, this.#records));
-    await guard(() => del(name, this.#lines));
-  }
-}
-
-async function guard<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const { message } = describeStorageError(error);
-    throw new Error(
-      message
-        .replace('Delete saved runs, or export this one to a file.', 'Delete data sets, runs or models, then go on.')
-        .replace('Runs are not saved', 'Data sets are not saved'),
-      { cause: error },
-    );
+    await this.#records.delete(name);
+    await this.#lines.delete(name);
   }
 }

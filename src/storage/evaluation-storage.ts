@@ -1,20 +1,18 @@
 /**
- * @file Evaluations, and what teachers are asked, in IndexedDB: what was asked of whom, and each answer as it came, in a
- * record of its own. Whatever moment the page is closed at, what was answered need not be asked again. No address of a
- * server and no key is in it.
+ * @file Evaluations and distillations: which problems went to which models, and each answer as it arrived, in a record of
+ * its own. If the page is closed at any moment, answers that are here need not be asked for again. Addresses and keys of
+ * servers are never stored here.
  */
-import { createStore, del, get, set, values } from 'idb-keyval';
-import type { UseStore } from 'idb-keyval';
 import * as v from 'valibot';
 import type { Answer } from '../eval/evaluation';
 import type { Slot } from '../eval/evaluator';
-import { describeStorageError } from './storage-error';
+import { keysOf, Table } from './database';
 
 const whole = (low: number, high: number) => v.pipe(v.number(), v.integer(), v.minValue(low), v.maxValue(high));
 const within = (low: number, high: number) => v.pipe(v.number(), v.minValue(low), v.maxValue(high));
 const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
 
-/** The largest that the page offers, and that what is stored may have. */
+/** The largest values that the page accepts, and that a stored evaluation may have. */
 export const bounds = { n: 2000, k: 64, concurrency: 32, per_minute: 6000, max_tokens: 131_072, models: 12 } as const;
 
 const samplingSchema = v.object({
@@ -56,9 +54,9 @@ const runSchema = v.object({
   ]),
   k: whole(1, bounds.k),
   seed: whole(0, 2 ** 31),
-  /** What the reader chose; the rest is as each model's makers recommend. */
+  /** What the user chose; everything else is as each model's makers recommend. */
   sampling: samplingSchema,
-  /** For models on servers; those on this machine answer one at a time. */
+  /** Only for models on servers: those on this device answer one question at a time. */
   pace: v.object({
     concurrency: whole(1, bounds.concurrency),
     per_minute: v.nullable(whole(1, bounds.per_minute)),
@@ -69,7 +67,7 @@ const runSchema = v.object({
         id: text(1000),
         label: text(1000),
         toy: v.boolean(),
-        /** What it was asked with; null until it was. */
+        /** The sampling settings that were used; null before the first question. */
         settings: v.nullable(v.record(v.string(), v.number())),
       }),
     ),
@@ -81,25 +79,24 @@ const runSchema = v.object({
 export type EvaluationRun = v.InferOutput<typeof runSchema>;
 export type EvaluatedModel = EvaluationRun['models'][number];
 
-/** An answer, and what it answers; `model` is its place in the evaluation's list. */
+/** An answer and which question it belongs to; `model` is an index into the evaluation's models. */
 export interface StoredAnswer extends Slot, Answer {
   model: number;
 }
 
 export class EvaluationStorage {
-  readonly #runs: UseStore;
-  readonly #answers: UseStore;
+  readonly #runs: Table<unknown>;
+  readonly #answers: Table<StoredAnswer, [id: string, model: number, problem: number, sample: number]>;
 
   /** @param name prefix of the databases; tests use their own */
   constructor(name = 'tinythink') {
-    // idb-keyval keeps one store a database.
-    this.#runs = createStore(`${name}-evaluations`, 'evaluations');
-    this.#answers = createStore(`${name}-evaluation-answers`, 'answers');
+    this.#runs = new Table({ database: `${name}-evaluations`, store: 'evaluations', of: 'evaluations' });
+    this.#answers = new Table({ database: `${name}-evaluation-answers`, store: 'answers', of: 'evaluations' });
   }
 
-  /** Newest first; what another version wrote and this one can't read is left out. */
+  /** Newest first, without records of other versions that this one can't read. */
   async list(): Promise<EvaluationRun[]> {
-    const stored = await guard(() => values<unknown>(this.#runs));
+    const stored = await this.#runs.values();
     return stored
       .flatMap((each) => {
         const parsed = v.safeParse(runSchema, each);
@@ -109,50 +106,27 @@ export class EvaluationStorage {
   }
 
   async get(id: string): Promise<EvaluationRun | undefined> {
-    const parsed = v.safeParse(runSchema, await guard(() => get<unknown>(id, this.#runs)));
+    const parsed = v.safeParse(runSchema, await this.#runs.get(id));
     return parsed.success ? parsed.output : undefined;
   }
 
-  /** @throws Error with a message for the user: the storage is full or closed */
-  async save(run: EvaluationRun): Promise<void> {
-    await guard(() => set(run.id, run, this.#runs));
+  /** @throws StorageError */
+  save(run: EvaluationRun): Promise<void> {
+    return this.#runs.set(run.id, run);
   }
 
-  /** @throws Error with a message for the user */
-  async saveAnswer(id: string, answer: StoredAnswer): Promise<void> {
-    await guard(() => set([id, answer.model, answer.problem, answer.sample], answer, this.#answers));
+  /** @throws StorageError */
+  saveAnswer(id: string, answer: StoredAnswer): Promise<void> {
+    return this.#answers.set([id, answer.model, answer.problem, answer.sample], answer);
   }
 
-  async answers(id: string): Promise<StoredAnswer[]> {
-    return guard(() => this.#answers('readonly', (store) => request(store.getAll(keysOf(id)))));
+  /** In the order of their models, problems and samples. */
+  answers(id: string): Promise<StoredAnswer[]> {
+    return this.#answers.values(keysOf(id));
   }
 
   async delete(id: string): Promise<void> {
-    await guard(async () => {
-      await del(id, this.#runs);
-      await this.#answers('readwrite', (store) => request(store.delete(keysOf(id))));
-    });
-  }
-}
-
-const keysOf = (id: string): IDBKeyRange => IDBKeyRange.bound([id], [id, []]);
-
-const request = <T>(asked: IDBRequest<T>): Promise<T> =>
-  new Promise((resolve, reject) => {
-    asked.onsuccess = () => resolve(asked.result);
-    asked.onerror = () => reject(asked.error);
-  });
-
-async function guard<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const { message } = describeStorageError(error);
-    throw new Error(
-      message
-        .replace('Delete saved runs, or export this one to a file.', 'Delete evaluations, runs or models, then go on.')
-        .replace('Runs are not saved', 'Answers are not saved'),
-      { cause: error },
-    );
+    await this.#runs.delete(id);
+    await this.#answers.delete(keysOf(id));
   }
 }

@@ -1,15 +1,14 @@
 /**
- * @file Saved runs in IndexedDB. A run's events are appended as compressed chunks of JSON lines, never rewritten, so that
- * saving a step costs the same at step 10 and at step 1,000. Every write stands by itself: whatever moment the page is
- * closed at, what was written is a run that can be opened and gone on with.
+ * @file Saved runs and imported models. A run's events are appended as compressed chunks of JSON lines and never
+ * rewritten, so that saving a step costs the same at step 10 and at step 1,000. Each write is complete in itself: if the
+ * page is closed at any moment, what was written is a run that can be opened and resumed.
  */
-import { createStore, del, get, set, update } from 'idb-keyval';
-import type { UseStore } from 'idb-keyval';
 import type { RunConfig, RunEvent, StartedEvent } from '../runs/events';
 import { parseEvents, serializeEvents } from '../runs/event-schema';
 import { gunzipText, gzipText } from '../base/gzip';
 import { runName, uniqueName } from '../runs/names';
-import { describeStorageError } from './storage-error';
+import { t } from '../i18n';
+import { keysOf, Table } from './database';
 
 export interface SavedRun {
   id: string;
@@ -21,40 +20,39 @@ export interface SavedRun {
   model: StartedEvent['model'];
   device: StartedEvent['device'];
   last_step: number;
-  /** `open`: neither finished nor failed; going on now, or broken off. */
+  /** `open`: neither finished nor failed, so it is either running or was interrupted. */
   status: 'open' | 'finished' | 'failed';
-  /** The last `eval_accuracy`, for the list. */
+  /** The latest `eval_accuracy`, shown in the list. */
   accuracy: number | null;
-  /** Of the events, as stored. */
+  /** Size of the compressed events. */
   bytes: number;
 }
 
-/** What the metadata takes from events as they are appended. */
+/** What a run's record learns from its events as they are appended. */
 export type RunProgress = Partial<Pick<SavedRun, 'last_step' | 'status' | 'accuracy' | 'config'>>;
 
 export class RunStorage {
-  readonly #runs: UseStore;
-  readonly #events: UseStore;
-  readonly #checkpoints: UseStore;
-  readonly #models: UseStore;
+  readonly #runs: Table<SavedRun>;
+  readonly #events: Table<Uint8Array<ArrayBuffer>, [string, number]>;
+  readonly #checkpoints: Table<Uint8Array, [string, number]>;
+  readonly #models: Table<ReadonlyMap<string, Uint8Array>>;
 
   /** @param name prefix of the databases; tests use their own */
   constructor(name = 'tinythink') {
-    // idb-keyval keeps one store a database.
-    this.#runs = createStore(`${name}-runs`, 'runs');
-    this.#events = createStore(`${name}-events`, 'events');
-    this.#checkpoints = createStore(`${name}-checkpoints`, 'checkpoints');
-    this.#models = createStore(`${name}-models`, 'models');
+    this.#runs = new Table({ database: `${name}-runs`, store: 'runs', of: 'runs' });
+    this.#events = new Table({ database: `${name}-events`, store: 'events', of: 'runs' });
+    this.#checkpoints = new Table({ database: `${name}-checkpoints`, store: 'checkpoints', of: 'runs' });
+    this.#models = new Table({ database: `${name}-models`, store: 'models', of: 'models' });
   }
 
   /** Newest first. */
   async list(): Promise<SavedRun[]> {
-    const runs = await this.#runs('readonly', (store) => promise(store.getAll() as IDBRequest<SavedRun[]>));
+    const runs = await this.#runs.values();
     return runs.sort((a, b) => b.created - a.created);
   }
 
   get(id: string): Promise<SavedRun | undefined> {
-    return get(id, this.#runs);
+    return this.#runs.get(id);
   }
 
   /**
@@ -62,15 +60,12 @@ export class RunStorage {
    * @throws EventsError when what is stored can't be read
    */
   async events(id: string): Promise<RunEvent[]> {
-    const chunks = await this.#events('readonly', (store) =>
-      promise(store.getAll(keysOf(id)) as IDBRequest<Uint8Array[]>),
-    );
     const texts: string[] = [];
-    for (const chunk of chunks) texts.push(await gunzipText(chunk as Uint8Array<ArrayBuffer>));
+    for (const chunk of await this.#events.values(keysOf(id))) texts.push(await gunzipText(chunk));
     return parseEvents(texts.join(''));
   }
 
-  /** Makes the record of a run, under an automatic name; for a run that is there already, marks it as going on. */
+  /** Adds the record of a new run under an automatic name. A run that is already saved is marked as running again. */
   async create(started: StartedEvent): Promise<SavedRun> {
     const { run_id: id, config, model, device } = started;
     const taken = (await this.list()).filter((run) => run.id !== id).map((run) => run.name);
@@ -89,69 +84,49 @@ export class RunStorage {
       bytes: 0,
     };
     let saved = fresh;
-    await this.#guard(() =>
-      update<SavedRun>(
-        id,
-        (old) => (saved = old ? { ...old, config, status: 'open', updated: now } : fresh),
-        this.#runs,
-      ),
-    );
+    await this.#runs.change(id, (old) => (saved = old ? { ...old, config, status: 'open', updated: now } : fresh));
     return saved;
   }
 
-  /**
-   * Appends events to a run as one chunk.
-   * @throws StorageFullError
-   */
+  /** Appends events to a run as one chunk. @throws StorageError */
   async append(id: string, events: readonly RunEvent[], progress: RunProgress): Promise<void> {
     const bytes = await gzipText(serializeEvents(events));
-    await this.#guard(() =>
-      this.#events('readwrite', async (store) => {
-        const keys = await promise(store.getAllKeys(keysOf(id)));
-        const last = keys.at(-1) as [string, number] | undefined;
-        await promise(store.put(bytes, [id, last ? last[1] + 1 : 0]));
-        await committed(store.transaction);
-      }),
-    );
+    await this.#events.append(id, bytes);
     await this.#change(id, (run) => ({ ...run, ...progress, bytes: run.bytes + bytes.length }));
   }
 
   rename(id: string, name: string): Promise<void> {
     const trimmed = name.trim().slice(0, 200);
-    if (!trimmed) return Promise.reject(new Error('A run needs a name.'));
+    if (!trimmed) return Promise.reject(new Error(t('storage:runs.nameMissing')));
     return this.#change(id, (run) => ({ ...run, name: trimmed }));
   }
 
   /** Removes a run with its events and checkpoints. */
   async delete(id: string): Promise<void> {
-    await del(id, this.#runs);
-    for (const use of [this.#events, this.#checkpoints]) {
-      await use('readwrite', (store) => {
-        store.delete(keysOf(id));
-        return committed(store.transaction);
-      });
-    }
+    await this.#runs.delete(id);
+    await this.#events.delete(keysOf(id));
+    await this.#checkpoints.delete(keysOf(id));
   }
 
-  /** @throws StorageFullError */
-  async saveCheckpoint(id: string, step: number, bytes: Uint8Array): Promise<void> {
-    await this.#guard(() => set([id, step], bytes, this.#checkpoints));
+  /** @throws StorageError */
+  saveCheckpoint(id: string, step: number, bytes: Uint8Array): Promise<void> {
+    return this.#checkpoints.set([id, step], bytes);
   }
 
   loadCheckpoint(id: string, step: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    return get([id, step], this.#checkpoints);
+    return this.#checkpoints.get([id, step]) as Promise<Uint8Array<ArrayBuffer> | undefined>;
   }
 
   /** The steps of a run that have a checkpoint, ascending. */
   async checkpointSteps(id: string): Promise<number[]> {
-    const keys = await this.#checkpoints('readonly', (store) => promise(store.getAllKeys(keysOf(id))));
-    return keys.map((key) => (key as [string, number])[1]);
+    const keys = await this.#checkpoints.keys(keysOf(id));
+    return keys.map(([, step]) => step);
   }
 
-  /** Saves an imported run under its own id, or a new one where that is taken. @throws StorageFullError */
+  /** Saves an imported run under its own id, or a new one where that is taken. @throws StorageError */
   async importRun(events: readonly RunEvent[]): Promise<SavedRun> {
     const [started] = events;
-    if (started?.type !== 'started') throw new Error('this is not a run');
+    if (started?.type !== 'started') throw new Error(t('storage:runs.notARun'));
     const id = (await this.get(started.run_id)) ? crypto.randomUUID() : started.run_id;
     const own = events.map((event) => (event.type === 'started' ? { ...event, run_id: id } : event));
     await this.create({ ...started, run_id: id });
@@ -164,45 +139,30 @@ export class RunStorage {
     return (await this.get(id))!;
   }
 
-  /** Keeps an imported model's files under a name. @throws StorageFullError */
-  async saveModel(name: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
-    await this.#guard(() => set(name, files, this.#models));
+  /** Saves an imported model's files under a name. @throws StorageError */
+  saveModel(name: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    return this.#models.set(name, files);
   }
 
-  loadModel(name: string): Promise<Map<string, Uint8Array> | undefined> {
-    return get(name, this.#models);
+  loadModel(name: string): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+    return this.#models.get(name);
   }
 
-  async modelNames(): Promise<string[]> {
-    const keys = await this.#models('readonly', (store) => promise(store.getAllKeys()));
-    return keys.map(String);
+  modelNames(): Promise<string[]> {
+    return this.#models.keys();
   }
 
   deleteModel(name: string): Promise<void> {
-    return del(name, this.#models);
+    return this.#models.delete(name);
   }
 
-  /** Atomic: a rename and an append at the same time both count. A run deleted meanwhile stays deleted. */
-  async #change(id: string, change: (run: SavedRun) => SavedRun): Promise<void> {
-    await this.#guard(() =>
-      this.#runs('readwrite', async (store) => {
-        const run = await promise(store.get(id) as IDBRequest<SavedRun | undefined>);
-        if (run) store.put({ ...change(run), updated: Date.now() }, id);
-        await committed(store.transaction);
-      }),
-    );
-  }
-
-  async #guard<T>(write: () => Promise<T>): Promise<T> {
-    try {
-      return await write();
-    } catch (error) {
-      throw describeStorageError(error);
-    }
+  /** A run that was deleted in the meantime stays deleted. */
+  #change(id: string, change: (run: SavedRun) => SavedRun): Promise<void> {
+    return this.#runs.change(id, (run) => run && { ...change(run), updated: Date.now() });
   }
 }
 
-/** What a run's record learns from its events. */
+/** What a run's record should say after these events. */
 export function progressOf(events: readonly RunEvent[]): RunProgress {
   const progress: RunProgress = {};
   for (const event of events) {
@@ -213,22 +173,4 @@ export function progressOf(events: readonly RunEvent[]): RunProgress {
     if (event.type === 'started') progress.status = 'open';
   }
   return progress;
-}
-
-/** All keys [id, number]. */
-const keysOf = (id: string) => IDBKeyRange.bound([id, -Infinity], [id, Infinity]);
-
-function promise<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error ?? new Error('IndexedDB failed'));
-  });
-}
-
-/** Resolves when the transaction is on disk; a full quota shows only here. */
-function committed(transaction: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = transaction.onerror = () => reject(transaction.error ?? new Error('IndexedDB aborted'));
-  });
 }

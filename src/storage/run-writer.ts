@@ -1,7 +1,8 @@
 /**
- * @file Saves a run while it goes on. It must never be what stops a run: events are buffered and written in the
- * background, and when the storage is full the run goes on unsaved, which is said once.
+ * @file Saves a run while it is running. Saving must never stop a run: events are buffered and written in the background,
+ * and when the storage is full the run continues without being saved, which is reported once.
  */
+import { t } from '../i18n';
 import { messageOf } from '../base/errors';
 import type { RunEvent } from '../runs/events';
 import { progressOf } from './run-storage';
@@ -13,9 +14,9 @@ const LONGEST_WAIT_MS = 1000;
 export class RunWriter {
   readonly #storage: Pick<RunStorage, 'create' | 'append'>;
   readonly #onProblem: (message: string) => void;
-  /** In order; an event leaves when it is stored. A `started` in it says whose the events after it are. */
+  /** Events that are not stored yet, in order. Those after a `started` event belong to the run that it names. */
   #waiting: RunEvent[] = [];
-  /** The run whose events are taken. */
+  /** The run whose events are arriving. */
   #current: string | null = null;
   /** The run whose events are being stored. */
   #storing: string | null = null;
@@ -23,7 +24,7 @@ export class RunWriter {
   #writing: Promise<void> | null = null;
   #stuck = false;
 
-  /** @param onProblem told once when saving fails, and again only after a `retry` that failed */
+  /** @param onProblem called once when saving fails, and again only when a `retry` fails too */
   constructor(storage: Pick<RunStorage, 'create' | 'append'>, onProblem: (message: string) => void) {
     this.#storage = storage;
     this.#onProblem = onProblem;
@@ -34,16 +35,16 @@ export class RunWriter {
     return !this.#stuck;
   }
 
-  /** Goes on with a run of which a beginning is stored: the next events are those that come after it. */
+  /** Continues a run whose first events are already stored. */
   goOn(runId: string): void {
     this.#current = this.#storing = runId;
   }
 
-  /** Takes a run's next event; returns at once. Events before a `started` are not saved. */
+  /** Queues a run's next event and returns at once. Events before the first `started` are not saved. */
   append(event: RunEvent): void {
     if (event.type === 'started') {
       if (this.#stuck && event.run_id !== this.#current) {
-        // Another run: what its predecessor could not save is given up, and there may be room again.
+        // A new run: give up on what the previous one could not save, and try again in case there is space now.
         this.#waiting = [];
         this.#stuck = false;
       }
@@ -57,7 +58,7 @@ export class RunWriter {
     else this.#timer ??= setTimeout(() => void this.flush(), LONGEST_WAIT_MS);
   }
 
-  /** Writes what waits; resolves when it is stored or has failed. Never rejects. */
+  /** Writes what is queued; resolves when it is stored or has failed. Never rejects. */
   flush(): Promise<void> {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
@@ -65,7 +66,7 @@ export class RunWriter {
     return this.#writing;
   }
 
-  /** Tries again after space was made; what could not be saved meanwhile was kept. True when all is stored. */
+  /** Tries again, with all that could not be saved since. True when everything is stored. */
   async retry(): Promise<boolean> {
     this.#stuck = false;
     await this.flush();
@@ -82,14 +83,13 @@ export class RunWriter {
         queue.splice(0, chunk.length);
       } catch (error) {
         this.#stuck = true;
-        const reason = messageOf(error);
-        this.#onProblem(`This run is no longer being saved, but it goes on. ${reason}`);
+        this.#onProblem(t('storage:runs.savingStopped', { reason: messageOf(error) }));
       }
     }
   }
 }
 
-/** The first events of a queue, up to a `started` after the first: that may be of another run. */
+/** The first events of a queue, up to the next `started` event, which may belong to another run. */
 function firstChunk(queue: readonly RunEvent[]): RunEvent[] {
   const chunk = queue.slice(0, EVENTS_PER_CHUNK);
   const next = chunk.findIndex((event, i) => i > 0 && event.type === 'started');

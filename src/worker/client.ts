@@ -11,7 +11,7 @@ import type { LiveConfig, RunConfig } from '../rl/config';
 import type { RunEvent } from '../runs/events';
 import type { LoadProgress, PrepareProgress } from '../engine/load-options';
 import type { GenerateRequest, ChatModel, ChatToken } from '../runs/chat-model';
-import { requestPersistence } from '../storage/storage-error';
+import { requestPersistence } from '../storage/persistence';
 import type { Resume, Trainer } from '../runs/trainer';
 import type { EngineApi, FilesModel, ModelLibrary, NamedModel, ChatModelRef } from './protocol';
 import type { ProbeResult } from '../engine/probe';

@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { newConversation, withTurn, type Conversation } from '../../src/ui/pages/chat/history/conversation';
-import { parseConversations, serializeConversations } from '../../src/ui/pages/chat/history/conversation-schema';
+import type { Conversation } from '../../src/storage/conversation';
+import { newConversation, withTurn } from '../../src/ui/pages/chat/history/conversation';
+import { parseConversations, serializeConversations } from '../../src/storage/conversation-schema';
 import { toySettings } from '../../src/ui/pages/chat/settings/settings';
 import { noStats } from '../../src/ui/pages/chat/conversation/stats';
 import { overflow, violations } from '../support/axe';

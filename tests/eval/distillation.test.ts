@@ -183,7 +183,7 @@ describe('a data set', () => {
     expect(await storage.load('my-data-set-1')).toEqual(samples().slice(0, 1));
     await storage.delete('my-data-set-1');
     await expect(storage.load('my-data-set-1')).rejects.toThrow('no data set “my-data-set-1”');
-    await expect(storage.save('x', [])).rejects.toThrow('nothing to keep');
+    await expect(storage.save('x', [])).rejects.toThrow('nothing to save');
     expect([datasetName('../../etc'), datasetName('…'), datasetName('a'.repeat(300)).length]).toEqual([
       'etc',
       'data',

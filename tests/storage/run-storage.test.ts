@@ -143,7 +143,9 @@ describe('RunWriter', () => {
     const full = fillUp();
     for (const event of steps(1, 30)) writer.append(event);
     await writer.flush();
-    expect(problems).toEqual([expect.stringMatching(/no longer being saved, but it goes on\. The browser's storage/)]);
+    expect(problems).toEqual([
+      expect.stringMatching(/no longer being saved, but it continues\. The browser's storage/),
+    ]);
     expect(writer.saving).toBe(false);
     expect(await writer.retry()).toBe(false);
     expect(problems).toHaveLength(2);

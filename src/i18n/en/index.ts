@@ -11,6 +11,7 @@ import { models } from './models';
 import { runs } from './runs';
 import { servers } from './servers';
 import { shell } from './shell';
+import { storage } from './storage';
 import { train } from './train';
 
 export const en = {
@@ -26,5 +27,6 @@ export const en = {
   runs,
   servers,
   shell,
+  storage,
   train,
 } as const;

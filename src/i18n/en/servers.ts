@@ -174,8 +174,6 @@ export const servers = {
   store: {
     incomplete: 'This server has no address or no name.',
     notServers: "This isn't a file of servers, or it is damaged.",
-    unavailable:
-      'The browser does not let this site store anything, as in some private windows. Servers are not saved.',
   },
   stream: {
     tooLong: 'The server sent an event of more than a megabyte, which no model server does.',

@@ -2,6 +2,7 @@
 import { parseCompletion } from '../../../tasks/answer';
 import { tasks } from '../../../tasks';
 import { rng } from '../../../base/rng';
+import type { Verdict } from '../../../storage/conversation';
 import type { Problem, Task } from '../../../tasks/task';
 
 export interface Example {
@@ -15,14 +16,6 @@ export function examples(draw: number): Example[] {
     task,
     problem: task.generate(rng(0xc4a7, draw, index), task.difficulty.default),
   }));
-}
-
-export interface Verdict {
-  correct: boolean;
-  /** Without the think and answer blocks an answer counts as wrong, whatever it says. */
-  formatted: boolean;
-  /** One correct answer. */
-  answer: string;
 }
 
 /** Whether a finished completion (special tokens written out) solves the example, as the accuracy reward sees it. */

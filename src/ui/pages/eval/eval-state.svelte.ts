@@ -15,7 +15,8 @@ import { bareMessages, buildProblems, type EvalProblem } from '../../../eval/pro
 import { allTasks } from '../../../tasks';
 import { parseRemoteId } from '../chat/models/models';
 import type { OpenChatModel, OpenProgress } from '../chat/models/open-models.svelte';
-import { recommendedSettings, type SamplingSettings } from '../chat/settings/settings';
+import type { SamplingSettings } from '../../../storage/conversation';
+import { recommendedSettings } from '../chat/settings/settings';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
 import { activity } from '../../shell/activity.svelte';
 

@@ -1,19 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import {
-  leafOf,
-  messagesFor,
-  newConversation,
-  rounds,
   titleOf,
-  withTurn,
-  withVersion,
   type AnswerTurn,
   type Column,
   type Conversation,
   type UserTurn,
+} from '../../../../src/storage/conversation';
+import {
+  leafOf,
+  messagesFor,
+  newConversation,
+  rounds,
+  withTurn,
+  withVersion,
 } from '../../../../src/ui/pages/chat/history/conversation';
-import { parseConversations, serializeConversations } from '../../../../src/ui/pages/chat/history/conversation-schema';
-import { entryOf, search } from '../../../../src/ui/pages/chat/history/conversation-storage';
+import { parseConversations, serializeConversations } from '../../../../src/storage/conversation-schema';
+import { entryOf, search } from '../../../../src/storage/conversation-storage';
 import { asJson, asMarkdown } from '../../../../src/ui/pages/chat/history/conversation-text';
 import { recommendedSettings } from '../../../../src/ui/pages/chat/settings/settings';
 import { noStats } from '../../../../src/ui/pages/chat/conversation/stats';
@@ -131,7 +133,7 @@ describe('files', () => {
     ['an id with a path in it', broken((file) => (file.conversations[0].id = '../x'))],
     ['a number as text', broken((file) => (file.conversations[0].turns[0].text = 7))],
     ['an endless text', broken((file) => (file.conversations[0].turns[0].text = 'x'.repeat(1_000_001)))],
-  ])('%s is refused', (_, text) => expect(() => parseConversations(text)).toThrow(/^It is n/));
+  ])('%s is refused', (_, text) => expect(() => parseConversations(text)).toThrow(/^It isn't /));
 
   test('what a file says beyond that is left out', () => {
     const [read] = parseConversations(broken((file) => (file.conversations[0].turns[0].onclick = 'alert(1)')));

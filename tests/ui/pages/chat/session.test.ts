@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { ChatModel } from '../../../../src/runs/chat-model';
 import { ChatSession, type Ask } from '../../../../src/ui/pages/chat/conversation/chat-session.svelte';
-import { rounds, type Conversation } from '../../../../src/ui/pages/chat/history/conversation';
+import type { Conversation } from '../../../../src/storage/conversation';
+import { rounds } from '../../../../src/ui/pages/chat/history/conversation';
 import { examples } from '../../../../src/ui/pages/chat/examples';
 import { OpenModels } from '../../../../src/ui/pages/chat/models/open-models.svelte';
 import { asking, scripted } from './scripted';

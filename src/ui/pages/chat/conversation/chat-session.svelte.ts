@@ -2,22 +2,12 @@
 import { messageOf } from '../../../../base/errors';
 import type { ChatToken, RecommendedSampling } from '../../../../runs/chat-model';
 import { activity } from '../../../shell/activity.svelte';
-import {
-  messagesFor,
-  newConversation,
-  withTurn,
-  withVersion,
-  leafOf,
-  type AnswerTurn,
-  type Column,
-  type Conversation,
-  type TokenRecord,
-  type UserTurn,
-} from '../history/conversation';
+import type { AnswerTurn, Column, Conversation, TokenRecord, UserTurn } from '../../../../storage/conversation';
+import { messagesFor, newConversation, withTurn, withVersion, leafOf } from '../history/conversation';
 import { judge, type Example } from '../examples';
 import type { ModelChoice } from '../models/models';
 import type { OpenModels } from '../models/open-models.svelte';
-import type { SamplingSettings } from '../settings/settings';
+import type { SamplingSettings } from '../../../../storage/conversation';
 import { AnswerMeter, noStats } from './stats';
 import { ThoughtMeter } from '../../../../tasks/answers/thought-meter';
 import { getTask } from '../../../../tasks';

@@ -1,20 +1,6 @@
 /** @file What an answer cost: tokens, time to the first, tokens a second, and how full the model's context is. */
 import type { ContextUse } from '../../../../runs/chat-model';
-
-export interface AnswerStats {
-  /** Written in all, continuations included. */
-  tokens: number;
-  /** Milliseconds from asking to the first token; of the first request when there were several. */
-  first_ms: number | null;
-  /** Tokens that came after a request's first delivery, and the milliseconds they took: the speed is their ratio. */
-  decode_tokens: number;
-  decode_ms: number;
-  /** From asking to the last token, summed over the requests. */
-  total_ms: number;
-  context: ContextUse | null;
-  /** How many of `tokens` the context's own count holds already. */
-  context_from: number;
-}
+import type { AnswerStats } from '../../../../storage/conversation';
 
 export const noStats: AnswerStats = {
   tokens: 0,

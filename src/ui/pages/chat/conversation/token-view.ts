@@ -1,6 +1,6 @@
 /** @file How the token view writes tokens and probabilities. */
 import { spellControls } from '../../../markdown/controls';
-import type { TokenRecord } from '../history/conversation';
+import type { TokenRecord } from '../../../../storage/conversation';
 
 /** Beyond this many tokens the page would take long to lay out; the view shows the last ones. */
 export const MAX_TOKENS_SHOWN = 6000;

@@ -1,9 +1,9 @@
 /** @file The kept conversations beside the one on the page: found, named, deleted with a way back, brought in and out. */
 import { messageOf } from '../../../../base/errors';
 import { PendingRemoval } from '../../../parts/pending-removal.svelte';
-import type { Conversation } from './conversation';
-import { parseConversations } from './conversation-schema';
-import { search, type ConversationEntry, type ConversationStorage } from './conversation-storage';
+import type { Conversation } from '../../../../storage/conversation';
+import { parseConversations } from '../../../../storage/conversation-schema';
+import { search, type ConversationEntry, type ConversationStorage } from '../../../../storage/conversation-storage';
 
 type Storage = Pick<ConversationStorage, 'list' | 'get' | 'save' | 'delete' | 'all'>;
 

@@ -1,7 +1,8 @@
 /** @file Conversations out to files. */
 import type { ExportedFile } from '../../../../runs/exchange';
-import { rounds, titleOf, type Conversation } from './conversation';
-import { serializeConversations } from './conversation-schema';
+import { titleOf, type Conversation } from '../../../../storage/conversation';
+import { rounds } from './conversation';
+import { serializeConversations } from '../../../../storage/conversation-schema';
 import { splitThought } from '../../../../tasks/answer';
 
 const bytes = (text: string) => new TextEncoder().encode(text);

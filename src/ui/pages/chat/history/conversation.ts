@@ -5,70 +5,9 @@
  * A question hangs on the answer before it (null: the beginning). Answers hang on their question, in one or two columns,
  * one for each model that was asked; the next question hangs on the answer of column 0.
  */
-import type { Alternative, Message } from '../../../../runs/chat-model';
-import type { Problem } from '../../../../tasks/task';
-import type { Verdict } from '../examples';
-import type { SamplingSettings } from '../settings/settings';
-import type { AnswerStats } from '../conversation/stats';
+import type { Message } from '../../../../runs/chat-model';
+import type { AnswerTurn, Column, Conversation, Turn, UserTurn } from '../../../../storage/conversation';
 import { withoutThought } from '../../../../tasks/answer';
-import type { ThoughtSize } from '../../../../tasks/answers/thought-meter';
-
-export interface UserTurn {
-  id: string;
-  role: 'user';
-  parent: string | null;
-  text: string;
-  /** Milliseconds since 1970. */
-  created: number;
-  /** The known problem that the text is, so that an answer can be judged. */
-  example: { task: string; problem: Problem } | null;
-}
-
-export interface TokenRecord {
-  text: string;
-  logprob: number | null;
-  /** The likeliest in its place, the likeliest first; only where they were asked for. */
-  top?: Alternative[];
-}
-
-export type Column = 0 | 1;
-
-export interface AnswerTurn {
-  id: string;
-  role: 'assistant';
-  parent: string;
-  column: Column;
-  created: number;
-  model: { id: string; label: string };
-  settings: SamplingSettings;
-  /** The model's own text, thoughts and tags included. */
-  text: string;
-  tokens: TokenRecord[];
-  status: 'streaming' | 'done' | 'length' | 'stopped' | 'failed';
-  /** For the reader, when it failed. */
-  error: string;
-  /** What the policy had to say, each once. */
-  notices: string[];
-  thought: ThoughtSize | null;
-  stats: AnswerStats;
-  verdict: Verdict | null;
-}
-
-export type Turn = UserTurn | AnswerTurn;
-
-export interface Conversation {
-  id: string;
-  /** Null: the first question is its name. */
-  name: string | null;
-  created: number;
-  updated: number;
-  /** System prompt; empty: none is sent. */
-  system: string;
-  /** By id, in the order they were made. */
-  turns: Record<string, Turn>;
-  /** Which of several siblings is shown, by `slot`; the latest where nothing is chosen. */
-  chosen: Record<string, string>;
-}
 
 /** A question and the answers to it that are shown. */
 export interface Round {
@@ -86,16 +25,6 @@ export interface AnswerView {
 
 export function newConversation(id: string, now: number): Conversation {
   return { id, name: null, created: now, updated: now, system: '', turns: {}, chosen: {} };
-}
-
-const NAME_LENGTH = 60;
-
-export function titleOf(conversation: Conversation): string {
-  if (conversation.name) return conversation.name;
-  const first = Object.values(conversation.turns).find((turn) => turn.role === 'user');
-  const line = first?.text.trim().split('\n')[0]?.trim() ?? '';
-  if (line === '') return 'New conversation';
-  return line.length > NAME_LENGTH ? `${line.slice(0, NAME_LENGTH - 1).trimEnd()}…` : line;
 }
 
 /** Where a turn stands: turns with the same slot are versions of each other. */

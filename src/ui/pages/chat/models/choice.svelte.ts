@@ -3,13 +3,8 @@ import type { LoadOptions } from '../../../../engine/load-options';
 import type { RecommendedSampling } from '../../../../runs/chat-model';
 import { loadLoading, saveLoading } from './loading';
 import { DEFAULT_MODEL, modelOfFiles, namedModel, type ModelChoice } from './models';
-import {
-  loadChanges,
-  recommendedSettings,
-  saveChanges,
-  settingProblems,
-  type SamplingSettings,
-} from '../settings/settings';
+import type { SamplingSettings } from '../../../../storage/conversation';
+import { loadChanges, recommendedSettings, saveChanges, settingProblems } from '../settings/settings';
 
 type Kept = Pick<Storage, 'getItem' | 'setItem'> | undefined;
 

@@ -1,7 +1,5 @@
 /** @file The sampling settings of the chat: their fields, bounds and explanations, and what each model is best asked with. */
-import type { GenerateRequest } from '../../../../runs/chat-model';
-
-export type SamplingSettings = Required<Omit<GenerateRequest, 'messages' | 'prefix' | 'top_logprobs'>>;
+import type { SamplingSettings } from '../../../../storage/conversation';
 
 export interface SettingField {
   name: keyof SamplingSettings;

@@ -1,8 +1,9 @@
 /**
- * @file Conversations as they are stored and exchanged. A file may come from anywhere: everything is checked and bounded
- * here, and what it says is only ever text.
+ * @file Conversations as text, for storage and for files. A file may come from anywhere, so everything in it is checked
+ * and has a maximum length.
  */
 import * as v from 'valibot';
+import { t } from '../i18n';
 import type { Conversation } from './conversation';
 
 const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
@@ -61,7 +62,7 @@ const answer = v.object({
   settings,
   text: text(ANSWER),
   tokens: v.pipe(v.array(token), v.maxLength(200_000)),
-  // One that was being written when it was kept ended there.
+  // An answer that was being written when it was saved ended there.
   status: v.pipe(
     v.picklist(['streaming', 'done', 'length', 'stopped', 'failed']),
     v.transform((status) => (status === 'streaming' ? 'stopped' : status)),
@@ -97,7 +98,7 @@ const conversation = v.pipe(
         return turns.every(
           ({ parent, role }) => parent === null || roles.get(parent) === (role === 'user' ? 'assistant' : 'user'),
         );
-      }, 'a turn hangs on one that is not there'),
+      }, 'a turn belongs to one that is missing'),
     ),
     chosen: v.record(text(200), id),
   }),
@@ -119,19 +120,21 @@ export function serializeConversations(conversations: readonly Conversation[]): 
   return JSON.stringify({ format: 'tinythink-conversations', version: 1, conversations: written });
 }
 
-/** @throws ConversationFileError naming what is wrong with the text of a file */
+/** Reads what `serializeConversations` wrote. @throws ConversationFileError with a message for the user */
 export function parseConversations(json: string): Conversation[] {
   let data: unknown;
   try {
     data = JSON.parse(json);
   } catch {
-    throw new ConversationFileError('It is not JSON.');
+    throw new ConversationFileError(t('storage:conversations.notJson'));
   }
   const result = v.safeParse(file, data);
   if (!result.success) {
     const [issue] = result.issues;
     const path = v.getDotPath(issue);
-    throw new ConversationFileError(`It is no file of conversations${path ? ` (at ${path}: ${issue.message})` : ''}.`);
+    throw new ConversationFileError(
+      path ? t('storage:conversations.invalidAt', { path }) : t('storage:conversations.invalid'),
+    );
   }
   return result.output.conversations.map(({ turns, ...rest }) => ({
     ...rest,
