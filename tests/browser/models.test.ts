@@ -59,7 +59,7 @@ async function look(repo: string): Promise<void> {
   const mirror = page.getByLabel('Address of the mirror');
   if (!(await mirror.isVisible())) await page.getByText('Use a mirror of the Hub').click();
   await mirror.fill(hub.endpoint);
-  await page.getByLabel('Name on the Hugging Face Hub, or an address').fill(repo);
+  await page.getByLabel('Model name on the Hugging Face Hub, or a web address').fill(repo);
   await page.keyboard.press('Enter');
 }
 
@@ -69,7 +69,7 @@ describe('the Models page', () => {
     await dialog().getByText('Qwen2ForCausalLM').waitFor(MAX_CONSECUTIVE_FAILURES);
     await dialog().getByText('apache-2.0').waitFor();
     await dialog()
-      .getByText(/To download: .*B/)
+      .getByText(/The download is .*B/)
       .waitFor();
     expect(await violations(page)).toEqual([]);
   });
@@ -102,7 +102,7 @@ describe('the Models page', () => {
     await row('tiny/qwen3').getByRole('button', { name: 'Pause tiny/qwen3' }).waitFor();
     await page.reload();
     await row('tiny/qwen3')
-      .getByText(/broken off/)
+      .getByText(/interrupted/)
       .waitFor(MAX_CONSECUTIVE_FAILURES);
     await row('tiny/qwen3').getByRole('button', { name: 'Resume tiny/qwen3' }).click();
     await page.getByText('tiny/qwen3 is stored.').waitFor(MAX_CONSECUTIVE_FAILURES);
@@ -120,11 +120,11 @@ describe('the Models page', () => {
     const choose = () =>
       page.getByLabel('Choose a .gguf').setInputFiles({ name: GGUF, mimeType: 'application/octet-stream', buffer });
     await choose();
-    await dialog().getByRole('button', { name: 'Keep a copy' }).click(MAX_CONSECUTIVE_FAILURES);
+    await dialog().getByRole('button', { name: 'Store a copy' }).click(MAX_CONSECUTIVE_FAILURES);
     await page.getByText(/is stored\.$/).waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.getByRole('heading', { name: GGUF }).waitFor();
     await choose();
-    await dialog().getByRole('button', { name: 'Use once, without a copy' }).click(MAX_CONSECUTIVE_FAILURES);
+    await dialog().getByRole('button', { name: 'Use without storing' }).click(MAX_CONSECUTIVE_FAILURES);
     await page.waitForURL('**/#/chat*');
     await page.getByText(GGUF).first().waitFor({ state: 'attached' });
   });

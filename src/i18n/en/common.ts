@@ -3,6 +3,7 @@ export const common = {
   cancel: 'Cancel',
   close: 'Close',
   delete: 'Delete',
+  loading: 'Loading …',
   undo: 'Undo',
 
   // Whether the browser may delete what this site stores.

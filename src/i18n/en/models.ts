@@ -1,5 +1,139 @@
 /** @file English: the Models page, and the errors of finding, downloading, storing and reading models. */
 export const models = {
+  // The page.
+  page: {
+    title: 'Models',
+    activity: 'a download, which can be resumed',
+    add: 'Add a model',
+    empty:
+      'No models are stored yet. The models that you add here stay on this device and work offline. The tiny model of this app is built in and needs no download.',
+    stored: 'On this device',
+    storedNow: '{{name}} is stored.',
+  },
+  add: {
+    address: 'Model name on the Hugging Face Hub, or a web address',
+    badMirror: 'The address of a mirror begins with https:// or http://.',
+    check: 'Check',
+    chooseFile: 'Choose a .gguf file',
+    chooseFolder: 'Choose a folder',
+    drop: 'Or use a model from this computer: drop a .gguf file or a model folder here.',
+    dropNow: 'Drop it here',
+    mirror: 'Address of the mirror',
+    placeholder: 'owner/name or https://…/model.gguf',
+    useMirror: 'Use a mirror of the Hub',
+  },
+  // A model that was checked and can now be downloaded.
+  preview: {
+    alreadyStored: 'This model is already stored on this device.',
+    architecture: 'Architecture',
+    cantStore: 'This browser doesn’t let the page store models.',
+    card: 'Model card',
+    checking: 'Checking {{name}} …',
+    context: 'Context length',
+    copySize: 'A copy takes {{size}}.',
+    download: 'Download {{size}}',
+    downloadSize: 'The download is {{size}}.',
+    file: 'File',
+    fileOption: '{{path}} ({{size}})',
+    free: 'The browser has {{size}} left for this site.',
+    licence: 'Licence',
+    memory: 'GPU memory',
+    memoryHint:
+      'Estimates for the default context length. Browsers don’t say how much memory the GPU has. If it is too little, you are told when the model is loaded.',
+    needs: 'Memory',
+    noLicence: 'not stated',
+    noMemory: 'This device has only {{size}} of memory, so the model can’t be loaded here. Choose a smaller one.',
+    parameters: 'Parameters',
+    precision: 'Precision',
+    precisions: { stored: 'As stored ({{type}})', q8_0: '8 bits per weight (q8_0)', q4_0: '4 bits per weight (q4_0)' },
+    readingHeader: 'Reading the header of {{name}} …',
+    restSize: '{{size}} of {{total}} are still to be downloaded.',
+    resume: 'Resume the download',
+    source: 'Source',
+    storage: 'Storage',
+    store: 'Store a copy',
+    tokens_one: '{{count, number}} token',
+    tokens_other: '{{count, number}} tokens',
+    tooLarge:
+      'This needs {{size}} more space than there is. Delete other models, free some disk space, or choose a smaller model.',
+    tooLargeFile:
+      'This needs {{size}} more space than there is. Delete other models, free some disk space, or choose a smaller file.',
+    tooMuch: '{{size}}, too much',
+    useOnce: 'Use without storing',
+    weights: 'Weights',
+  },
+  suggested: {
+    title: 'Suggested models',
+    add: 'Add',
+    addNamed: 'Add {{name}}',
+    added: 'Added',
+    addedNamed: 'Added {{name}}',
+    download: '{{size}} download',
+    llamaNote: 'Meta’s own repository needs an account. This is a copy that doesn’t, under the same licence.',
+    // Estimated GPU memory with weights of 4 bits.
+    memory: '{{size}} of GPU memory in 4 bits',
+    purposes: {
+      deepseekR1: 'Thinks at length before it answers. For mathematics and puzzles.',
+      llama: 'Chats well for its size.',
+      qwen3: 'Small, multilingual, and thinks before it answers.',
+      qwenMath: 'Solves mathematics step by step.',
+      qwenSmall: 'Gives short answers in many languages. Small enough for a phone.',
+      smolLarge: 'Answers questions, summarises and rewrites in English.',
+      smolSmall: 'Writes and rewrites short texts in English.',
+      smolTiny: 'The smallest model that writes proper sentences. Good for trying things out.',
+    },
+  },
+  // One model of the list. The `…Named` texts are read out in place of the short ones.
+  row: {
+    added: 'added {{when}}',
+    cancelNamed: 'Cancel {{name}}',
+    chat: 'Chat',
+    chatWith: 'Chat with {{name}}',
+    deleteNamed: 'Delete {{name}}',
+    licence: 'licence {{licence}}',
+    noLicence: 'no licence stated',
+    parameters_one: '{{number}} parameter',
+    parameters_other: '{{number}} parameters',
+    pause: 'Pause',
+    pauseNamed: 'Pause {{name}}',
+    progress: 'Stored part of {{name}}',
+    resume: 'Resume',
+    resumeNamed: 'Resume {{name}}',
+    retry: 'Try again',
+    retryNamed: 'Try {{name}} again',
+  },
+  // Where a model comes from.
+  origin: {
+    commit: 'from {{server}}, commit {{commit}}',
+    file: 'from your files',
+    hub: 'the Hugging Face Hub',
+    repoCommit: '{{repo}} from {{server}}, commit {{commit}}',
+    url: 'from {{host}}',
+  },
+  // How far a download is.
+  progress: {
+    checking: 'Checking what is stored: {{done}} of {{total}}',
+    failed: '{{stored}} of {{total}}, failed',
+    left: '{{stored}} of {{total}} · {{speed}} · {{left}} left',
+    paused: '{{stored}} of {{total}}, paused',
+    speed: '{{stored}} of {{total}} · {{speed}}',
+    starting: '{{stored}} of {{total}}, starting …',
+    stopped: '{{stored}} of {{total}}, interrupted',
+    stored: '{{stored}} of {{total}}',
+    waiting: '{{stored}} of {{total}}, waiting',
+  },
+  storage: {
+    unknown: 'Models take {{models}}. The browser doesn’t say how much space there is.',
+    use: 'Models take {{models}}. This site uses {{used}} in total, of {{quota}} that the browser allows.',
+  },
+  time: {
+    hours: '{{hours}} h {{minutes}} min',
+    minutes: '{{count}} min',
+    seconds: '{{count}} s',
+    speed: '{{size}}/s',
+  },
+  files: { unnamed: 'chosen files' },
+
   // What people type to add a model.
   address: {
     notAModel: '“{{text}}” is neither a model name, such as Qwen/Qwen2.5-0.5B-Instruct, nor a web address.',
@@ -12,7 +146,7 @@ export const models = {
   // Files that the user chose or dropped.
   chosen: {
     adapter:
-      'This is a LoRA adapter, not a whole model. Open its base model in Chat, and drop the adapter’s folder there.',
+      'This is a LoRA adapter, not a whole model. Choose its base model in Chat, open the settings there, and load the adapter.',
     noModel:
       'There is no model in these files. Choose a .gguf file, or a folder with config.json, tokenizer.json and .safetensors files.',
     severalGgufs: 'There are several .gguf files. Choose one of them.',

@@ -5,8 +5,8 @@
 import { mount } from 'svelte';
 import '../../../src/ui/shell/theme.css';
 import ModelsPage from '../../../src/ui/pages/models/ModelsPage.svelte';
-import { ModelsState } from '../../../src/ui/pages/models/models-state.svelte';
-import { Offer } from '../../../src/ui/pages/models/offer.svelte';
+import { ModelsState } from '../../../src/ui/pages/models/list/models-state.svelte';
+import { ModelPreview } from '../../../src/ui/pages/models/add/preview.svelte';
 import { FakeLibrary, stored } from '../pages/models/fake-library';
 
 const query = new URLSearchParams(location.search);
@@ -39,6 +39,6 @@ if (!query.has('empty')) {
   add('broken/link');
   library.started[0]!.progress(1.21e9);
 }
-const offer = new Offer(library);
+const preview = new ModelPreview(library);
 void models.load();
-mount(ModelsPage, { target: document.getElementById('app')!, props: { models, offer, onuse: () => {} } });
+mount(ModelsPage, { target: document.getElementById('app')!, props: { models, preview, onuse: () => {} } });

@@ -1,13 +1,14 @@
-/** @file Files that a person chose or dropped, one .gguf or a model's folder, on their way to the engine or the Chat page. */
+/** @file Files that a person chose or dropped, one .gguf or a model folder, on their way to the engine or the Chat page. */
+import { t } from '../../../i18n';
 
-/** For headings: the .gguf's name or the folder's. */
+/** A name for headings: that of the .gguf or of the folder. */
 export function nameOfFiles(files: readonly File[]): string {
   const gguf = files.find(({ name }) => /\.gguf$/i.test(name));
   const folder = files[0]?.webkitRelativePath.split('/')[0];
-  return (files.length === 1 ? gguf?.name : undefined) ?? (folder || files[0]?.name || 'files');
+  return (files.length === 1 ? gguf?.name : undefined) ?? (folder || files[0]?.name || t('models:files.unnamed'));
 }
 
-/** The same files with their paths as names, which is what survives the way to a worker. Nothing is copied. */
+/** The same files with their paths as names, because a worker gets no paths. Nothing is copied. */
 export function withPaths(files: readonly File[]): File[] {
   return files.map((file) =>
     file.webkitRelativePath ? new File([file], file.webkitRelativePath, { lastModified: file.lastModified }) : file,
@@ -16,12 +17,12 @@ export function withPaths(files: readonly File[]): File[] {
 
 let handed: File[] | null = null;
 
-/** Leaves files for the Chat page, to be talked to where they lie. */
+/** Leaves files for the Chat page, which uses them without a copy. */
 export function handOver(files: File[]): void {
   handed = files;
 }
 
-/** What was left for the Chat page, once; null when nothing was. */
+/** Takes the files that were left for the Chat page; null when there are none. */
 export function takeOver(): File[] | null {
   const files = handed;
   handed = null;

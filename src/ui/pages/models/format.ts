@@ -1,7 +1,8 @@
-/** @file Numbers of parameters, speeds and times left, as the Models page writes them. */
+/** @file Numbers of parameters, speeds and remaining times, as the Models page writes them. */
 import { formatBytes } from '../../../base/bytes';
+import { t } from '../../../i18n';
 
-/** 135 M, 1.8 B: two digits at most below ten. */
+/** 135 M, 1.8 B: one decimal below ten. */
 export function formatParameters(count: number): string {
   if (!Number.isFinite(count) || count < 0) return '–';
   for (const [unit, size] of [
@@ -17,13 +18,14 @@ export function formatParameters(count: number): string {
   return String(Math.round(count));
 }
 
-/** 40 s, 12 min, 3 h 5 min: rounded up, because it is a promise. */
+/** 40 s, 12 min, 3 h 5 min: rounded up, so that it isn't exceeded. */
 export function formatTimeLeft(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return '–';
-  if (seconds <= 90) return `${Math.ceil(seconds)} s`;
+  if (seconds <= 90) return t('models:time.seconds', { count: Math.ceil(seconds) });
   const minutes = Math.ceil(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (minutes < 60) return t('models:time.minutes', { count: minutes });
+  return t('models:time.hours', { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
 }
 
-export const formatSpeed = (bytesPerSecond: number): string => `${formatBytes(bytesPerSecond)}/s`;
+export const formatSpeed = (bytesPerSecond: number): string =>
+  t('models:time.speed', { size: formatBytes(bytesPerSecond) });

@@ -10,6 +10,7 @@ import type { RunConfig } from '../../../runs/events';
 import { getPreset, presetConfig } from '../../../runs/presets';
 import type { RemoteRunOptions } from '../../../servers/training/sidecar-schema';
 import { RunStorage } from '../../../storage/run-storage';
+import { onModelsChanged } from '../../parts/models-changed';
 import { activity } from '../../shell/activity.svelte';
 import { router } from '../../shell/router.svelte';
 import { askingFrom } from '../connect/asking';
@@ -75,6 +76,7 @@ class TrainPageState {
       void this.#saver.flush();
       void this.remote.flush();
     });
+    onModelsChanged(() => void this.#refreshModels());
     // A saved run, a recording and a remote run lose nothing by a reload.
     const busy = () => {
       const { source, status } = this.session;
@@ -218,12 +220,16 @@ class TrainPageState {
     return (this.probe = await this.#local.probe());
   }
 
-  /** Looks up what is stored on this device: models to start from, and an interrupted run. */
-  async #refreshStored(): Promise<void> {
-    await this.servers.load();
+  async #refreshModels(): Promise<void> {
     this.models = await trainableModels(this.storage, () =>
       this.probe?.available ? this.#local.downloadedModels() : Promise.resolve([]),
     );
+  }
+
+  /** Looks up what is stored on this device: models to start from, and an interrupted run. */
+  async #refreshStored(): Promise<void> {
+    await this.servers.load();
+    await this.#refreshModels();
     try {
       const { source, run } = this.session;
       const fresh = source?.kind === 'live' && !source.resume && !source.remote;

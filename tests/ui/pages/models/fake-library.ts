@@ -1,8 +1,8 @@
-/** @file A library of models in memory: downloads go on when the test says so, and fail when it says so. */
+/** @file A library of models in memory, whose downloads progress, finish and fail when the test says so. */
 import { parseDecoderConfig } from '../../../../src/formats/hf/hf-config';
 import type { ModelAddress } from '../../../../src/formats/hub/model-address';
 import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../../../../src/formats/hub/stored-model';
-import { knownModels } from '../../../../src/ui/pages/models/known-models';
+import { suggestedModels } from '../../../../src/ui/pages/models/add/suggested-models';
 import type { ModelLibrary } from '../../../../src/worker/protocol';
 
 const REVISION = '0123456789abcdef0123456789abcdef01234567';
@@ -52,13 +52,13 @@ export class FakeLibrary implements ModelLibrary {
   /** Every download so far, the one at work last. */
   readonly started: Pending[] = [];
   readonly removed: string[] = [];
-  /** What looking at a model answers besides the usual; an Error is thrown. */
+  /** Changes what a check answers; an Error is thrown. */
   answer: Partial<ModelSummary> | Error = {};
 
   inspectModel(address: ModelAddress): Promise<ModelSummary> {
     if (this.answer instanceof Error) return Promise.reject(this.answer);
     const repo = address.kind === 'hub' ? address.repo : 'mine/mine';
-    const known = knownModels.find((model) => model.repo === repo);
+    const known = suggestedModels.find((model) => model.repo === repo);
     const name = repo.split('/')[1]!;
     const here = this.models.find(({ id }) => id === name);
     return Promise.resolve({

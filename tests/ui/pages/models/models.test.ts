@@ -1,14 +1,15 @@
-/** @file The Models page's state: the queue of downloads, the list, what is offered and refused, and how it is said. */
+/** @file The state of the Models page: the queue of downloads, the list, previews and their texts. */
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { HUB_ENDPOINT, type ModelAddress } from '../../../../src/formats/hub/model-address';
 import { modelMemory } from '../../../../src/engine/model-memory';
 import { nameOfFiles, withPaths } from '../../../../src/ui/pages/models/files';
 import { formatParameters, formatTimeLeft } from '../../../../src/ui/pages/models/format';
-import { knownModels } from '../../../../src/ui/pages/models/known-models';
-import { ModelsState } from '../../../../src/ui/pages/models/models-state.svelte';
-import { cardAddress, machineMemory, memoryTable } from '../../../../src/ui/pages/models/offer-text';
-import { Offer, storageVerdict } from '../../../../src/ui/pages/models/offer.svelte';
-import { originText, standing } from '../../../../src/ui/pages/models/row-text';
+import { suggestedModels } from '../../../../src/ui/pages/models/add/suggested-models';
+import { ModelsState } from '../../../../src/ui/pages/models/list/models-state.svelte';
+import { cardAddress, deviceMemory, memoryTable } from '../../../../src/ui/pages/models/add/preview-text';
+import { ModelPreview, storageVerdict } from '../../../../src/ui/pages/models/add/preview.svelte';
+import { originText, progressText } from '../../../../src/ui/pages/models/list/row-text';
+import { onModelsChanged } from '../../../../src/ui/parts/models-changed';
 import { Activity } from '../../../../src/ui/shell/activity.svelte';
 import { FakeLibrary, stored } from './fake-library';
 
@@ -31,16 +32,16 @@ const row = (id: string) => models.rows.find((each) => each.id === id)!;
 const statuses = () => Object.fromEntries(models.downloads.list.map(({ id, status }) => [id, status]));
 
 describe('downloads', () => {
-  test('go one after another, and each ends in the list of what is stored', async () => {
+  test('run one after another, and each model is listed as stored afterwards', async () => {
     add('a');
     add('b');
-    expect(statuses()).toEqual({ a: 'going', b: 'waiting' });
+    expect(statuses()).toEqual({ a: 'downloading', b: 'waiting' });
     expect(activity.current).toHaveLength(1);
     library.started[0]!.progress(500e6);
-    expect(standing(row('a'))).toBe('500 MB of 988 MB · 23 MB/s · 22 s left');
+    expect(progressText(row('a'))).toBe('500 MB of 988 MB · 23 MB/s · 22 s left');
     library.started[0]!.finish();
     await settled();
-    expect(statuses()).toEqual({ b: 'going' });
+    expect(statuses()).toEqual({ b: 'downloading' });
     expect(row('a')).toMatchObject({ complete: true, download: undefined });
     expect(models.done).toBe('a is stored.');
     library.started[1]!.finish();
@@ -48,48 +49,61 @@ describe('downloads', () => {
     expect([models.downloads.list, activity.current]).toEqual([[], []]);
   });
 
-  test('paused, one lets the next go, and goes on after it', async () => {
+  test('a paused download lets the next one run, and resumes after it', async () => {
     add('a');
     add('b');
     library.started[0]!.progress(1e6);
     models.downloads.pause('a');
     await settled();
     expect(library.started[0]!.signal?.aborted).toBe(true);
-    expect(statuses()).toEqual({ a: 'paused', b: 'going' });
+    expect(statuses()).toEqual({ a: 'paused', b: 'downloading' });
     models.resume(row('a'));
-    expect(statuses()).toEqual({ b: 'going', a: 'waiting' });
+    expect(statuses()).toEqual({ b: 'downloading', a: 'waiting' });
     library.started[1]!.finish();
     await settled();
     expect(library.started.map(({ id }) => id)).toEqual(['a', 'b', 'a']);
-    expect(statuses()).toEqual({ a: 'going' });
+    expect(statuses()).toEqual({ a: 'downloading' });
   });
 
-  test('that fails says why, lets the next go, and can be tried again', async () => {
+  test('a failed download says why, lets the next one run, and can be retried', async () => {
     add('a');
     add('b');
     library.started[0]!.fail('The server answered 500.');
     await settled();
     expect(row('a').download).toMatchObject({ status: 'failed', error: 'The server answered 500.' });
-    expect(statuses()).toEqual({ a: 'failed', b: 'going' });
+    expect(statuses()).toEqual({ a: 'failed', b: 'downloading' });
     models.resume(row('a'));
     expect(row('a').download).toMatchObject({ status: 'waiting', error: '' });
   });
 
-  test('asked for twice, one is downloaded once', () => {
+  test('tell other pages when a model is stored', async () => {
+    const changed = vi.fn();
+    const end = onModelsChanged(changed);
+    add('a');
+    expect(changed).not.toHaveBeenCalled();
+    library.started[0]!.finish();
+    await settled();
+    expect(changed).toHaveBeenCalledTimes(1);
+    end();
+  });
+
+  test('a model that is added twice is downloaded once', () => {
     add('a');
     add('a');
     expect(models.downloads.list).toHaveLength(1);
   });
 
-  test('broken off by a reload, one is offered and goes on from the store', async () => {
+  test('a download that a reload interrupted is listed, and resumes from the store', async () => {
     library.models = [stored('a', { storedBytes: 300e6, complete: false })];
     await models.load();
-    expect(standing(row('a'))).toBe('300 MB of 988 MB, broken off');
+    expect(progressText(row('a'))).toBe('300 MB of 988 MB, interrupted');
     models.resume(row('a'));
-    expect(models.downloads.list).toMatchObject([{ id: 'a', address: { kind: 'stored', id: 'a' }, status: 'going' }]);
+    expect(models.downloads.list).toMatchObject([
+      { id: 'a', address: { kind: 'stored', id: 'a' }, status: 'downloading' },
+    ]);
   });
 
-  test('given up, one can be brought back as a paused one; else nothing of it stays', async () => {
+  test('a cancelled download comes back paused when that is undone, and is deleted otherwise', async () => {
     add('a');
     library.started[0]!.progress(1e6);
     await models.remove(row('a'));
@@ -104,14 +118,14 @@ describe('downloads', () => {
 });
 
 describe('the list', () => {
-  test('has what is on its way first, then the newest', async () => {
+  test('shows downloads first, then the newest models', async () => {
     library.models = [stored('old', { added: 1 }), stored('new', { added: 2 }), stored('a', { complete: false })];
     await models.load();
     add('a');
     expect(models.rows.map(({ id }) => id)).toEqual(['a', 'new', 'old']);
   });
 
-  test('takes a model off at once and removes it after a while', async () => {
+  test('hides a deleted model at once, and deletes it a little later', async () => {
     library.models = [stored('a')];
     await models.load();
     await models.remove(row('a'));
@@ -120,43 +134,43 @@ describe('the list', () => {
     expect(library.removed).toEqual(['a']);
   });
 
-  test('says what the store could not do', async () => {
+  test('shows an error of the store', async () => {
     library.storedModels = () => Promise.reject(new Error('The store is locked.'));
     await models.load();
     expect([models.status, models.problem]).toEqual(['failed', 'The store is locked.']);
   });
 });
 
-describe('an offer', () => {
-  test('is looked at before it is taken, and another file can be chosen', async () => {
-    const offer = new Offer(library);
-    const look = offer.look({ kind: 'hub', repo: 'Qwen/Qwen3-0.6B' }, 'Qwen3');
-    expect(offer.status).toBe('looking');
-    await look;
-    expect(offer).toMatchObject({ status: 'found', summary: { name: 'Qwen3-0.6B' } });
-    const choice = offer.choose('small.gguf');
-    expect(offer).toMatchObject({ status: 'found', switching: true });
+describe('the preview of a model', () => {
+  test('checks the model, and another file of its repository', async () => {
+    const preview = new ModelPreview(library);
+    const check = preview.check({ kind: 'hub', repo: 'Qwen/Qwen3-0.6B' }, 'Qwen3');
+    expect(preview.status).toBe('checking');
+    await check;
+    expect(preview).toMatchObject({ status: 'found', summary: { name: 'Qwen3-0.6B' } });
+    const choice = preview.choose('small.gguf');
+    expect(preview).toMatchObject({ status: 'found', switching: true });
     await choice;
-    expect(offer.address).toEqual({ kind: 'hub', repo: 'Qwen/Qwen3-0.6B', file: 'small.gguf' });
-    expect(offer.switching).toBe(false);
+    expect(preview.address).toEqual({ kind: 'hub', repo: 'Qwen/Qwen3-0.6B', file: 'small.gguf' });
+    expect(preview.switching).toBe(false);
   });
 
-  test('says why a model can’t be had', async () => {
+  test('says why a model can’t be used', async () => {
     library.answer = new Error('model_type "gpt2" is not supported');
-    const offer = new Offer(library);
-    await offer.look({ kind: 'hub', repo: 'a/b' }, 'b');
-    expect(offer).toMatchObject({ status: 'failed', error: 'model_type "gpt2" is not supported' });
+    const preview = new ModelPreview(library);
+    await preview.check({ kind: 'hub', repo: 'a/b' }, 'b');
+    expect(preview).toMatchObject({ status: 'failed', error: 'model_type "gpt2" is not supported' });
   });
 
-  test('that was closed does not come back when its answer does', async () => {
-    const offer = new Offer(library);
-    const look = offer.look({ kind: 'hub', repo: 'a/b' }, 'b');
-    offer.close();
-    await look;
-    expect([offer.status, offer.summary]).toEqual(['none', null]);
+  test('stays closed when the answer comes after it was closed', async () => {
+    const preview = new ModelPreview(library);
+    const check = preview.check({ kind: 'hub', repo: 'a/b' }, 'b');
+    preview.close();
+    await check;
+    expect([preview.status, preview.summary]).toEqual(['closed', null]);
   });
 
-  test('is refused with the number when it doesn’t fit beside what is coming', async () => {
+  test('counts pending downloads as used space', async () => {
     library.use = { usage: 1e9, quota: 3e9, persisted: true };
     await models.load();
     expect(models.free).toBe(2e9);
@@ -170,18 +184,18 @@ describe('an offer', () => {
     expect(storageVerdict({ bytes: 1e15, storedBytes: 0 }, null).fits).toBe(true);
   });
 
-  test('is refused where the whole machine has less memory than the smallest way to open it', () => {
-    const { config } = knownModels.find(({ title }) => title === 'SmolLM2-1.7B-Instruct')!;
+  test('marks precisions that need more memory than the whole device has', () => {
+    const { config } = suggestedModels.find(({ title }) => title === 'SmolLM2-1.7B-Instruct')!;
     const fits = (memory: number | null, quantisation = 'BF16') =>
       memoryTable({ config, quantisation }, memory).map((way) => way.fits);
-    expect(fits(machineMemory({ deviceMemory: 2 }))).toEqual([false, false, true]);
-    expect(fits(machineMemory({ deviceMemory: 1 }))).toEqual([false, false, false]);
-    expect(fits(machineMemory({ deviceMemory: 8 }))).toEqual([true, true, true]);
-    expect(fits(machineMemory({}), 'Q4_K')).toEqual([true]);
+    expect(fits(deviceMemory({ deviceMemory: 2 }))).toEqual([false, false, true]);
+    expect(fits(deviceMemory({ deviceMemory: 1 }))).toEqual([false, false, false]);
+    expect(fits(deviceMemory({ deviceMemory: 8 }))).toEqual([true, true, true]);
+    expect(fits(deviceMemory({}), 'Q4_K')).toEqual([true]);
   });
 });
 
-describe('known models', () => {
+describe('suggested models', () => {
   // As the model cards and the Hub's safetensors records give them.
   test.each([
     ['DeepSeek-R1-Distill-Qwen-1.5B', 1_777_088_000],
@@ -193,11 +207,11 @@ describe('known models', () => {
     ['SmolLM2-360M-Instruct', 361_821_120],
     ['SmolLM2-1.7B-Instruct', 1_711_376_384],
   ])('%s has %i parameters', (title, parameters) => {
-    expect(knownModels.find((model) => model.title === title)?.parameters).toBe(parameters);
+    expect(suggestedModels.find((model) => model.title === title)?.parameters).toBe(parameters);
   });
 
-  test('memory is bits times weights, and the cache of 4,096 tokens', () => {
-    const { config, parameters } = knownModels.find(({ title }) => title === 'Qwen2.5-0.5B-Instruct')!;
+  test('need memory for the bits of all weights and a cache of 4,096 tokens', () => {
+    const { config, parameters } = suggestedModels.find(({ title }) => title === 'Qwen2.5-0.5B-Instruct')!;
     const cache = 2 * 24 * 2 * 64 * 4096 * 2;
     const stored16 = modelMemory(config, 'BF16', 'stored');
     // Vectors are kept in f32.
@@ -208,8 +222,8 @@ describe('known models', () => {
   });
 });
 
-describe('words', () => {
-  test('numbers of parameters and times left', () => {
+describe('texts', () => {
+  test('numbers of parameters and remaining times', () => {
     expect([0, 950, 134_515_008, 999_600_000, 1.777e9, 70e9].map(formatParameters)).toEqual([
       '0',
       '950',
@@ -221,18 +235,18 @@ describe('words', () => {
     expect([0.2, 90, 91, 3600, 11_100].map(formatTimeLeft)).toEqual(['1 s', '90 s', '2 min', '1 h 0 min', '3 h 5 min']);
   });
 
-  test('origins, to the commit', () => {
+  test('origins name the commit', () => {
     const revision = '0123456789abcdef0123456789abcdef01234567';
     const hub = { kind: 'hub' as const, endpoint: HUB_ENDPOINT, repo: 'a/b', revision };
     const mirrored = { ...hub, endpoint: 'https://mirror.example' };
-    expect(originText({ name: 'a/b', origin: hub })).toBe('the Hugging Face Hub at 0123456');
-    expect(originText({ name: 'mine', origin: mirrored })).toBe('a/b on mirror.example at 0123456');
-    expect(originText({ name: 'm', origin: { kind: 'url', url: 'https://x.example/m.gguf' } })).toBe('x.example');
+    expect(originText({ name: 'a/b', origin: hub })).toBe('from the Hugging Face Hub, commit 0123456');
+    expect(originText({ name: 'mine', origin: mirrored })).toBe('a/b from mirror.example, commit 0123456');
+    expect(originText({ name: 'm', origin: { kind: 'url', url: 'https://x.example/m.gguf' } })).toBe('from x.example');
     expect(cardAddress(hub)).toBe('https://huggingface.co/a/b');
     expect(cardAddress({ ...hub, endpoint: 'javascript:alert(1)//' })).toBeNull();
   });
 
-  test('files are named by the folder or the .gguf they are, and keep their paths on the way to a worker', () => {
+  test('files are named after their folder or .gguf, and keep their paths on the way to a worker', () => {
     // Node's files have no path.
     const file = (name: string, webkitRelativePath = '') =>
       Object.defineProperty(new File(['{}'], name), 'webkitRelativePath', { value: webkitRelativePath });

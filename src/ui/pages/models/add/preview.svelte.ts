@@ -1,35 +1,35 @@
-/** @file A model that someone wants to add: looked at first, so that its size and needs are known before it is taken. */
-import { messageOf } from '../../../base/errors';
-import type { ModelAddress } from '../../../formats/hub/model-address';
-import type { ModelSummary } from '../../../formats/hub/stored-model';
-import type { ModelLibrary } from '../../../worker/protocol';
+/** @file A model that someone wants to add, checked first, so that its size and needs are known before the download. */
+import { messageOf } from '../../../../base/errors';
+import type { ModelAddress } from '../../../../formats/hub/model-address';
+import type { ModelSummary } from '../../../../formats/hub/stored-model';
+import type { ModelLibrary } from '../../../../worker/protocol';
 
-export type OfferStatus = 'none' | 'looking' | 'found' | 'failed';
+export type PreviewStatus = 'closed' | 'checking' | 'found' | 'failed';
 
-export class Offer {
-  status = $state<OfferStatus>('none');
-  /** As it was asked for, for the heading while nothing more is known. */
-  wanted = $state('');
+export class ModelPreview {
+  status = $state<PreviewStatus>('closed');
+  /** What was asked for, as a heading until more is known. */
+  asked = $state('');
   address = $state.raw<ModelAddress | null>(null);
   summary = $state.raw<ModelSummary | null>(null);
-  /** Whether another of its files is being looked at. */
+  /** Whether another file of the same repository is being checked. */
   switching = $state(false);
-  /** Why it can't be had, for the reader. */
+  /** Why the model can't be used, for the user. */
   error = $state('');
   #abort: AbortController | null = null;
 
   constructor(private readonly engine: Pick<ModelLibrary, 'inspectModel'>) {}
 
-  /** Looks at a model; one that is being looked at is forgotten. Never rejects. */
-  async look(address: ModelAddress, wanted: string): Promise<void> {
-    this.status = 'looking';
+  /** Checks a model, in place of any other that is being checked. Never rejects. */
+  async check(address: ModelAddress, asked: string): Promise<void> {
+    this.status = 'checking';
     this.switching = false;
-    this.wanted = wanted;
+    this.asked = asked;
     this.summary = null;
     await this.#inspect(address);
   }
 
-  /** Another of the repository's .gguf files; what is known stays in sight meanwhile. Never rejects. */
+  /** Checks another .gguf of the repository, while the present one stays in view. Never rejects. */
   async choose(file: string): Promise<void> {
     if (this.address?.kind !== 'hub') return;
     this.switching = true;
@@ -38,7 +38,7 @@ export class Offer {
 
   close(): void {
     this.#abort?.abort();
-    this.status = 'none';
+    this.status = 'closed';
   }
 
   async #inspect(address: ModelAddress): Promise<void> {
@@ -60,7 +60,7 @@ export class Offer {
   }
 }
 
-/** Whether a model can be stored, with the numbers; `free` is null where the browser doesn't tell. */
+/** Whether a model can be stored, and how many bytes are missing. `free` is null where the browser doesn't say. */
 export function storageVerdict(
   { bytes, storedBytes }: Pick<ModelSummary, 'bytes' | 'storedBytes'>,
   free: number | null,

@@ -1,16 +1,16 @@
-/** @file The page's models and what is being added to them. They outlive the Models page, so that downloads go on. */
+/** @file The state of the Models page. It outlives the page, so that downloads continue while another page is open. */
 import type { ModelAddress } from '../../../formats/hub/model-address';
 import type { ModelLibrary } from '../../../worker/protocol';
 import { engine } from '../../../worker/client';
 import { activity } from '../../shell/activity.svelte';
+import { ModelPreview } from './add/preview.svelte';
 import { withPaths } from './files';
-import { ModelsState } from './models-state.svelte';
-import { Offer } from './offer.svelte';
+import { ModelsState } from './list/models-state.svelte';
 
 const sendable = (address: ModelAddress): ModelAddress =>
   address.kind === 'files' ? { kind: 'files', files: withPaths(address.files) } : address;
 
-/** The engine of the moment: another one after it died. */
+/** Always the current engine: a new one replaces one that crashed. */
 const library: ModelLibrary = {
   inspectModel: (address, ...rest) => engine().inspectModel(sendable(address), ...rest),
   storedModels: () => engine().storedModels(),
@@ -21,4 +21,4 @@ const library: ModelLibrary = {
 };
 
 export const models = new ModelsState(library, activity);
-export const offer = new Offer(library);
+export const preview = new ModelPreview(library);

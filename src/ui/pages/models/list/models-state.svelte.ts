@@ -1,22 +1,24 @@
-/** @file What the Models page lists: models that are stored, in part or whole, and those on their way into the store. */
-import { messageOf } from '../../../base/errors';
-import type { ModelFacts, StorageUse, StoredModel } from '../../../formats/hub/stored-model';
-import type { ModelLibrary } from '../../../worker/protocol';
-import { PendingRemoval } from '../../parts/pending-removal.svelte';
-import type { Activity } from '../../shell/activity.svelte';
+/** @file What the Models page lists: complete and incomplete models in the store, and downloads. */
+import { messageOf } from '../../../../base/errors';
+import type { ModelFacts, StorageUse, StoredModel } from '../../../../formats/hub/stored-model';
+import type { ModelLibrary } from '../../../../worker/protocol';
+import { t } from '../../../../i18n';
+import { notifyModelsChanged } from '../../../parts/models-changed';
+import { PendingRemoval } from '../../../parts/pending-removal.svelte';
+import type { Activity } from '../../../shell/activity.svelte';
 import { Downloads, type Download } from './downloads.svelte';
 
-/** A line of the list. */
+/** One entry of the list. */
 export interface ModelRow {
   id: string;
   facts: ModelFacts;
-  /** Bytes of all files, and how many of them are in the store. */
+  /** Bytes of all files, and of those that are stored. */
   bytes: number;
   storedBytes: number;
   complete: boolean;
   /** Milliseconds since 1970; null before anything is stored. */
   added: number | null;
-  /** Set while it is on its way. */
+  /** Set while it is being downloaded. */
   download: Download | undefined;
 }
 
@@ -24,15 +26,15 @@ type Library = Pick<ModelLibrary, 'storedModels' | 'downloadModel' | 'removeMode
 
 export class ModelsState {
   status = $state<'loading' | 'ready' | 'failed'>('loading');
-  /** What went wrong last; empty when nothing did. */
+  /** The last error; empty when there is none. */
   problem = $state('');
-  /** What was done last, for those who don't see the list change. */
+  /** The last thing that was done, also for screen readers. */
   done = $state('');
   stored = $state.raw<readonly StoredModel[]>([]);
   use = $state.raw<StorageUse | null>(null);
   readonly downloads: Downloads;
   readonly removal: PendingRemoval;
-  /** What is on its way first, then what is stored, newest first; without the one that is being deleted. */
+  /** Downloads first, then stored models, the newest first; without the one that is being deleted. */
   readonly rows: readonly ModelRow[] = $derived.by(() =>
     listRows(this.stored, this.downloads.list).filter(({ id }) => id !== this.removal.current?.id),
   );
@@ -45,7 +47,8 @@ export class ModelsState {
     this.downloads = new Downloads(
       engine,
       (model) => {
-        this.done = `${model.name} is stored.`;
+        this.done = t('models:page.storedNow', { name: model.name });
+        notifyModelsChanged();
         void this.load();
       },
       activity,
@@ -54,6 +57,7 @@ export class ModelsState {
       this.attempt(async () => {
         await this.downloads.cancel(id);
         await this.load();
+        notifyModelsChanged();
       }),
     );
   }
@@ -69,37 +73,36 @@ export class ModelsState {
     await this.measure();
   }
 
-  /** Bytes that can still be stored once all that waits is; null where the browser doesn't tell. */
+  /** Bytes that are free once all downloads are complete; null where the browser doesn't say. */
   get free(): number | null {
     const { usage, quota } = this.use ?? { usage: null, quota: null };
     if (usage === null || quota === null) return null;
-    const coming = this.rows.filter(({ download }) => download).map(({ bytes, storedBytes }) => bytes - storedBytes);
-    return Math.max(0, quota - usage - coming.reduce((sum, bytes) => sum + bytes, 0));
+    const pending = this.rows.filter(({ download }) => download).map(({ bytes, storedBytes }) => bytes - storedBytes);
+    return Math.max(0, quota - usage - pending.reduce((sum, bytes) => sum + bytes, 0));
   }
 
-  /** Goes on with a model that is stored in part. */
+  /** Resumes the download of an incomplete model. */
   resume({ id, facts, bytes, download }: ModelRow): void {
     this.problem = '';
     if (download) this.downloads.resume(id);
     else this.downloads.add({ id, facts, address: { kind: 'stored', id }, total: bytes });
   }
 
-  /** Takes a model off the list, on its way or stored; it can be brought back for a while, a download as a paused one. */
+  /** Removes a model or a download from the list. It can be undone for a while; a download comes back paused. */
   async remove({ id, facts, download }: ModelRow): Promise<void> {
     this.done = '';
     if (download) this.downloads.pause(id);
     await this.removal.start({ id, name: facts.name });
   }
 
-  /** Asks the browser to keep what is stored even when the disk runs low. */
+  /** Asks the browser not to delete what is stored when disk space is low. */
   async persist(): Promise<void> {
-    const granted = await this.manager?.persist().catch(() => false);
-    if (!granted)
-      this.problem = 'The browser did not promise to keep the models. It may after more visits, or with a bookmark.';
+    const granted = await this.manager?.persist?.().catch(() => false);
+    if (!granted) this.problem = t('persistence.refused');
     await this.measure();
   }
 
-  /** Runs something that may fail; reports it and says whether it went well. */
+  /** Runs an action and reports its failure. @returns whether it succeeded */
   async attempt(action: () => Promise<void>): Promise<boolean> {
     this.problem = '';
     try {
@@ -112,19 +115,19 @@ export class ModelsState {
   }
 
   async measure(): Promise<void> {
-    // Some private windows refuse to say.
+    // Some private windows don't say.
     this.use = await this.engine.storageUse().catch(() => null);
   }
 }
 
 function listRows(stored: readonly StoredModel[], downloads: readonly Download[]): ModelRow[] {
   const byId = new Map(stored.map((model) => [model.id, model]));
-  const going = downloads.map((download): ModelRow => {
+  const downloading = downloads.map((download): ModelRow => {
     const { id, facts, total } = download;
     const known = byId.get(id);
-    // Progress while checking counts what is read again, not what is stored.
-    const news = download.progress?.phase === 'downloading' ? download.progress.bytes : 0;
-    const storedBytes = Math.max(news, known?.storedBytes ?? 0);
+    // While checking, progress counts what was read again, not what is stored.
+    const received = download.progress?.phase === 'downloading' ? download.progress.bytes : 0;
+    const storedBytes = Math.max(received, known?.storedBytes ?? 0);
     return { id, facts, bytes: total, storedBytes, complete: false, added: known?.added ?? null, download };
   });
   const rest = stored
@@ -139,5 +142,5 @@ function listRows(stored: readonly StoredModel[], downloads: readonly Download[]
       download: undefined,
     }))
     .sort((a, b) => (b.added ?? 0) - (a.added ?? 0));
-  return [...going, ...rest];
+  return [...downloading, ...rest];
 }

@@ -1,22 +1,23 @@
-/** @file Models that are known to work and worth a try, with the shape that their size and memory follow from. */
-import { parameterShapes, parseDecoderConfig, type DecoderConfig } from '../../../formats/hf/hf-config';
+/** @file Models that are known to work well, with the shapes from which their size and memory follow. */
+import { parameterShapes, parseDecoderConfig, type DecoderConfig } from '../../../../formats/hf/hf-config';
+import { t } from '../../../../i18n';
 
-export interface KnownModel {
-  /** On the Hugging Face Hub. */
+export interface SuggestedModel {
+  /** Its repository on the Hugging Face Hub. */
   repo: string;
   title: string;
   licence: string;
-  /** What it is good for, as a sentence. */
+  /** What it is good for, in a sentence. */
   purpose: string;
-  /** What else to know before downloading it. */
+  /** What to know before downloading it. */
   note?: string;
   config: DecoderConfig;
   parameters: number;
-  /** Of the weights as they are on the Hub, in bfloat16: about what is downloaded. */
+  /** Bytes of the weights in bfloat16, as on the Hub: about the size of the download. */
   bytes: number;
 }
 
-/** What of a config.json decides over size and memory. */
+/** The part of config.json that determines size and memory. */
 interface Shape {
   layers: number;
   hidden: number;
@@ -32,12 +33,12 @@ interface Shape {
 
 const architectures = { llama: 'LlamaForCausalLM', qwen2: 'Qwen2ForCausalLM', qwen3: 'Qwen3ForCausalLM' } as const;
 
-function known(
+function suggest(
   repo: string,
   family: keyof typeof architectures,
   shape: Shape,
-  text: Pick<KnownModel, 'licence' | 'purpose' | 'note'>,
-): KnownModel {
+  text: Pick<SuggestedModel, 'licence' | 'purpose' | 'note'>,
+): SuggestedModel {
   const config = parseDecoderConfig({
     model_type: family,
     architectures: [architectures[family]],
@@ -64,8 +65,8 @@ const countParameters = (config: DecoderConfig) =>
 const QWEN = { vocabulary: 151_936, context: 32_768 } as const;
 const SMOL = { vocabulary: 49_152, context: 8192, tied: true } as const;
 
-export const knownModels: readonly KnownModel[] = [
-  known(
+export const suggestedModels: readonly SuggestedModel[] = [
+  suggest(
     'deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B',
     'qwen2',
     {
@@ -78,15 +79,15 @@ export const knownModels: readonly KnownModel[] = [
       tied: false,
       context: 131_072,
     },
-    { licence: 'MIT', purpose: 'Thinks at length before it answers. Mathematics and puzzles.' },
+    { licence: 'MIT', purpose: t('models:suggested.purposes.deepseekR1') },
   ),
-  known(
+  suggest(
     'Qwen/Qwen2.5-Math-1.5B-Instruct',
     'qwen2',
     { ...QWEN, layers: 28, hidden: 1536, intermediate: 8960, heads: 12, keyValueHeads: 2, tied: true, context: 4096 },
-    { licence: 'Apache 2.0', purpose: 'Mathematics, step by step.' },
+    { licence: 'Apache 2.0', purpose: t('models:suggested.purposes.qwenMath') },
   ),
-  known(
+  suggest(
     'Qwen/Qwen3-0.6B',
     'qwen3',
     {
@@ -100,15 +101,15 @@ export const knownModels: readonly KnownModel[] = [
       tied: true,
       context: 40_960,
     },
-    { licence: 'Apache 2.0', purpose: 'Small, and thinks before it answers. Many languages.' },
+    { licence: 'Apache 2.0', purpose: t('models:suggested.purposes.qwen3') },
   ),
-  known(
+  suggest(
     'Qwen/Qwen2.5-0.5B-Instruct',
     'qwen2',
     { ...QWEN, layers: 24, hidden: 896, intermediate: 4864, heads: 14, keyValueHeads: 2, tied: true },
-    { licence: 'Apache 2.0', purpose: 'Short answers, many languages, light enough for a phone.' },
+    { licence: 'Apache 2.0', purpose: t('models:suggested.purposes.qwenSmall') },
   ),
-  known(
+  suggest(
     'unsloth/Llama-3.2-1B-Instruct',
     'llama',
     {
@@ -123,26 +124,26 @@ export const knownModels: readonly KnownModel[] = [
     },
     {
       licence: 'Llama 3.2 Community License',
-      purpose: 'A good talker for its size.',
-      note: 'Meta’s own repository asks for an account; this is a copy without that. The licence is the same.',
+      purpose: t('models:suggested.purposes.llama'),
+      note: t('models:suggested.llamaNote'),
     },
   ),
-  known(
+  suggest(
     'HuggingFaceTB/SmolLM2-135M-Instruct',
     'llama',
     { ...SMOL, layers: 30, hidden: 576, intermediate: 1536, heads: 9, keyValueHeads: 3 },
-    { licence: 'Apache 2.0', purpose: 'The smallest that makes sentences. Good for trying things out.' },
+    { licence: 'Apache 2.0', purpose: t('models:suggested.purposes.smolTiny') },
   ),
-  known(
+  suggest(
     'HuggingFaceTB/SmolLM2-360M-Instruct',
     'llama',
     { ...SMOL, layers: 32, hidden: 960, intermediate: 2560, heads: 15, keyValueHeads: 5 },
-    { licence: 'Apache 2.0', purpose: 'Short texts and rewriting in English.' },
+    { licence: 'Apache 2.0', purpose: t('models:suggested.purposes.smolSmall') },
   ),
-  known(
+  suggest(
     'HuggingFaceTB/SmolLM2-1.7B-Instruct',
     'llama',
     { ...SMOL, layers: 24, hidden: 2048, intermediate: 8192, heads: 32, keyValueHeads: 32 },
-    { licence: 'Apache 2.0', purpose: 'English: questions, summaries, rewriting.' },
+    { licence: 'Apache 2.0', purpose: t('models:suggested.purposes.smolLarge') },
   ),
 ];
