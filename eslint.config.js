@@ -11,7 +11,7 @@ const floors = {
   gpu: ['i18n', 'base'],
   formats: ['i18n', 'base'],
   tasks: ['i18n', 'base'],
-  nn: ['i18n', 'base', 'gpu'],
+  nn: ['i18n', 'base', 'gpu', 'formats'],
   model: ['i18n', 'base', 'gpu', 'formats', 'nn'],
   rl: ['i18n', 'base', 'gpu', 'formats', 'tasks', 'nn', 'model'],
   runs: ['i18n', 'base', 'formats', 'tasks', 'rl'],

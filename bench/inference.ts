@@ -2,7 +2,7 @@
  * @file Speed of a large model's shape with random weights: tokens a second from a cached context on, and the time of a
  * prompt, beside what this GPU can do at best.
  */
-import type { StoredType } from '../src/formats/files/model-files';
+import type { StoredType } from '../src/formats/gguf/stored-types';
 import type { Gpu } from '../src/gpu/gpu';
 import { InferenceModel } from '../src/model/infer/inference-model';
 import { DECODE_STEPS, inferencePlan } from '../src/model/infer/inference-plan';

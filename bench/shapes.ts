@@ -3,11 +3,11 @@
  * come from a small repeated block of random bytes: what a kernel does with them does not depend on their values.
  */
 import type { DecoderConfig } from '../src/formats/hf/hf-config';
-import { parameterShapes } from '../src/formats/hf/hf-config';
-import type { OpenedModel, RangedFile, StoredType, TensorEntry } from '../src/formats/files/model-files';
+import { parameterShapes } from '../src/formats/hf/architecture';
+import type { OpenedModel, RangedFile, TensorEntry } from '../src/formats/files/model-files';
+import type { StoredType } from '../src/formats/gguf/stored-types';
 import { float32ToFloat16 } from '../src/base/half';
-import { weightFormats } from '../src/nn/infer/packed';
-import { kindOf } from '../src/model/infer/weight-plan';
+import { kindOf, weightFormats } from '../src/nn/infer/packed';
 import { rng } from '../src/base/rng';
 
 const common = {
@@ -99,11 +99,11 @@ export function randomModel(
   let bytes = 0;
   for (const { name: tensor, shape } of parameterShapes(config)) {
     // Blocks don't straddle rows; vectors are f32 in every file.
-    const { block } = weightFormats[kindOf(type)];
-    const fits = shape.length === 2 && shape[1]! % block === 0;
+    const { weights } = weightFormats[kindOf(type)];
+    const fits = shape.length === 2 && shape[1]! % weights === 0;
     const stored: StoredType = shape.length === 1 ? 'F32' : fits ? type : 'F16';
     const format = weightFormats[kindOf(stored)];
-    const size = (shape.reduce((a, b) => a * b, 1) / format.block) * format.fileBytes;
+    const size = (shape.reduce((a, b) => a * b, 1) / format.weights) * format.bytes;
     tensors.set(tensor, { name: tensor, shape, type: stored, file: randomFile(stored, size), begin: 0, bytes: size });
     bytes += size;
   }
@@ -132,7 +132,7 @@ const pieces = new Map<StoredType, Uint8Array<ArrayBuffer>>();
 function randomPiece(type: StoredType): Uint8Array<ArrayBuffer> {
   let piece = pieces.get(type);
   if (piece) return piece;
-  const { fileBytes } = weightFormats[kindOf(type)];
+  const { bytes: fileBytes } = weightFormats[kindOf(type)];
   const count = Math.floor(2 ** 20 / fileBytes);
   const random = rng(1);
   piece = new Uint8Array(count * fileBytes).map(() => random.next() * 256);

@@ -1,6 +1,6 @@
 /** @file How fast is an update? Forward, backward and AdamW over a batch whose completions all have the same length. */
 import type { ModelFolder } from '../src/formats/hf/model-folder';
-import { parameterCount } from '../src/formats/hf/hf-config';
+import { parameterCount } from '../src/formats/hf/architecture';
 import type { Gpu } from '../src/gpu/gpu';
 import type { RunConfig } from '../src/rl/config';
 import { GrpoSession } from '../src/engine/grpo-session';

@@ -32,7 +32,7 @@ export async function verifyProducts(gpu: Gpu): Promise<VerifiedProduct[]> {
     (v) => gemmWorkgroupBytes(v, gpu.features.f16) <= gpu.device.limits.maxComputeWorkgroupStorageSize,
   );
   for (const kind of weightKinds) {
-    const columns = weightFormats[kind].block === 256 ? 768 : 544;
+    const columns = weightFormats[kind].weights === 256 ? 768 : 544;
     const weight = randomMatrix(gpu, kind, ROWS, columns);
     const x = gpu.alloc('x', 4 * TOKENS * columns);
     const y = gpu.alloc('y', 4 * TOKENS * columns);

@@ -3,7 +3,7 @@
  * pausing, checkpoints, and going on after the GPU was lost. It knows no GPU: sessions come from a factory.
  */
 import { messageOf } from '../base/errors';
-import { parameterCount, parameterShapes } from '../formats/hf/hf-config';
+import { parameterCount, parameterShapes } from '../formats/hf/architecture';
 import { writeModelFolder } from '../formats/hf/model-folder';
 import type { ModelFolder, ModelTensor } from '../formats/hf/model-folder';
 import type { LiveConfig, RunConfig } from '../rl/config';

@@ -1,6 +1,6 @@
 /** @file How much GPU memory a model takes when it is opened, for those who look at it before they download it. */
 import type { DecoderConfig } from '../formats/hf/hf-config';
-import type { StoredType } from '../formats/files/model-files';
+import type { StoredType } from '../formats/gguf/stored-types';
 import { planWeights } from '../model/infer/weight-plan';
 import type { LoadOptions } from './load-options';
 

@@ -1,7 +1,8 @@
 /** @file Finds the model that a run's config names: one below models/, a checkpoint of a saved run, or an imported one. */
 import { mapSource } from '../formats/files/file-source';
 import type { FileSource } from '../formats/files/file-source';
-import { parameterShapes, parseDecoderConfig } from '../formats/hf/hf-config';
+import { parameterShapes } from '../formats/hf/architecture';
+import { parseDecoderConfig } from '../formats/hf/hf-config';
 import { loadModelFolder } from '../formats/hf/model-folder';
 import type { ModelFolder } from '../formats/hf/model-folder';
 import { readSafetensors, toFloat32, writeSafetensors } from '../formats/hf/safetensors';

@@ -2,7 +2,7 @@
  * @file The worker's side of models that are downloaded and stored: finds them at their addresses, checks that they can
  * be computed before their weights come, and keeps them in the store.
  */
-import { parameterCount } from '../formats/hf/hf-config';
+import { parameterCount } from '../formats/hf/architecture';
 import { openHubModel } from '../formats/hub/source/hub';
 import type { ChosenFiles, ModelAddress } from '../formats/hub/model-address';
 import type { ModelFiles, OpenedModel } from '../formats/files/model-files';

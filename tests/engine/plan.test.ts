@@ -1,7 +1,8 @@
 /** @file The bytes that a run is planned with are those that it takes; one that can't fit is refused before it takes any. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readFileSync } from 'node:fs';
-import { parameterShapes, parseDecoderConfig, type DecoderConfig } from '../../src/formats/hf/hf-config';
+import { parameterShapes } from '../../src/formats/hf/architecture';
+import { parseDecoderConfig, type DecoderConfig } from '../../src/formats/hf/hf-config';
 import { OutOfMemoryError, type Gpu } from '../../src/gpu/gpu';
 import { GrpoSession } from '../../src/engine/grpo-session';
 import { planRun } from '../../src/rl/plan';

@@ -1,8 +1,9 @@
 /** @file Opening models of every architecture and form, and what is refused before any weights are read. */
 import { describe, expect, it } from 'vitest';
 import { readTensor } from '../../src/formats/gguf/dequantise';
-import { parameterShapes } from '../../src/formats/hf/hf-config';
-import type { ModelFiles, StoredType } from '../../src/formats/files/model-files';
+import { parameterShapes } from '../../src/formats/hf/architecture';
+import type { ModelFiles } from '../../src/formats/files/model-files';
+import type { StoredType } from '../../src/formats/gguf/stored-types';
 import { openModel } from '../../src/formats/open-model';
 import { readSafetensors, toFloat32, writeSafetensors } from '../../src/formats/hf/safetensors';
 import { mapFiles } from '../../src/formats/files/whole-file';

@@ -1,7 +1,8 @@
 /** @file A small model folder, a run's events and a deterministic engine for the tests of src/runs. */
 import { readFileSync } from 'node:fs';
 import { mapSource } from '../../src/formats/files/file-source';
-import { parameterShapes, parseDecoderConfig } from '../../src/formats/hf/hf-config';
+import { parameterShapes } from '../../src/formats/hf/architecture';
+import { parseDecoderConfig } from '../../src/formats/hf/hf-config';
 import { loadModelFolder } from '../../src/formats/hf/model-folder';
 import type { ModelFolder } from '../../src/formats/hf/model-folder';
 import { readSafetensors, toFloat32, writeSafetensors } from '../../src/formats/hf/safetensors';

@@ -8,7 +8,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { parameterShapes, parseDecoderConfig } from '../../src/formats/hf/hf-config';
+import { parameterShapes } from '../../src/formats/hf/architecture';
+import { parseDecoderConfig } from '../../src/formats/hf/hf-config';
 
 export interface ServedFile {
   bytes: number;

@@ -3,6 +3,7 @@
  * of its weights are read. A model comes from a Hugging Face folder (safetensors, one file or sharded) or from one GGUF
  * file, and both look the same from here up.
  */
+import type { StoredType } from '../gguf/stored-types';
 import type { DecoderConfig } from '../hf/hf-config';
 import type { TextTokenizer } from '../text/tokenizer';
 
@@ -28,9 +29,6 @@ export interface ModelFiles {
   /** A file by its path, or null when there is none. @throws Error with a message for the user */
   open(path: string): Promise<RangedFile | null>;
 }
-
-/** How a tensor is stored in its file, by ggml's names. */
-export type StoredType = 'F32' | 'F16' | 'BF16' | 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1' | 'Q8_0' | 'Q4_K' | 'Q5_K' | 'Q6_K';
 
 export interface TensorEntry {
   /** Hugging Face's name, also for a GGUF: `model.layers.0.self_attn.q_proj.weight`. */

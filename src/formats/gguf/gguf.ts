@@ -4,11 +4,13 @@
  * what comes out is checked before it is used.
  */
 import { messageOf } from '../../base/errors';
-import { blockSize, readTensor, storedBytes } from './dequantise';
+import { readTensor } from './dequantise';
+import { storedBytes, storedFormats, storedTypes, type StoredType } from './stored-types';
+import { families, familyOf, nameOfGguf, type ModelType } from '../hf/architecture';
 import { parseDecoderConfig, UnsupportedModelError } from '../hf/hf-config';
 import type { DecoderConfig, RopeScaling } from '../hf/hf-config';
 import { matchTensors } from '../hf/match-tensors';
-import type { OpenedModel, RangedFile, StoredType, TensorEntry } from '../files/model-files';
+import type { OpenedModel, RangedFile, TensorEntry } from '../files/model-files';
 import { readWhole } from '../files/whole-file';
 
 /** A file that is not GGUF as the format is specified, or that is cut short. */
@@ -64,23 +66,11 @@ export interface GgufModel {
 const MAX_TENSORS = 1 << 16;
 const MAX_KEYS = 1 << 16;
 
-/** ggml's numbers of the types that can be read. */
-const types = new Map<number, StoredType>([
-  [0, 'F32'],
-  [1, 'F16'],
-  [2, 'Q4_0'],
-  [3, 'Q4_1'],
-  [6, 'Q5_0'],
-  [7, 'Q5_1'],
-  [8, 'Q8_0'],
-  [12, 'Q4_K'],
-  [13, 'Q5_K'],
-  [14, 'Q6_K'],
-  [30, 'BF16'],
-]);
+/** The types that can be read, by ggml's numbers. */
+const types = new Map(storedTypes.map((type) => [storedFormats[type].ggml, type]));
 
-/** llama.cpp's architectures; Mistral's and SmolLM's models are `llama` there. */
-const architectures = ['llama', 'qwen2', 'qwen3'];
+/** llama.cpp's architectures that can be computed. */
+const architectures = (Object.keys(families) as ModelType[]).filter((type) => familyOf(type).gguf !== null);
 
 const ROPE_FACTORS = 'rope_freqs.weight';
 
@@ -92,7 +82,7 @@ export async function openGguf(file: RangedFile, signal?: AbortSignal): Promise<
   const { metadata, tensors: stored } = await readHeader(file, signal);
   refuseParts(metadata);
   const architecture = metadata.string('general.architecture');
-  if (architecture === null || !architectures.includes(architecture)) {
+  if (architecture === null || !architectures.some((known) => known === architecture)) {
     const named = JSON.stringify(architecture?.slice(0, 60) ?? null);
     refuse(`the architecture ${named} is not supported; supported: ${architectures.join(', ')}`);
   }
@@ -103,9 +93,10 @@ export async function openGguf(file: RangedFile, signal?: AbortSignal): Promise<
   const heads = { q_proj: config.num_attention_heads, k_proj: config.num_key_value_heads };
   const renamed = new Map<string, TensorEntry>();
   for (const entry of stored.values()) {
-    entry.name = huggingFaceName(entry.name);
+    // A name that isn't known stays as it is; matchTensors refuses it by name.
+    entry.name = nameOfGguf(entry.name) ?? entry.name;
     const projection = /\.self_attn\.(q_proj|k_proj)\.weight$/.exec(entry.name)?.[1] as keyof typeof heads | undefined;
-    if (architecture === 'llama' && projection) entry.interleavedHeads = heads[projection];
+    if (familyOf(config.model_type).gguf?.interleavedHeads && projection) entry.interleavedHeads = heads[projection];
     renamed.set(entry.name, entry);
   }
   return { metadata, config, tensors: matchTensors(config, renamed), sampling: samplingOf(metadata) };
@@ -157,7 +148,7 @@ function place(file: RangedFile, name: string, shape: number[], type: StoredType
   if (shape.length === 0 || !shape.every(isSize) || !isSize(count) || !isSize(begin)) {
     throw new GgufError(`tensor ${quote(name)} has a shape or a place that can't be`);
   }
-  if (shape.at(-1)! % blockSize(type).weights !== 0) {
+  if (shape.at(-1)! % storedFormats[type].weights !== 0) {
     throw new GgufError(`tensor ${quote(name)} has rows of ${shape.at(-1)}, which don't fill blocks of ${type}`);
   }
   const bytes = storedBytes(type, count);
@@ -280,7 +271,8 @@ function endings(metadata: GgufMetadata, vocabulary: number): number[] {
 
 /** Llama 3's scaling, as llama.cpp stores it: what each frequency is divided by. */
 async function ropeFactors(config: DecoderConfig, entry: TensorEntry, signal?: AbortSignal): Promise<RopeScaling> {
-  if (config.model_type !== 'llama') refuse(`${ROPE_FACTORS} is not supported in a ${config.model_type}`);
+  if (!familyOf(config.model_type).gguf?.ropeFactors)
+    refuse(`${ROPE_FACTORS} is not supported in a ${config.model_type}`);
   if (entry.shape.length !== 1 || entry.shape[0] !== config.head_dim / 2) {
     throw new GgufError(`${ROPE_FACTORS} has shape [${entry.shape}], expected [${config.head_dim / 2}]`);
   }
@@ -289,33 +281,6 @@ async function ropeFactors(config: DecoderConfig, entry: TensorEntry, signal?: A
     throw new GgufError(`${ROPE_FACTORS} holds values that are not positive numbers`);
   }
   return { rope_type: 'factors', factors };
-}
-
-const modelNames: Record<string, string> = {
-  'token_embd.weight': 'model.embed_tokens.weight',
-  'output_norm.weight': 'model.norm.weight',
-  'output.weight': 'lm_head.weight',
-};
-const layerNames: Record<string, string> = {
-  attn_norm: 'input_layernorm',
-  attn_q: 'self_attn.q_proj',
-  attn_k: 'self_attn.k_proj',
-  attn_v: 'self_attn.v_proj',
-  attn_output: 'self_attn.o_proj',
-  attn_q_norm: 'self_attn.q_norm',
-  attn_k_norm: 'self_attn.k_norm',
-  ffn_norm: 'post_attention_layernorm',
-  ffn_gate: 'mlp.gate_proj',
-  ffn_up: 'mlp.up_proj',
-  ffn_down: 'mlp.down_proj',
-};
-
-/** Names that aren't known stay as they are and are refused by name later. */
-function huggingFaceName(name: string): string {
-  if (Object.hasOwn(modelNames, name)) return modelNames[name]!;
-  const parts = /^blk\.(\d+)\.([a-z_]+)\.(weight|bias)$/.exec(name);
-  if (!parts || !Object.hasOwn(layerNames, parts[2]!)) return name;
-  return `model.layers.${parts[1]}.${layerNames[parts[2]!]}.${parts[3]}`;
 }
 
 function samplingOf(metadata: GgufMetadata): OpenedModel['sampling'] {

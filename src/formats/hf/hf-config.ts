@@ -5,12 +5,12 @@
  * that runs is computed as Transformers computes it.
  */
 
+import { families, familyOf, type DecoderSizes, type ModelType } from './architecture';
+
 /** A config that is valid but describes a model that this engine doesn't compute, or that isn't valid at all. */
 export class UnsupportedModelError extends Error {
   override name = 'UnsupportedModelError';
 }
-
-export type ModelType = 'llama' | 'mistral' | 'qwen2' | 'qwen3';
 
 /** How the rotary frequencies are changed for contexts longer than the model was first trained on. */
 export type RopeScaling =
@@ -25,26 +25,14 @@ export type RopeScaling =
   /** The same as GGUF files have it: each frequency's own divisor, head_dim / 2 of them. */
   | { rope_type: 'factors'; factors: number[] };
 
-export interface DecoderConfig {
+export interface DecoderConfig extends DecoderSizes {
   model_type: ModelType;
   /** The Transformers class, for example `LlamaForCausalLM`. */
   architecture: string;
-  vocab_size: number;
-  hidden_size: number;
-  intermediate_size: number;
-  num_hidden_layers: number;
-  num_attention_heads: number;
-  num_key_value_heads: number;
-  head_dim: number;
   rms_norm_eps: number;
   rope_theta: number;
   rope_scaling: RopeScaling | null;
   max_position_embeddings: number;
-  tie_word_embeddings: boolean;
-  /** A bias on the query, key and value projections (Qwen2). */
-  qkv_bias: boolean;
-  /** RMSNorm on each head's queries and keys before RoPE (Qwen3). */
-  qk_norm: boolean;
   bos_token_id: number | null;
   /** Every token that ends an answer; generation_config.json's list where there is one. */
   eos_token_ids: number[];
@@ -52,14 +40,6 @@ export interface DecoderConfig {
 }
 
 type Json = Record<string, unknown>;
-
-/** What each Transformers config class assumes for a key that config.json leaves out. */
-const families = {
-  llama: { architecture: 'LlamaForCausalLM', qkv_bias: false, qk_norm: false, context: 2048, tied: false },
-  mistral: { architecture: 'MistralForCausalLM', qkv_bias: false, qk_norm: false, context: 131072, tied: false },
-  qwen2: { architecture: 'Qwen2ForCausalLM', qkv_bias: true, qk_norm: false, context: 32768, tied: false },
-  qwen3: { architecture: 'Qwen3ForCausalLM', qkv_bias: false, qk_norm: true, context: 32768, tied: false },
-} as const;
 
 /**
  * Validates a parsed config.json (and generation_config.json, whose end-of-sequence ids win).
@@ -72,7 +52,7 @@ export function parseDecoderConfig(json: unknown, generation?: unknown): Decoder
     const known = Object.keys(families).join(', ');
     refuse(`model_type ${show(model_type)} is not supported; supported: ${known}`);
   }
-  const family = families[model_type as ModelType];
+  const family = familyOf(model_type as ModelType);
   const architectures = json.architectures ?? [family.architecture];
   if (!Array.isArray(architectures) || architectures[0] !== family.architecture) {
     refuse(`architectures ${show(architectures)} is not supported; a ${model_type} must be ${family.architecture}`);
@@ -87,9 +67,7 @@ export function parseDecoderConfig(json: unknown, generation?: unknown): Decoder
       `num_attention_heads ${num_attention_heads} is not a multiple of num_key_value_heads ${num_key_value_heads}`,
     );
   }
-  // Qwen3's config class has 128 as its default; the others divide.
-  const assumedHeadDim = model_type === 'qwen3' ? 128 : hidden_size / num_attention_heads;
-  const head_dim = integer(json, 'head_dim', 2, 1024, assumedHeadDim);
+  const head_dim = integer(json, 'head_dim', 2, 1024, family.headDim ?? hidden_size / num_attention_heads);
   if (head_dim % 2 !== 0) refuse(`head_dim ${head_dim} is odd; rotary embeddings need pairs`);
   const vocab_size = integer(json, 'vocab_size', 1, 1 << 20);
   const max_position_embeddings = integer(json, 'max_position_embeddings', 1, 1 << 24, family.context);
@@ -118,77 +96,30 @@ export function parseDecoderConfig(json: unknown, generation?: unknown): Decoder
   };
 }
 
-export interface TensorShape {
-  name: string;
-  shape: number[];
-}
-
-/**
- * Every parameter in Hugging Face's names and order. Matrices are [out, in], as PyTorch's Linear stores them.
- * `lm_head.weight` is listed only when it is not the embedding itself.
- */
-export function parameterShapes(config: DecoderConfig): TensorShape[] {
-  const { hidden_size, intermediate_size, head_dim, vocab_size } = config;
-  const query = config.num_attention_heads * head_dim;
-  const keyValue = config.num_key_value_heads * head_dim;
-  const shapes: TensorShape[] = [{ name: 'model.embed_tokens.weight', shape: [vocab_size, hidden_size] }];
-  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
-    const add = (name: string, ...shape: number[]) => shapes.push({ name: `model.layers.${layer}.${name}`, shape });
-    for (const [projection, width] of [
-      ['q_proj', query],
-      ['k_proj', keyValue],
-      ['v_proj', keyValue],
-    ] as const) {
-      add(`self_attn.${projection}.weight`, width, hidden_size);
-      if (config.qkv_bias) add(`self_attn.${projection}.bias`, width);
-    }
-    add('self_attn.o_proj.weight', hidden_size, query);
-    if (config.qk_norm) {
-      add('self_attn.q_norm.weight', head_dim);
-      add('self_attn.k_norm.weight', head_dim);
-    }
-    add('mlp.gate_proj.weight', intermediate_size, hidden_size);
-    add('mlp.up_proj.weight', intermediate_size, hidden_size);
-    add('mlp.down_proj.weight', hidden_size, intermediate_size);
-    add('input_layernorm.weight', hidden_size);
-    add('post_attention_layernorm.weight', hidden_size);
-  }
-  shapes.push({ name: 'model.norm.weight', shape: [hidden_size] });
-  if (!config.tie_word_embeddings) shapes.push({ name: 'lm_head.weight', shape: [vocab_size, hidden_size] });
-  return shapes;
-}
-
-/** Number of trained values; tied embeddings count once. */
-export function parameterCount(config: DecoderConfig): number {
-  return parameterShapes(config).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
-}
-
 function refuseUncomputed(json: Json, model_type: ModelType): void {
   const act = json.hidden_act ?? 'silu';
   if (act !== 'silu') refuse(`hidden_act ${show(act)} is not supported; supported: silu`);
   if (flag(json, 'mlp_bias', false)) refuse('mlp_bias true is not supported');
-  // In Llama and Qwen3 this also puts a bias on o_proj; Qwen2 has its biases whatever this says.
-  if (model_type !== 'qwen2' && flag(json, 'attention_bias', false)) refuse('attention_bias true is not supported');
+  // Where it is read, this also puts a bias on o_proj.
+  if (!familyOf(model_type).ignoresAttentionBias && flag(json, 'attention_bias', false))
+    refuse('attention_bias true is not supported');
   if (json.quantization_config != null) refuse('quantization_config: quantised checkpoints are not supported');
   if ((json.pretraining_tp ?? 1) !== 1) refuse(`pretraining_tp ${show(json.pretraining_tp)} is not supported`);
 }
 
-/**
- * Qwen's window counts only where `use_sliding_window` or `layer_types` says so; Mistral's where there is one, null in all
- * since v0.2. A window as long as the context changes nothing.
- */
+/** @param context a window as long as the context changes nothing */
 function refuseSlidingWindow(json: Json, model_type: ModelType, context: number): void {
   const { layer_types: layerTypes, sliding_window: window } = json;
+  const { slidingWindow: assumed } = familyOf(model_type);
   const listed = Array.isArray(layerTypes);
   const slides = listed
     ? layerTypes.some((type) => type !== 'full_attention')
-    : model_type === 'mistral' || flag(json, 'use_sliding_window', false);
+    : assumed !== null || flag(json, 'use_sliding_window', false);
   if (!slides) return;
-  if (model_type !== 'mistral' || listed) {
+  if (assumed === null || listed) {
     refuse('sliding window attention (use_sliding_window, layer_types) is not supported');
   }
-  // Mistral's config class assumes 4096 where the key is missing.
-  const length = window === undefined ? 4096 : window;
+  const length = window === undefined ? assumed : window;
   if (length === null || (typeof length === 'number' && length >= context)) return;
   refuse(
     `sliding_window ${show(length)} is not supported; supported: null, or at least max_position_embeddings ${context}`,

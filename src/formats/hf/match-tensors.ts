@@ -1,6 +1,6 @@
 /** @file Whether stored tensors are the parameters that a config implies, all of them and no others. */
 import type { DecoderConfig } from './hf-config';
-import { parameterShapes } from './hf-config';
+import { parameterShapes } from './architecture';
 
 /** A model that is incomplete, corrupt or contradicts itself; the message names the file or tensor. */
 export class ModelFolderError extends Error {

@@ -5,7 +5,8 @@
  */
 import { messageOf } from '../../base/errors';
 import type { FileSource } from '../files/file-source';
-import { parameterShapes, parseDecoderConfig } from './hf-config';
+import { parameterShapes } from './architecture';
+import { parseDecoderConfig } from './hf-config';
 import type { DecoderConfig } from './hf-config';
 import { checkShape, matchTensors, ModelFolderError } from './match-tensors';
 import { readSafetensors, shardNames, toFloat32, writeSafetensors } from './safetensors';

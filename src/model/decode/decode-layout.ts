@@ -1,4 +1,5 @@
 /** @file Where shaders/decode/decode.wesl finds everything: its constants, the packed weights, the sizes of its buffers. */
+import { matrixBlocks, matrixSize, type MatrixBlock } from '../../formats/hf/architecture';
 import type { DecoderConfig } from '../../formats/hf/hf-config';
 import type { GpuTraits, Tensor } from '../../gpu/gpu';
 import type { ParameterLayout, ParameterViews } from '../train/parameters';
@@ -40,7 +41,7 @@ export class DecodeLayout {
   /** vec4s from the start of the packed buffer. */
   readonly ropeOffset: number;
   readonly constants: Record<string, number>;
-  private readonly offsets: Record<'qkv' | 'out' | 'gateUp' | 'down' | 'layerStride' | 'head', number>;
+  private readonly offsets: Record<MatrixBlock | 'layerStride' | 'head', number>;
 
   /** @throws RangeError when a row's state doesn't fit the GPU's workgroup memory, or for sizes the kernel doesn't cover */
   constructor(
@@ -59,20 +60,21 @@ export class DecodeLayout {
         `the sampler stops at up to ${MAX_EOS} tokens; the config names ${config.eos_token_ids.length}`,
       );
     }
-    const q = heads * headDim;
-    this.qkvSize = q + 2 * kvHeads * headDim;
+    this.qkvSize = matrixSize(config, 'qkv').outFeatures;
     this.promptCapacity = plan.maxPromptTokens;
     this.contextLength = plan.maxPromptLength + plan.maxNewTokens;
     this.rowsPerGroup = chooseRows(gpu, config, this.contextLength, plan.maxRows);
 
-    const vectors = (outputs: number, inputs: number) => (outputs * inputs) / 4;
-    const out = vectors(this.qkvSize, hidden);
-    const gateUp = out + vectors(hidden, q);
-    const down = gateUp + vectors(2 * intermediate, hidden);
-    const layerStride = down + vectors(hidden, intermediate);
-    const head = layers * layerStride;
-    this.offsets = { qkv: 0, out, gateUp, down, layerStride, head };
-    this.ropeOffset = Math.ceil((head + vectors(vocab, hidden)) / 16) * 16;
+    let next = 0;
+    const starts = matrixBlocks.map((block) => {
+      const { inFeatures, outFeatures } = matrixSize(config, block);
+      const start = next;
+      next += (outFeatures * inFeatures) / 4;
+      return [block, start] as const;
+    });
+    const offsets = Object.fromEntries(starts) as Record<MatrixBlock, number>;
+    this.offsets = { ...offsets, layerStride: next, head: layers * next };
+    this.ropeOffset = Math.ceil((this.offsets.head + (vocab * hidden) / 4) / 16) * 16;
 
     const block = parameters.layers.blocks;
     this.constants = {
@@ -97,12 +99,12 @@ export class DecodeLayout {
       W_QKV_BIAS: block.qkvBias?.offset ?? 0,
       W_Q_NORM: block.qNorm?.offset ?? 0,
       W_K_NORM: block.kNorm?.offset ?? 0,
-      P_LAYER_STRIDE: layerStride,
-      P_QKV: 0,
-      P_OUT: out,
-      P_GATE_UP: gateUp,
-      P_DOWN: down,
-      P_HEAD: head,
+      P_LAYER_STRIDE: this.offsets.layerStride,
+      P_QKV: offsets.qkv,
+      P_OUT: offsets.out,
+      P_GATE_UP: offsets.gateUp,
+      P_DOWN: offsets.down,
+      P_HEAD: this.offsets.head,
       P_ROPE: this.ropeOffset,
     };
   }
@@ -122,15 +124,14 @@ export class DecodeLayout {
 
   /** The matrices that are packed, and where to. */
   *matrices(params: ParameterViews): Generator<Matrix> {
-    const { hidden_size: hidden, intermediate_size: intermediate, vocab_size: vocab } = this.config;
-    const q = this.config.num_attention_heads * this.config.head_dim;
+    const { hidden_size: hidden, vocab_size: vocab } = this.config;
     const { offsets } = this;
     for (const [layer, views] of params.layers.entries()) {
-      const base = layer * offsets.layerStride;
-      yield { weight: views.qkv!, outputs: this.qkvSize, inputs: hidden, base: base + offsets.qkv };
-      yield { weight: views.out!, outputs: hidden, inputs: q, base: base + offsets.out };
-      yield { weight: views.gateUp!, outputs: 2 * intermediate, inputs: hidden, base: base + offsets.gateUp };
-      yield { weight: views.down!, outputs: hidden, inputs: intermediate, base: base + offsets.down };
+      for (const block of matrixBlocks) {
+        const { inFeatures, outFeatures } = matrixSize(this.config, block);
+        const base = layer * offsets.layerStride + offsets[block];
+        yield { weight: views[block]!, outputs: outFeatures, inputs: inFeatures, base };
+      }
     }
     yield { weight: params.head, outputs: vocab, inputs: hidden, base: offsets.head };
   }

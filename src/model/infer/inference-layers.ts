@@ -1,4 +1,5 @@
 /** @file The kernels of an `InferenceModel`, compiled once for each kind of weights that the model has. */
+import { matrixSize } from '../../formats/hf/architecture';
 import type { DecoderConfig } from '../../formats/hf/hf-config';
 import type { Gpu } from '../../gpu/gpu';
 import { DecodeAttention } from '../../nn/infer/decode-attention';
@@ -59,17 +60,16 @@ export async function createInferenceLayers(
     );
   const norm = { epsilon };
   const attention = { heads, kvHeads, headDim, cache, qkNorm: config.qk_norm ? { epsilon } : undefined };
-  const width = (heads + 2 * kvHeads) * headDim;
   const [embedding, qkv, out, gateUp, gateUpApart, swiglu, down, head, write, prefillAttention, decodeAttention] =
     await Promise.all([
       PackedGather.create(gpu, { kind: weights.embedding.kind, columns: hidden }),
       linears(
         kinds((layer) => layer.qkv),
-        { inFeatures: hidden, outFeatures: width, norm, bias: config.qkv_bias },
+        { ...matrixSize(config, 'qkv'), norm, bias: config.qkv_bias },
       ),
       linears(
-        kinds((layer) => [layer.out]),
-        { inFeatures: heads * headDim, outFeatures: hidden, accumulate: true },
+        kinds((layer) => layer.out),
+        { ...matrixSize(config, 'out'), accumulate: true },
       ),
       linears(
         kinds(({ gateUp }) => (isTogether(gateUp) ? gateUp : [])),
@@ -77,12 +77,12 @@ export async function createInferenceLayers(
       ),
       linears(
         kinds(({ gateUp }) => (isTogether(gateUp) ? [] : gateUp)),
-        { inFeatures: hidden, outFeatures: 2 * intermediate, norm },
+        { ...matrixSize(config, 'gateUp'), norm },
       ),
       weights.layers.every(({ gateUp }) => isTogether(gateUp)) ? null : Swiglu.create(gpu, intermediate),
       linears(
-        kinds((layer) => [layer.down]),
-        { inFeatures: intermediate, outFeatures: hidden, accumulate: true },
+        kinds((layer) => layer.down),
+        { ...matrixSize(config, 'down'), accumulate: true },
       ),
       PackedLinear.create(gpu, {
         kind: weights.head.kind,

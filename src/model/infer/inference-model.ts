@@ -88,7 +88,7 @@ export class InferenceModel {
     const { work } = buffers;
     layers.embedding.record(recorder, { ids: buffers.ids, weight: weights.embedding, y: work.stream }, tokens);
     this.recordLayers(recorder, tokens, (w, { keys, values }) => {
-      const norms = { qNorm: w.qNorm ?? undefined, kNorm: w.kNorm ?? undefined };
+      const norms = { qNorm: w.qNorm, kNorm: w.kNorm };
       const span = { tokens, capacity: plan.context, firstSlot: slot };
       const { positions, rope } = buffers;
       layers.write.record(recorder, { qkv: work.qkv, keys, values, positions, rope, ...norms }, span);
@@ -148,8 +148,8 @@ export class InferenceModel {
           values,
           positions,
           rope,
-          qNorm: w.qNorm ?? undefined,
-          kNorm: w.kNorm ?? undefined,
+          qNorm: w.qNorm,
+          kNorm: w.kNorm,
           partials: work.partials,
           out: work.attention,
         },
@@ -189,17 +189,17 @@ export class InferenceModel {
       linears.get(weight.kind)!.forward(recorder, { weight, scratch, ...rest }, tokens);
     this.weights.layers.forEach((w, layer) => {
       for (const weight of w.qkv) {
-        through(layers.qkv, weight, { x: stream, norm: w.norm1, y: qkv, ...(w.qkvBias && { bias: w.qkvBias }) });
+        through(layers.qkv, weight, { x: stream, norm: w.norm1, y: qkv, bias: w.qkvBias });
       }
       attend(w, buffers.caches[layer]!);
-      through(layers.out, w.out, { x: attention, y: stream });
+      through(layers.out, w.out[0]!, { x: attention, y: stream });
       if (isTogether(w.gateUp)) {
         through(layers.gateUp, w.gateUp[0]!, { x: stream, norm: w.norm2, y: activation });
       } else {
         for (const weight of w.gateUp) through(layers.gateUpApart, weight, { x: stream, norm: w.norm2, y: wide });
         layers.swiglu!.forward(recorder, wide, activation, tokens);
       }
-      through(layers.down, w.down, { x: activation, y: stream });
+      through(layers.down, w.down[0]!, { x: activation, y: stream });
     });
   }
 
@@ -226,6 +226,6 @@ export class InferenceModel {
 interface LinearRest {
   x: Tensor;
   y: Tensor;
-  norm?: Tensor;
-  bias?: Tensor;
+  norm?: Tensor | undefined;
+  bias?: Tensor | undefined;
 }

@@ -1,6 +1,7 @@
 /** @file How large an `InferenceModel`'s buffers are, in bytes by what they are for, before anything is allocated. */
+import { matrixSize } from '../../formats/hf/architecture';
 import type { DecoderConfig } from '../../formats/hf/hf-config';
-import type { StoredType } from '../../formats/files/model-files';
+import type { StoredType } from '../../formats/gguf/stored-types';
 import { decodeScratchBytes } from '../../nn/infer/decode-attention';
 import { cacheBytes, type CacheKind, type CacheShape } from '../../nn/infer/kv-cache';
 import { planWeights, type Quantization, type WeightPlan } from './weight-plan';
@@ -74,13 +75,13 @@ export const cacheShape = (config: DecoderConfig, { context, slots }: Omit<Sizes
 export function workBytes(config: DecoderConfig, { context, slots, prefillTokens }: Sizes): Record<WorkBuffer, number> {
   const { hidden_size: hidden, intermediate_size: intermediate, head_dim: headDim, vocab_size: vocab } = config;
   const tokens = Math.max(prefillTokens, slots);
-  const queries = config.num_attention_heads * headDim;
+  const queries = matrixSize(config, 'out').inFeatures;
   const f32 = (rows: number, columns: number) => 4 * rows * columns;
   return {
     stream: f32(tokens, hidden),
     norm: f32(tokens, hidden),
     rstd: f32(tokens, 1),
-    qkv: f32(tokens, queries + 2 * config.num_key_value_heads * headDim),
+    qkv: f32(tokens, matrixSize(config, 'qkv').outFeatures),
     attention: f32(tokens, queries),
     wide: f32(tokens, 2 * intermediate),
     activation: f32(tokens, intermediate),

@@ -2,13 +2,13 @@
  * @file A decoder's weights on the GPU in packed form, streamed there from their files: of a model of gigabytes, the
  * JavaScript heap never holds more than a few pieces.
  */
+import { matrixBlocks, vectorBlocks, type MatrixBlock, type VectorBlock } from '../../formats/hf/architecture';
 import type { OpenedModel, TensorEntry } from '../../formats/files/model-files';
 import { readTensor } from '../../formats/gguf/dequantise';
 import { alignUp, slice, type Gpu, type Tensor } from '../../gpu/gpu';
 import { Packer } from '../../nn/infer/pack';
-import { packedRowBytes, type PackedMatrix, type WeightKind } from '../../nn/infer/packed';
+import { kindOf, packedRowBytes, type PackedMatrix, type WeightKind } from '../../nn/infer/packed';
 import {
-  kindOf,
   planMatrices,
   planVectors,
   type LayerPlan,
@@ -23,17 +23,8 @@ const PIECE_BYTES = 8 * 2 ** 20;
 /** Bytes handed to the GPU after which it is waited for: what it has not taken in yet costs memory too. */
 const IN_FLIGHT_BYTES = 64 * 2 ** 20;
 
-export interface PackedLayer {
-  qkv: PackedMatrix[];
-  out: PackedMatrix;
-  gateUp: PackedMatrix[];
-  down: PackedMatrix;
-  norm1: Tensor;
-  norm2: Tensor;
-  qkvBias: Tensor | null;
-  qNorm: Tensor | null;
-  kNorm: Tensor | null;
-}
+/** As the plan has it: of a block several matrices where it is stored in different kinds. */
+export type PackedLayer = Record<MatrixBlock, PackedMatrix[]> & Partial<Record<VectorBlock, Tensor>>;
 
 export interface PackedParameters {
   layers: PackedLayer[];
@@ -64,7 +55,7 @@ export async function loadPackedParameters(
     for (const [matrixPlan, matrix] of matrices) await loader.matrix(matrixPlan, matrix);
     for (const [vectorPlan, tensor] of vectors) await loader.vector(vectorPlan, tensor);
     await loader.finish();
-    return assemble(plan, matrices, vectors);
+    return assemble(plan, { matrices, vectors });
   } catch (error) {
     gpu.free(...allocated);
     throw error;
@@ -73,7 +64,7 @@ export async function loadPackedParameters(
 
 /** Frees every buffer of the parameters. */
 export function freePackedParameters(gpu: Gpu, { layers, embedding, head, finalNorm }: PackedParameters): void {
-  const matrices = [embedding, head, ...layers.flatMap(({ qkv, out, gateUp, down }) => [...qkv, out, ...gateUp, down])];
+  const matrices = [embedding, head, ...layers.flatMap((layer) => matrixBlocks.flatMap((block) => layer[block]))];
   const tensors = new Set(matrices.flatMap(({ parts }) => parts.map(({ tensor }) => tensor)));
   // All vectors are slices of one buffer.
   gpu.free(...tensors, finalNorm);
@@ -138,19 +129,12 @@ function runs(pieces: readonly MatrixPiece[]): { firstRow: number; rows: number 
   return joined;
 }
 
-function assemble(plan: WeightPlan, matrices: Allocation['matrices'], vectors: Allocation['vectors']) {
-  const vector = (named: VectorPlan | null) => (named ? vectors.get(named)! : null);
-  const layer = (l: LayerPlan): PackedLayer => ({
-    qkv: l.qkv.map((matrix) => matrices.get(matrix)!),
-    out: matrices.get(l.out)!,
-    gateUp: l.gateUp.map((matrix) => matrices.get(matrix)!),
-    down: matrices.get(l.down)!,
-    norm1: vectors.get(l.norm1)!,
-    norm2: vectors.get(l.norm2)!,
-    qkvBias: vector(l.qkvBias),
-    qNorm: vector(l.qNorm),
-    kNorm: vector(l.kNorm),
-  });
+function assemble(plan: WeightPlan, { matrices, vectors }: Allocation): PackedParameters {
+  const layer = (planned: LayerPlan) =>
+    Object.fromEntries([
+      ...matrixBlocks.map((block) => [block, planned[block].map((matrix) => matrices.get(matrix)!)]),
+      ...vectorBlocks.flatMap((block) => (planned[block] ? [[block, vectors.get(planned[block])!]] : [])),
+    ]) as PackedLayer;
   const embedding = matrices.get(plan.embedding)!;
   return {
     layers: plan.layers.map(layer),

@@ -2,9 +2,20 @@
  * @file Which packed matrices a decoder is held in for inference, and how many bytes they are: computed from the config
  * and the types of the stored tensors alone, before any weight is read.
  */
+import {
+  blocksOfLayer,
+  blocksOfModel,
+  matrixBlocks,
+  valuesOf,
+  vectorBlocks,
+  type LayerBlock,
+  type MatrixBlock,
+  type TensorShape,
+  type VectorBlock,
+} from '../../formats/hf/architecture';
 import type { DecoderConfig } from '../../formats/hf/hf-config';
-import type { StoredType } from '../../formats/files/model-files';
-import { fitsKind, packedRowBytes, type WeightKind } from '../../nn/infer/packed';
+import type { StoredType } from '../../formats/gguf/stored-types';
+import { fitsKind, isFloat, kindOf, packedRowBytes, type WeightKind } from '../../nn/infer/packed';
 
 /** What becomes of weights that are stored as floats; blocks that are quantised already stay as they are. */
 export const quantizations = ['stored', 'f16', 'q8_0', 'q4_0'] as const;
@@ -34,19 +45,11 @@ export interface VectorPlan {
   names: string[];
 }
 
-export interface LayerPlan {
-  /** One matrix, unless queries, keys and values are stored in different kinds. */
-  qkv: MatrixPlan[];
-  out: MatrixPlan;
-  /** Likewise; gates before ups. */
-  gateUp: MatrixPlan[];
-  down: MatrixPlan;
-  norm1: VectorPlan;
-  norm2: VectorPlan;
-  qkvBias: VectorPlan | null;
-  qNorm: VectorPlan | null;
-  kNorm: VectorPlan | null;
-}
+/**
+ * A block of matrices that are multiplied together is one matrix, unless its tensors are stored in different kinds. Gates
+ * come before ups. Vectors that the model doesn't have are left out.
+ */
+export type LayerPlan = Record<MatrixBlock, MatrixPlan[]> & Partial<Record<VectorBlock, VectorPlan>>;
 
 export interface WeightPlan {
   layers: LayerPlan[];
@@ -73,60 +76,42 @@ export function planWeights(
   quantization: Quantization,
   adapted: ReadonlySet<string> = new Set(),
 ): WeightPlan {
-  const { hidden_size: hidden, intermediate_size: intermediate, head_dim: headDim, vocab_size: vocab } = config;
-  const q = config.num_attention_heads * headDim;
-  const kv = config.num_key_value_heads * headDim;
-  // Twice the bits for the matrix that every token passes twice costs little and is worth much.
+  // The matrix that every token passes twice is worth twice the bits.
   const ends = quantization === 'q4_0' ? 'q8_0' : quantization;
 
-  const matrices = (label: string, columns: number, sizes: [name: string, rows: number][]): MatrixPlan[] => {
-    const rows = sizes.reduce((sum, [, size]) => sum + size, 0);
+  const matrices = (label: string, tensors: readonly TensorShape[], as = quantization): MatrixPlan[] => {
+    const columns = tensors[0]!.shape[1]!;
     const byKind = new Map<WeightKind, MatrixPiece[]>();
     let firstRow = 0;
-    for (const [name, size] of sizes) {
-      const kind = heldAs(typeOf(name), columns, quantization);
-      byKind.set(kind, [...(byKind.get(kind) ?? []), { name, firstRow, rows: size }]);
-      firstRow += size;
+    for (const { name, shape } of tensors) {
+      const rows = shape[0]!;
+      const kind = heldAs(typeOf(name), columns, as);
+      byKind.set(kind, [...(byKind.get(kind) ?? []), { name, firstRow, rows }]);
+      firstRow += rows;
     }
-    return [...byKind].map(([kind, pieces]) => ({ label, kind, rows, columns, pieces }));
+    return [...byKind].map(([kind, pieces]) => ({ label, kind, rows: firstRow, columns, pieces }));
   };
-  const single = (label: string, name: string, rows: number, columns: number, as = quantization): MatrixPlan => ({
+  const vector = (label: string, tensors: readonly TensorShape[]): VectorPlan => ({
     label,
-    kind: heldAs(typeOf(name), columns, as),
-    rows,
-    columns,
-    pieces: [{ name, firstRow: 0, rows }],
+    size: tensors.reduce((sum, tensor) => sum + valuesOf(tensor), 0),
+    names: tensors.map(({ name }) => name),
   });
-  const vector = (label: string, size: number, ...names: string[]): VectorPlan => ({ label, size, names });
+  const isMatrix = (block: LayerBlock): block is MatrixBlock => matrixBlocks.some((name) => name === block);
 
-  const layers = Array.from({ length: config.num_hidden_layers }, (_, layer): LayerPlan => {
-    const at = (name: string) => `model.layers.${layer}.${name}`;
-    return {
-      qkv: matrices(`qkv ${layer}`, hidden, [
-        [at('self_attn.q_proj.weight'), q],
-        [at('self_attn.k_proj.weight'), kv],
-        [at('self_attn.v_proj.weight'), kv],
-      ]),
-      out: single(`out ${layer}`, at('self_attn.o_proj.weight'), hidden, q),
-      gateUp: matrices(`gate and up ${layer}`, hidden, [
-        [at('mlp.gate_proj.weight'), intermediate],
-        [at('mlp.up_proj.weight'), intermediate],
-      ]),
-      down: single(`down ${layer}`, at('mlp.down_proj.weight'), hidden, intermediate),
-      norm1: vector(`norm 1 of ${layer}`, hidden, at('input_layernorm.weight')),
-      norm2: vector(`norm 2 of ${layer}`, hidden, at('post_attention_layernorm.weight')),
-      qkvBias: config.qkv_bias
-        ? vector(`qkv bias ${layer}`, q + 2 * kv, ...['q', 'k', 'v'].map((name) => at(`self_attn.${name}_proj.bias`)))
-        : null,
-      qNorm: config.qk_norm ? vector(`q norm ${layer}`, headDim, at('self_attn.q_norm.weight')) : null,
-      kNorm: config.qk_norm ? vector(`k norm ${layer}`, headDim, at('self_attn.k_norm.weight')) : null,
-    };
+  const layers = Array.from({ length: config.num_hidden_layers }, (_, layer) => {
+    const blocks = blocksOfLayer(config, layer).map(({ block, tensors }) => {
+      const label = `${block} of layer ${layer}`;
+      return [block, isMatrix(block) ? matrices(label, tensors) : vector(label, tensors)];
+    });
+    return Object.fromEntries(blocks) as LayerPlan;
   });
+  const model = new Map(blocksOfModel(config).map(({ block, tensors }) => [block, tensors]));
+  const head = model.get('head');
   const plan = {
     layers,
-    embedding: single('embedding', 'model.embed_tokens.weight', vocab, hidden, ends),
-    head: config.tie_word_embeddings ? null : single('head', 'lm_head.weight', vocab, hidden, ends),
-    finalNorm: vector('final norm', hidden, 'model.norm.weight'),
+    embedding: matrices('embedding', model.get('embedding')!, ends)[0]!,
+    head: head ? matrices('head', head, ends)[0]! : null,
+    finalNorm: vector('final norm', model.get('finalNorm')!),
   };
   return { ...plan, bytes: planBytes(plan, adapted) };
 }
@@ -134,15 +119,13 @@ export function planWeights(
 /** Every matrix of a plan. */
 export const planMatrices = (plan: Pick<WeightPlan, 'layers' | 'embedding' | 'head' | 'finalNorm'>): MatrixPlan[] => [
   plan.embedding,
-  ...plan.layers.flatMap(({ qkv, out, gateUp, down }) => [...qkv, out, ...gateUp, down]),
+  ...plan.layers.flatMap((layer) => matrixBlocks.flatMap((block) => layer[block])),
   ...(plan.head ? [plan.head] : []),
 ];
 
 /** Every vector of a plan. */
 export const planVectors = (plan: Pick<WeightPlan, 'layers' | 'embedding' | 'head' | 'finalNorm'>): VectorPlan[] => [
-  ...plan.layers.flatMap(({ norm1, norm2, qkvBias, qNorm, kNorm }) =>
-    [norm1, norm2, qkvBias, qNorm, kNorm].filter((vector) => vector !== null),
-  ),
+  ...plan.layers.flatMap((layer) => vectorBlocks.flatMap((block) => layer[block] ?? [])),
   plan.finalNorm,
 ];
 
@@ -158,26 +141,8 @@ function planBytes(
   return [...matrices, ...vectors].reduce((sum, bytes) => sum + bytes, 0);
 }
 
-const storedKinds: Record<StoredType, WeightKind> = {
-  F32: 'f32',
-  F16: 'f16',
-  BF16: 'bf16',
-  Q4_0: 'q4_0',
-  Q4_1: 'q4_1',
-  Q5_0: 'q5_0',
-  Q5_1: 'q5_1',
-  Q8_0: 'q8_0',
-  Q4_K: 'q4_k',
-  Q5_K: 'q5_k',
-  Q6_K: 'q6_k',
-};
-
-/** The packed kind that a file's type is when it is kept as it is. */
-export const kindOf = (type: StoredType): WeightKind => storedKinds[type];
-
 function heldAs(type: StoredType, columns: number, quantization: Quantization): WeightKind {
   const kind = kindOf(type);
-  const isFloat = kind === 'f32' || kind === 'f16' || kind === 'bf16';
-  if (!isFloat || quantization === 'stored') return kind;
+  if (!isFloat(kind) || quantization === 'stored') return kind;
   return fitsKind(quantization, columns) ? quantization : 'f16';
 }

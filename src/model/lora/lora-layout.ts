@@ -1,29 +1,33 @@
 /**
- * @file Which modules of a decoder have low-rank adapters, and where these lie: one flat f32 buffer for all A and B, so that
- * clipping and AdamW are one dispatch each.
+ * @file Which modules of a decoder have low-rank adapters, and the layout of these in one flat f32 buffer for all A and B, so
+ * that clipping and AdamW are one dispatch each.
  */
+import {
+  adaptableModules,
+  matrixBlocks,
+  matrixSize,
+  tensorsOfBlock,
+  type MatrixBlock,
+} from '../../formats/hf/architecture';
 import type { DecoderConfig } from '../../formats/hf/hf-config';
 import { loraSizes, type LoraBlock, type LoraShape } from '../../nn/train/lora-shape';
 
-/** Values; WebGPU binds at multiples of 256 bytes. */
+/** In values: WebGPU binds at multiples of 256 bytes. */
 const ALIGNMENT = 64;
 
-/** The modules that can have one, by PEFT's names: all linear layers but the head. */
-export const loraModules = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
-export type LoraModule = (typeof loraModules)[number];
-
-export type ProjectionName = 'qkv' | 'out' | 'gateUp' | 'down';
-export const projectionNames: readonly ProjectionName[] = ['qkv', 'out', 'gateUp', 'down'];
+/** The modules that can have one, by PEFT's names: q_proj, k_proj, … */
+export const loraModules = adaptableModules;
+export type LoraModule = string;
 
 /** A module with an adapter. */
 export interface LoraPart extends LoraBlock {
-  /** Hugging Face's: `model.layers.0.self_attn.q_proj`. */
+  /** Hugging Face's name: `model.layers.0.self_attn.q_proj`. */
   name: string;
-  /** As PEFT has it, before it is filled up to the stack's. */
+  /** The module's own rank, as PEFT has it; the stack's may be larger. */
   rank: number;
 }
 
-/** The adapters of one projection of one layer. */
+/** The adapters of one stacked matrix of one layer. */
 export interface LoraPlace {
   shape: LoraShape;
   parts: readonly LoraPart[];
@@ -35,7 +39,7 @@ export interface LoraPlace {
 export interface LoraLayout {
   /** Values of the whole buffer. */
   count: number;
-  layers: readonly Partial<Record<ProjectionName, LoraPlace>>[];
+  layers: readonly Partial<Record<MatrixBlock, LoraPlace>>[];
 }
 
 /** @param rankOf the rank of a module's adapter, by its name; 0 for none */
@@ -47,46 +51,26 @@ export function loraLayout(config: DecoderConfig, rankOf: (module: string) => nu
     return at;
   };
   const layers = Array.from({ length: config.num_hidden_layers }, (_, layer) => {
-    const places: Partial<Record<ProjectionName, LoraPlace>> = {};
-    for (const [projection, { inFeatures, modules }] of Object.entries(stacks(config))) {
+    const places: Partial<Record<MatrixBlock, LoraPlace>> = {};
+    for (const block of matrixBlocks) {
       const parts: LoraPart[] = [];
       let first = 0;
-      for (const [module, rows] of modules) {
-        const name = `model.layers.${layer}.${module}`;
+      for (const tensor of tensorsOfBlock(config, layer, block)) {
+        const name = tensor.name.replace(/\.weight$/, '');
+        const rows = tensor.shape[0]!;
         const rank = rankOf(name);
         if (rank > 0) parts.push({ name, first, rows, rank });
         first += rows;
       }
       if (parts.length === 0) continue;
       const rank = Math.ceil(Math.max(...parts.map((part) => part.rank)) / 4) * 4;
-      const shape = { inFeatures, outFeatures: first, rank, blocks: parts };
+      const shape = { ...matrixSize(config, block), rank, blocks: parts };
       const sizes = loraSizes(shape);
-      places[projection as ProjectionName] = { shape, parts, a: take(sizes.a), b: take(sizes.b) };
+      places[block] = { shape, parts, a: take(sizes.a), b: take(sizes.b) };
     }
     return places;
   });
   return { count: next, layers };
-}
-
-/** The modules that are multiplied together, with the features that each makes. */
-function stacks(config: DecoderConfig): Record<ProjectionName, { inFeatures: number; modules: [string, number][] }> {
-  const { hidden_size: hidden, intermediate_size: intermediate, head_dim: headDim } = config;
-  const q = config.num_attention_heads * headDim;
-  const kv = config.num_key_value_heads * headDim;
-  const attention = (...sizes: [string, number][]) =>
-    sizes.map(([name, rows]): [string, number] => [`self_attn.${name}`, rows]);
-  return {
-    qkv: { inFeatures: hidden, modules: attention(['q_proj', q], ['k_proj', kv], ['v_proj', kv]) },
-    out: { inFeatures: q, modules: attention(['o_proj', hidden]) },
-    gateUp: {
-      inFeatures: hidden,
-      modules: [
-        ['mlp.gate_proj', intermediate],
-        ['mlp.up_proj', intermediate],
-      ],
-    },
-    down: { inFeatures: intermediate, modules: [['mlp.down_proj', hidden]] },
-  };
 }
 
 /** Every module that can have an adapter, with the sizes of its weight. */

@@ -10,8 +10,8 @@ import { f32, grid, type Recorder } from '../../gpu/recorder';
 import { loraConstants, loraSizes } from '../../nn/train/lora-shape';
 import { packedRowBytes, type PackedMatrix } from '../../nn/infer/packed';
 import { weightConditions, weightConstants } from '../../nn/infer/packed-shader';
-import { flattenLora, loraLayout, projectionNames, type LoraLayout, type LoraPlace } from './lora-layout';
-import { matricesOf } from './lora-parts';
+import { matrixBlocks } from '../../formats/hf/architecture';
+import { flattenLora, loraLayout, type LoraLayout, type LoraPlace } from './lora-layout';
 import type { PackedLayer, PackedParameters } from '../infer/packed-parameters';
 import { mergedKind, type WeightPlan } from '../infer/weight-plan';
 
@@ -45,13 +45,11 @@ export class LoraMerge {
     const layers: PackedLayer[] = [];
     for (const [i, layer] of base.layers.entries()) {
       const merged = { ...layer };
-      for (const name of projectionNames) {
+      for (const name of matrixBlocks) {
         const place = layout.layers[i]![name];
         if (!place) continue;
-        const made = await Promise.all(matricesOf(layer, name).map((matrix) => mergedMatrix(gpu, matrix, place, flat)));
-        const matrices = made.map(({ matrix }) => matrix);
-        if (name === 'qkv' || name === 'gateUp') merged[name] = matrices;
-        else merged[name] = matrices[0]!;
+        const made = await Promise.all(layer[name].map((matrix) => mergedMatrix(gpu, matrix, place, flat)));
+        merged[name] = made.map(({ matrix }) => matrix);
         pieces.push(...made.flatMap((one) => one.pieces));
       }
       layers.push(merged);
@@ -118,10 +116,9 @@ async function mergedMatrix(
 
 /** Bytes of the merged copies of a layout's matrices. */
 export function mergedBytes(plan: Pick<WeightPlan, 'layers'>, layout: LoraLayout): number {
-  const matrices = plan.layers.flatMap(({ qkv, out, gateUp, down }, i) => {
-    const of = { qkv, out: [out], gateUp, down: [down] };
-    return projectionNames.flatMap((name) => (layout.layers[i]![name] ? of[name] : []));
-  });
+  const matrices = plan.layers.flatMap((layer, i) =>
+    matrixBlocks.flatMap((name) => (layout.layers[i]![name] ? layer[name] : [])),
+  );
   return matrices.reduce((sum, { kind, columns, pieces }) => {
     const rows = pieces.reduce((count, piece) => count + piece.rows, 0);
     return sum + packedRowBytes(mergedKind(kind), columns) * rows;
@@ -159,9 +156,8 @@ export async function mergeAdapter(
     merge.record(recorder, 1);
     recorder.submit();
     await gpu.device.queue.onSubmittedWorkDone();
-    for (const name of projectionNames) {
-      if (layout.layers[i]![name])
-        gpu.free(...matricesOf(layer, name).flatMap(({ parts }) => parts.map((p) => p.tensor)));
+    for (const name of matrixBlocks) {
+      if (layout.layers[i]![name]) gpu.free(...layer[name].flatMap(({ parts }) => parts.map((p) => p.tensor)));
     }
     layers.push(merge.weights.layers[0]!);
   }

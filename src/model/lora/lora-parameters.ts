@@ -5,8 +5,8 @@ import { loraSizes } from '../../nn/train/lora-shape';
 import type { PackedMatrix } from '../../nn/infer/packed';
 import { rng } from '../../base/rng';
 import type { DecoderGradients, DecoderWeights } from '../train/decoder-parts';
-import { modulesOf, projectionNames, type LoraLayout, type LoraPlace, type LoraTensors } from './lora-layout';
-import { matricesOf } from './lora-parts';
+import { matrixBlocks, type MatrixBlock } from '../../formats/hf/architecture';
+import { modulesOf, type LoraLayout, type LoraPlace, type LoraTensors } from './lora-layout';
 import type { PackedParameters } from '../infer/packed-parameters';
 
 export interface LoraParameters {
@@ -56,9 +56,7 @@ export function allocateLora(
     }),
     gradients: {
       layers: layout.layers.map((places) =>
-        Object.fromEntries(
-          projectionNames.map((name) => [name, places[name] ? { ...part(grads, places[name]), du } : null]),
-        ),
+        eachMatrix((block) => (places[block] ? { ...part(grads, places[block]), du } : null)),
       ),
       embedding: null,
       finalNorm: null,
@@ -68,20 +66,19 @@ export function allocateLora(
   };
 }
 
+const eachMatrix = <T>(make: (block: MatrixBlock) => T): Record<MatrixBlock, T> =>
+  Object.fromEntries(matrixBlocks.map((block) => [block, make(block)])) as Record<MatrixBlock, T>;
+
 function decoderWeights(
   base: PackedParameters,
-  adapter: (layer: number, name: (typeof projectionNames)[number]) => LoraAdapter | null,
+  adapter: (layer: number, name: MatrixBlock) => LoraAdapter | null,
 ): DecoderWeights<LoraWeights> {
   const alone = (matrix: PackedMatrix): LoraWeights => ({ base: [matrix], adapter: null });
   return {
-    layers: base.layers.map((layer, i) => {
-      const { norm1, norm2, qkvBias, qNorm, kNorm } = layer;
-      const matrices = Object.fromEntries(
-        projectionNames.map((name) => [name, { base: matricesOf(layer, name), adapter: adapter(i, name) }]),
-      );
-      const vectors = { norm1, norm2, ...(qkvBias && { qkvBias }), ...(qNorm && { qNorm }), ...(kNorm && { kNorm }) };
-      return { ...matrices, ...vectors };
-    }),
+    layers: base.layers.map((layer, i) => ({
+      ...layer,
+      ...eachMatrix((block) => ({ base: layer[block], adapter: adapter(i, block) })),
+    })),
     embedding: alone(base.embedding),
     finalNorm: base.finalNorm,
     head: alone(base.head),

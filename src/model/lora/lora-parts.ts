@@ -8,13 +8,13 @@ import type { Recorder } from '../../gpu/recorder';
 import { Gemm } from '../../nn/infer/gemm';
 import { LogProb } from '../../nn/train/log-prob';
 import { LoraLinear, type LoraGradients, type LoraWeights } from '../../nn/train/lora-linear';
-import type { PackedMatrix } from '../../nn/infer/packed';
 import { PackedGather } from '../../nn/infer/packed-gather';
 import type { BatchSlot } from '../train/batch-slot';
 import type { DecoderBuffers, DecoderPlan } from '../train/decoder-buffers';
 import type { DecoderParts, Embedding, Head } from '../train/decoder-parts';
-import type { LoraLayout, ProjectionName } from './lora-layout';
-import type { PackedLayer, PackedParameters } from '../infer/packed-parameters';
+import { matrixSize, type MatrixBlock } from '../../formats/hf/architecture';
+import type { LoraLayout } from './lora-layout';
+import type { PackedParameters } from '../infer/packed-parameters';
 
 /**
  * Gradients are this many times too large on their way back through the layers: products with packed weights are in f16
@@ -40,15 +40,14 @@ export async function loraParts(
   weights: PackedParameters,
   layout: LoraLayout,
 ): Promise<DecoderParts<LoraWeights, LoraGradients>> {
-  const { hidden_size: hidden, vocab_size: vocab, num_attention_heads: heads, head_dim: headDim } = config;
+  const { hidden_size: hidden, vocab_size: vocab } = config;
   const { maxTokens } = plan;
-  const linear = (name: ProjectionName, inFeatures: number, outFeatures: number, bias = false) =>
+  const linear = (name: MatrixBlock, bias = false) =>
     LoraLinear.create(gpu, {
-      inFeatures,
-      outFeatures,
+      ...matrixSize(config, name),
       bias,
       maxTokens,
-      kinds: [...new Set(weights.layers.flatMap((layer) => matricesOf(layer, name).map(({ kind }) => kind)))],
+      kinds: [...new Set(weights.layers.flatMap((layer) => layer[name].map(({ kind }) => kind)))],
       lora: layout.layers[0]![name]?.shape ?? null,
       gradientScale: GRADIENT_SCALE,
     });
@@ -56,10 +55,10 @@ export async function loraParts(
   const product = { kind, inFeatures: hidden, outFeatures: vocab, maxTokens: logitRows(vocab) };
   const [gather, qkv, out, gateUp, down, logits, gradient, logProb] = await Promise.all([
     PackedGather.create(gpu, { kind: weights.embedding.kind, columns: hidden }),
-    linear('qkv', hidden, (heads + 2 * config.num_key_value_heads) * headDim, config.qkv_bias),
-    linear('out', heads * headDim, hidden),
-    linear('gateUp', hidden, 2 * config.intermediate_size),
-    linear('down', config.intermediate_size, hidden),
+    linear('qkv', config.qkv_bias),
+    linear('out'),
+    linear('gateUp'),
+    linear('down'),
     Gemm.create(gpu, product),
     Gemm.create(gpu, { ...product, transposed: true }),
     LogProb.create(gpu, vocab),
@@ -73,8 +72,6 @@ export async function loraParts(
     head: new FrozenHead(logits, gradient, logProb, buffers, { hidden, rows: logitRows(vocab) }),
   };
 }
-
-export const matricesOf = (layer: PackedLayer, name: ProjectionName): readonly PackedMatrix[] => [layer[name]].flat();
 
 class FrozenEmbedding implements Embedding<LoraWeights, LoraGradients> {
   constructor(private readonly gather: PackedGather) {}

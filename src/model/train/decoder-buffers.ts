@@ -1,4 +1,5 @@
 /** @file The decoder's working memory, planned once for the largest micro-batch, and what it comes to before it is taken. */
+import { matrixBlocks, matrixSize, type MatrixBlock } from '../../formats/hf/architecture';
 import type { DecoderConfig } from '../../formats/hf/hf-config';
 import type { Gpu, Tensor } from '../../gpu/gpu';
 import { scratchBytes } from '../../nn/train/linear';
@@ -76,8 +77,8 @@ function layOut(config: DecoderConfig, plan: DecoderPlan, adapter: MatmulAdapter
   const { hidden_size: hidden, intermediate_size: intermediate, head_dim: headDim, vocab_size: vocab } = config;
   const { num_attention_heads: heads, num_key_value_heads: kvHeads, num_hidden_layers: layerCount } = config;
   const { maxTokens, maxRows, training } = plan;
-  const q = heads * headDim;
-  const qkv = q + 2 * kvHeads * headDim;
+  const q = matrixSize(config, 'out').inFeatures;
+  const qkv = matrixSize(config, 'qkv').outFeatures;
   const tokens = (label: string, width: number) => allocate(label, maxTokens * width * 4);
   const rows = (label: string, width: number) => allocate(label, maxRows * width * 4);
 
@@ -103,14 +104,14 @@ function layOut(config: DecoderConfig, plan: DecoderPlan, adapter: MatmulAdapter
   const layers = [layer(tokens('residual', hidden))];
   while (layers.length < layerCount) layers.push(training ? layer(layers.at(-1)!.output) : layers[0]!);
 
-  const linear = (inFeatures: number, outFeatures: number, bias: boolean, rowCount: number) =>
-    scratchBytes({ inFeatures, outFeatures, bias, maxRows: rowCount }, adapter);
+  const linear = (block: MatrixBlock) =>
+    scratchBytes(
+      { ...matrixSize(config, block), bias: block === 'qkv' && config.qkv_bias, maxRows: maxTokens },
+      adapter,
+    );
   const denseScratch = Math.max(
-    linear(hidden, qkv, config.qkv_bias, maxTokens),
-    linear(q, hidden, false, maxTokens),
-    linear(hidden, 2 * intermediate, false, maxTokens),
-    linear(intermediate, hidden, false, maxTokens),
-    linear(hidden, vocab, false, maxRows),
+    ...matrixBlocks.map(linear),
+    scratchBytes({ inFeatures: hidden, outFeatures: vocab, bias: false, maxRows }, adapter),
   );
   const normScratch = Math.max(
     rmsNormScratchBytes(Math.max(maxTokens, maxRows), hidden),

@@ -2,15 +2,13 @@
  * @file What a decoder's matrices are to it: things that multiply forwards and backwards. How they are held (M) and where
  * their gradients go (G) is up to whoever makes them.
  */
+import type { MatrixBlock, VectorBlock } from '../../formats/hf/architecture';
 import type { Tensor } from '../../gpu/gpu';
 import type { Recorder } from '../../gpu/recorder';
 import type { BatchSlot } from './batch-slot';
 
-type MatrixName = 'qkv' | 'out' | 'gateUp' | 'down';
-type VectorName = 'norm1' | 'qkvBias' | 'qNorm' | 'kNorm' | 'norm2';
-
 export interface DecoderWeights<M> {
-  readonly layers: readonly (Partial<Record<MatrixName, M>> & Partial<Record<VectorName, Tensor>>)[];
+  readonly layers: readonly (Partial<Record<MatrixBlock, M>> & Partial<Record<VectorBlock, Tensor>>)[];
   readonly embedding: M;
   readonly finalNorm: Tensor;
   /** The embedding when tied. */
@@ -19,7 +17,7 @@ export interface DecoderWeights<M> {
 
 /** Gradients are added to; what is null, or not there, doesn't learn. */
 export interface DecoderGradients<G> {
-  readonly layers: readonly (Partial<Record<MatrixName, G | null>> & Partial<Record<VectorName, Tensor>>)[];
+  readonly layers: readonly (Partial<Record<MatrixBlock, G | null>> & Partial<Record<VectorBlock, Tensor>>)[];
   readonly embedding: G | null;
   readonly finalNorm: Tensor | null;
   readonly head: G | null;

@@ -1,4 +1,5 @@
 /** @file The decoder's matrices in f32, all of which learn. */
+import { matrixSize, type MatrixBlock } from '../../formats/hf/architecture';
 import type { DecoderConfig } from '../../formats/hf/hf-config';
 import type { Gpu, Tensor } from '../../gpu/gpu';
 import type { Recorder } from '../../gpu/recorder';
@@ -16,17 +17,18 @@ export async function denseParts(
   plan: DecoderPlan,
   buffers: DecoderBuffers,
 ): Promise<DecoderParts<Tensor, Tensor>> {
-  const { hidden_size: hidden, intermediate_size: intermediate, head_dim: headDim, vocab_size: vocab } = config;
-  const { num_attention_heads: heads, num_key_value_heads: kvHeads } = config;
-  const linear = (inFeatures: number, outFeatures: number, bias = false, maxRows = plan.maxTokens) =>
-    Linear.create(gpu, { inFeatures, outFeatures, bias, maxRows, scratch: buffers.linearScratch });
+  const { hidden_size: hidden, vocab_size: vocab } = config;
+  const { maxTokens, maxRows } = plan;
+  const scratch = buffers.linearScratch;
+  const linear = (block: MatrixBlock, bias = false) =>
+    Linear.create(gpu, { ...matrixSize(config, block), bias, maxRows: maxTokens, scratch });
   const [gather, qkv, out, gateUp, down, head, logProb] = await Promise.all([
     Gather.create(gpu, hidden, true),
-    linear(hidden, (heads + 2 * kvHeads) * headDim, config.qkv_bias),
-    linear(heads * headDim, hidden),
-    linear(hidden, 2 * intermediate),
-    linear(intermediate, hidden),
-    linear(hidden, vocab, false, plan.maxRows),
+    linear('qkv', config.qkv_bias),
+    linear('out'),
+    linear('gateUp'),
+    linear('down'),
+    Linear.create(gpu, { inFeatures: hidden, outFeatures: vocab, bias: false, maxRows, scratch }),
     LogProb.create(gpu, vocab),
   ]);
   return {

@@ -1,5 +1,6 @@
 /** @file Random starting weights, as GPT-2 and Llama are usually started. */
-import { parameterShapes, type DecoderConfig } from '../../formats/hf/hf-config';
+import { decoderTensors, valuesOf } from '../../formats/hf/architecture';
+import type { DecoderConfig } from '../../formats/hf/hf-config';
 import type { Rng } from '../../base/rng';
 
 /**
@@ -11,13 +12,12 @@ export function initialParameters(
   config: DecoderConfig,
   range: number,
 ): Map<string, { data: Float32Array<ArrayBuffer> }> {
-  const named = parameterShapes(config).map(({ name, shape }) => {
-    const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const named = decoderTensors(config).map((tensor) => {
+    const { name, shape, writesStream } = tensor;
+    const data = new Float32Array(valuesOf(tensor));
     if (shape.length === 1) data.fill(name.endsWith('bias') ? 0 : 1);
     else {
-      const deviation = /(o_proj|down_proj)\.weight$/.test(name)
-        ? range / Math.sqrt(2 * config.num_hidden_layers)
-        : range;
+      const deviation = writesStream ? range / Math.sqrt(2 * config.num_hidden_layers) : range;
       for (let i = 0; i < data.length; i++) data[i] = deviation * normal(random);
     }
     return [name, { data }] as const;

@@ -1,95 +1,61 @@
 /**
- * @file Where a decoder's parameters lie: one flat f32 buffer, so that clipping and AdamW are one dispatch each. Matrices
- * that are multiplied together lie together (q, k, v; gate, up). Every layer has the same layout, a fixed stride apart.
+ * @file The layout of a decoder's parameters in one flat f32 buffer, so that clipping and AdamW are one dispatch each.
+ * Matrices that are multiplied together are stored together (q, k, v; gate, up). All layers have the same layout, a fixed
+ * stride apart.
  */
+import {
+  blocksOfLayer,
+  blocksOfModel,
+  valuesOf,
+  type LayerBlock,
+  type ModelBlock,
+  type TensorBlock,
+  type TensorShape,
+} from '../../formats/hf/architecture';
 import type { DecoderConfig } from '../../formats/hf/hf-config';
 import { slice, type Gpu, type Tensor } from '../../gpu/gpu';
 
-/** Values; WebGPU binds at multiples of 256 bytes. */
+/** In values: WebGPU binds at multiples of 256 bytes. */
 const ALIGNMENT = 64;
-
-interface Part {
-  /** Hugging Face's name, `{layer}` standing for the layer's number. */
-  name: string;
-  shape: number[];
-}
-
-export type BlockName = 'norm1' | 'qkv' | 'qkvBias' | 'qNorm' | 'kNorm' | 'out' | 'norm2' | 'gateUp' | 'down';
-export type ModelBlockName = 'embedding' | 'finalNorm' | 'head';
 
 interface Block {
   /** Values from the start of the layer (or of the model). */
   offset: number;
   size: number;
-  /** The Hugging Face tensors it holds, stacked in order. */
-  parts: Part[];
-  /** Matrices decay; norms and biases don't, as in Transformers' Trainer. */
-  matrix: boolean;
+  /** What it holds, stacked in order; names with `{layer}` for the layer's number. */
+  tensors: readonly TensorShape[];
+  decays: boolean;
 }
 
 export interface ParameterLayout {
   /** Values of the whole buffer. */
   count: number;
-  layers: { start: number; stride: number; blocks: Partial<Record<BlockName, Block>> };
-  model: Partial<Record<ModelBlockName, Block>>;
+  layers: { start: number; stride: number; blocks: Partial<Record<LayerBlock, Block>> };
+  model: Partial<Record<ModelBlock, Block>>;
 }
 
 export function parameterLayout(config: DecoderConfig): ParameterLayout {
-  const { hidden_size: hidden, intermediate_size: intermediate, head_dim: headDim, vocab_size: vocab } = config;
-  const q = config.num_attention_heads * headDim;
-  const kv = config.num_key_value_heads * headDim;
   let next = 0;
-  const block = (parts: Part[], matrix: boolean): Block => {
-    const size = parts.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0);
-    const made = { offset: next, size, parts, matrix };
-    next = Math.ceil((next + size) / ALIGNMENT) * ALIGNMENT;
-    return made;
+  const place = <Name extends string>(blocks: readonly TensorBlock<Name>[]): Partial<Record<Name, Block>> => {
+    const placed = blocks.map(({ block, tensors }) => {
+      const size = tensors.reduce((sum, tensor) => sum + valuesOf(tensor), 0);
+      const made: Block = { offset: next, size, tensors, decays: tensors[0]!.decays };
+      next = Math.ceil((next + size) / ALIGNMENT) * ALIGNMENT;
+      return [block, made] as const;
+    });
+    return Object.fromEntries(placed) as Partial<Record<Name, Block>>;
   };
-  const vector = (name: string, size: number) => block([{ name, shape: [size] }], false);
-  const at = (name: string) => `model.layers.{layer}.${name}`;
-  const attention = (suffix: string, shape: (rows: number) => number[]) => [
-    { name: at(`self_attn.q_proj.${suffix}`), shape: shape(q) },
-    { name: at(`self_attn.k_proj.${suffix}`), shape: shape(kv) },
-    { name: at(`self_attn.v_proj.${suffix}`), shape: shape(kv) },
-  ];
-  const blocks: Partial<Record<BlockName, Block>> = {
-    norm1: vector(at('input_layernorm.weight'), hidden),
-    qkv: block(
-      attention('weight', (rows) => [rows, hidden]),
-      true,
-    ),
-    ...(config.qkv_bias && {
-      qkvBias: block(
-        attention('bias', (rows) => [rows]),
-        false,
-      ),
-    }),
-    ...(config.qk_norm && {
-      qNorm: vector(at('self_attn.q_norm.weight'), headDim),
-      kNorm: vector(at('self_attn.k_norm.weight'), headDim),
-    }),
-    out: block([{ name: at('self_attn.o_proj.weight'), shape: [hidden, q] }], true),
-    norm2: vector(at('post_attention_layernorm.weight'), hidden),
-    gateUp: block(
-      ['gate', 'up'].map((name) => ({ name: at(`mlp.${name}_proj.weight`), shape: [intermediate, hidden] })),
-      true,
-    ),
-    down: block([{ name: at('mlp.down_proj.weight'), shape: [hidden, intermediate] }], true),
-  };
+  const blocks = place(blocksOfLayer(config, '{layer}'));
   const stride = next;
   next = config.num_hidden_layers * stride;
-  const model: Partial<Record<ModelBlockName, Block>> = {
-    embedding: block([{ name: 'model.embed_tokens.weight', shape: [vocab, hidden] }], true),
-    finalNorm: vector('model.norm.weight', hidden),
-    ...(!config.tie_word_embeddings && { head: block([{ name: 'lm_head.weight', shape: [vocab, hidden] }], true) }),
-  };
+  const model = place(blocksOfModel(config));
   return { count: next, layers: { start: 0, stride, blocks }, model };
 }
 
 /** Views of one flat buffer of the layout's size: parameters, or their gradients. */
 export interface ParameterViews {
   flat: Tensor;
-  layers: Partial<Record<BlockName, Tensor>>[];
+  layers: Partial<Record<LayerBlock, Tensor>>[];
   embedding: Tensor;
   finalNorm: Tensor;
   /** The embedding when tied. */
@@ -124,11 +90,11 @@ export interface NamedTensor {
 export function* namedRanges(
   layout: ParameterLayout,
   layerCount: number,
-): Generator<Part & { start: number; size: number }> {
+): Generator<TensorShape & { start: number; size: number }> {
   function* ranges(base: number, layer: string, block: Block) {
     let start = base + block.offset;
-    for (const { name, shape } of block.parts) {
-      const size = shape.reduce((a, b) => a * b);
+    for (const { name, shape } of block.tensors) {
+      const size = valuesOf({ name, shape });
       yield { name: name.replace('{layer}', layer), shape, start, size };
       start += size;
     }
@@ -170,8 +136,8 @@ export function unflatten(layout: ParameterLayout, layerCount: number, flat: Flo
 /** [count / 64] whether each block of 64 values decays. */
 export function decayBlocks(layout: ParameterLayout, layerCount: number): Uint32Array<ArrayBuffer> {
   const decays = new Uint32Array(layout.count / ALIGNMENT);
-  const mark = (base: number, { offset, size, matrix }: Block) => {
-    if (matrix) decays.fill(1, (base + offset) / ALIGNMENT, Math.ceil((base + offset + size) / ALIGNMENT));
+  const mark = (base: number, { offset, size, decays: decayed }: Block) => {
+    if (decayed) decays.fill(1, (base + offset) / ALIGNMENT, Math.ceil((base + offset + size) / ALIGNMENT));
   };
   for (let layer = 0; layer < layerCount; layer++) {
     for (const block of Object.values(layout.layers.blocks)) mark(layer * layout.layers.stride, block);

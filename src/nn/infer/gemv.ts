@@ -5,7 +5,7 @@
 import type { Gpu, GpuFeatures, GpuTraits, Tensor } from '../../gpu/gpu';
 import type { Kernel } from '../../gpu/kernel';
 import { grid, type Recorder } from '../../gpu/recorder';
-import type { PackedMatrix, WeightKind } from './packed';
+import { isFloat, weightFormats, type PackedMatrix, type WeightKind } from './packed';
 import { weightConditions, weightConstants } from './packed-shader';
 
 /** Tokens that one dispatch takes at most. */
@@ -48,7 +48,7 @@ type Adapter = GpuTraits & {
   readonly device: { readonly adapterInfo?: Pick<GPUAdapterInfo, 'subgroupMinSize'> };
 };
 
-/** Of a workgroup. */
+/** Threads per workgroup. */
 const THREADS = 256;
 /** Results from which there are workgroups in plenty; a head has many times as many. */
 const MANY_ROWS = 8192;
@@ -57,9 +57,8 @@ const SOME_ROWS = 1024;
 /** Lanes that are added up by shuffles, where subgroups are that large. */
 const SHUFFLE_WIDTH = 32;
 
-const withMinima: readonly WeightKind[] = ['q4_1', 'q5_1', 'q4_k', 'q5_k'];
-/** Weights in one of shaders/infer/product/weight_chunks.wesl's chunks, unless rows are narrow. */
-const chunkSize = (kind: WeightKind): number => (kind === 'f32' ? 4 : kind === 'f16' || kind === 'bf16' ? 8 : 32);
+/** Weights in a chunk of shaders/infer/product/weight_chunks.wesl: 16 bytes of floats, or 32 quantised numbers. */
+const chunkSize = (kind: WeightKind): number => (isFloat(kind) ? 16 / weightFormats[kind].bytes : 32);
 
 /** Dense rows whose length is no multiple of a chunk are read four weights at a time. */
 const isNarrow = ({ kind, inFeatures }: GemvShape): boolean => inFeatures % chunkSize(kind) !== 0;
@@ -177,7 +176,7 @@ export class Gemv {
           conditions: {
             ...weightConditions(shape.kind),
             NARROW: isNarrow(shape),
-            MINIMA: withMinima.includes(shape.kind),
+            MINIMA: weightFormats[shape.kind].hasMinimum,
             HIDDEN: gpu.isSoftware,
             NORM: shape.norm !== undefined,
             BIAS: shape.bias ?? false,

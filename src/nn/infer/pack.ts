@@ -5,30 +5,22 @@
 import type { Gpu, Tensor } from '../../gpu/gpu';
 import type { Kernel } from '../../gpu/kernel';
 import { grid, type Recorder } from '../../gpu/recorder';
-import { fitsKind, packedRowBytes, planeOffsets, weightFormats, type PackedMatrix, type WeightKind } from './packed';
+import {
+  fitsKind,
+  isFloat,
+  packedRowBytes,
+  planeOffsets,
+  weightFormats,
+  type PackedMatrix,
+  type WeightKind,
+} from './packed';
 import { weightConditions, weightConstants } from './packed-shader';
 
-/** Where a plane's bytes begin in a block of a file, in the order of the planes. */
-const fileOffsets: Record<WeightKind, readonly number[]> = {
-  f32: [0],
-  f16: [0],
-  bf16: [0],
-  q8_0: [2, 0],
-  q4_0: [2, 0],
-  q4_1: [4, 0],
-  q5_0: [6, 2, 0],
-  q5_1: [8, 4, 0],
-  q4_k: [16, 0],
-  q5_k: [48, 16, 0],
-  q6_k: [0, 128, 192, 208],
-};
-
-const floats: readonly WeightKind[] = ['f32', 'f16', 'bf16'];
 const convertible: readonly WeightKind[] = ['f32', 'f16', 'q8_0', 'q4_0'];
 
 /** Whether rows stored as `from` can be packed as `kind`: unchanged, or from floats to f32, f16, q8_0 or q4_0. */
 export function canPack(from: WeightKind, kind: WeightKind, columns: number): boolean {
-  return fitsKind(kind, columns) && (from === kind || (floats.includes(from) && convertible.includes(kind)));
+  return fitsKind(kind, columns) && (from === kind || (isFloat(from) && convertible.includes(kind)));
 }
 
 export interface PackerOptions {
@@ -64,8 +56,8 @@ export class Packer {
     if (!canPack(from, kind, columns)) {
       throw new RangeError(`rows of ${columns} values stored as ${from} can't be packed as ${kind}`);
     }
-    const { block, fileBytes } = weightFormats[from];
-    const fileRowBytes = (columns / block) * fileBytes;
+    const { weights, bytes } = weightFormats[from];
+    const fileRowBytes = (columns / weights) * bytes;
     const rowWords = packedRowBytes(kind, columns) / 4;
     const constants = { RAW_ROW_BYTES: fileRowBytes, ROW_WORDS: rowWords };
     const conditions = { FROM_F32: from === 'f32', FROM_F16: from === 'f16', FROM_BF16: from === 'bf16' };
@@ -116,12 +108,12 @@ export class Packer {
 }
 
 function blockConstants(kind: WeightKind, columns: number): Record<string, number> {
-  const { block, fileBytes, planes } = weightFormats[kind];
+  const { weights, bytes, planes } = weightFormats[kind];
   const offsets = planeOffsets(kind, columns);
-  const constants: Record<string, number> = { BLOCKS: columns / block, BLOCK_BYTES: fileBytes };
+  const constants: Record<string, number> = { BLOCKS: columns / weights, BLOCK_BYTES: bytes };
   for (let p = 0; p < 4; p++) {
-    constants[`PLANE_BYTES_${p}`] = planes[p] ?? 4;
-    constants[`FROM_${p}`] = fileOffsets[kind][p] ?? 0;
+    constants[`PLANE_BYTES_${p}`] = planes[p]?.bytes ?? 4;
+    constants[`FROM_${p}`] = planes[p]?.from ?? 0;
     if (p > 0) constants[`PLANE_AT_${p}`] = (offsets[p] ?? packedRowBytes(kind, columns)) / 4;
   }
   return constants;

@@ -18,64 +18,41 @@
  *
  * In the 4-bit planes of 32-blocks, byte j holds weight j in its low half and weight j + 16 in its high half.
  */
+import { storedFormats, storedTypes, type StoredFormat, type StoredType } from '../../formats/gguf/stored-types';
 import type { Tensor } from '../../gpu/gpu';
 
-export const weightKinds = [
-  'f32',
-  'f16',
-  'bf16',
-  'q8_0',
-  'q4_0',
-  'q4_1',
-  'q5_0',
-  'q5_1',
-  'q4_k',
-  'q5_k',
-  'q6_k',
-] as const;
-export type WeightKind = (typeof weightKinds)[number];
+/** How a packed matrix is held: the types that can be stored, in lower case. */
+export type WeightKind = Lowercase<StoredType>;
 
-interface Format {
-  /** Weights in a block. */
-  block: number;
-  /** Bytes of a block in a file. */
-  fileBytes: number;
-  /** Bytes of a block in each plane, in order. */
-  planes: readonly number[];
-}
+/** The packed kind of a stored type that is kept as it is. */
+export const kindOf = (type: StoredType): WeightKind => type.toLowerCase() as WeightKind;
 
-export const weightFormats: Record<WeightKind, Format> = {
-  f32: { block: 1, fileBytes: 4, planes: [4] },
-  f16: { block: 1, fileBytes: 2, planes: [2] },
-  bf16: { block: 1, fileBytes: 2, planes: [2] },
-  q8_0: { block: 32, fileBytes: 34, planes: [32, 2] },
-  q4_0: { block: 32, fileBytes: 18, planes: [16, 2] },
-  q4_1: { block: 32, fileBytes: 20, planes: [16, 4] },
-  q5_0: { block: 32, fileBytes: 22, planes: [16, 4, 2] },
-  q5_1: { block: 32, fileBytes: 24, planes: [16, 4, 4] },
-  q4_k: { block: 256, fileBytes: 144, planes: [128, 16] },
-  q5_k: { block: 256, fileBytes: 176, planes: [128, 32, 16] },
-  q6_k: { block: 256, fileBytes: 210, planes: [128, 64, 16, 2] },
-};
+export const weightKinds: readonly WeightKind[] = storedTypes.map(kindOf);
+
+export const weightFormats = Object.fromEntries(
+  storedTypes.map((type) => [kindOf(type), storedFormats[type]]),
+) as Readonly<Record<WeightKind, StoredFormat>>;
+
+/** Plain floats, as against blocks that are quantised. */
+export const isFloat = (kind: WeightKind): boolean => weightFormats[kind].weights === 1;
 
 /** Whether rows of so many columns can be held in this kind: blocks don't straddle rows. */
-export const fitsKind = (kind: WeightKind, columns: number): boolean => columns % weightFormats[kind].block === 0;
+export const fitsKind = (kind: WeightKind, columns: number): boolean => columns % weightFormats[kind].weights === 0;
 
 /** Bytes of a packed row. */
 export function packedRowBytes(kind: WeightKind, columns: number): number {
-  const { block, planes } = weightFormats[kind];
-  if (columns % block !== 0) throw new RangeError(`rows of ${columns} values can't be stored as ${kind}`);
-  const bytes = (columns / block) * planes.reduce((sum, plane) => sum + plane, 0);
-  return Math.ceil(bytes / 16) * 16;
+  const { weights, bytes } = weightFormats[kind];
+  if (columns % weights !== 0) throw new RangeError(`rows of ${columns} values can't be stored as ${kind}`);
+  return Math.ceil(((columns / weights) * bytes) / 16) * 16;
 }
 
 /** Byte offsets of a packed row's planes from its start. */
 export function planeOffsets(kind: WeightKind, columns: number): number[] {
-  const { block, planes } = weightFormats[kind];
+  const { weights, planes } = weightFormats[kind];
   let next = 0;
-  return planes.map((bytes) => {
+  return planes.map(({ bytes }) => {
     const at = next;
-    next += (columns / block) * bytes;
+    next += (columns / weights) * bytes;
     return at;
   });
 }

@@ -1,8 +1,10 @@
 /** @file Blocks of every type on the CPU, bit for bit what the gguf package reads (tests/goldens/gguf/blocks.json). */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { blockSize, dequantise, readTensor, storedBytes } from '../../../src/formats/gguf/dequantise';
-import type { StoredType, TensorEntry } from '../../../src/formats/files/model-files';
+import { dequantise, readTensor } from '../../../src/formats/gguf/dequantise';
+import { storedBytes, storedFormats } from '../../../src/formats/gguf/stored-types';
+import type { TensorEntry } from '../../../src/formats/files/model-files';
+import type { StoredType } from '../../../src/formats/gguf/stored-types';
 import { memoryFile } from '../../../src/formats/files/whole-file';
 
 interface Golden {
@@ -36,10 +38,10 @@ describe('dequantise', () => {
     const { blocks } = golden.Q4_K!;
     const shifted = new Uint8Array([0, ...decode(blocks)]).subarray(1);
     expect(dequantise('Q4_K', shifted)).toEqual(dequantise('Q4_K', decode(blocks)));
-    expect(() => dequantise('Q4_K', shifted.subarray(1))).toThrow(/no whole blocks/);
+    expect(() => dequantise('Q4_K', shifted.subarray(1))).toThrow(/don't divide into blocks/);
     expect(storedBytes('Q6_K', 512)).toBe(420);
     expect(() => storedBytes('Q4_0', 33)).toThrow(/don't fill blocks of 32/);
-    expect(blockSize('Q5_1').bytes).toBe(24);
+    expect(storedFormats.Q5_1.bytes).toBe(24);
   });
 });
 

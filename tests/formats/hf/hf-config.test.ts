@@ -1,6 +1,7 @@
 /** @file config.json in both Transformers forms, and the refusals. */
 import { describe, expect, it } from 'vitest';
-import { parameterCount, parameterShapes, parseDecoderConfig } from '../../../src/formats/hf/hf-config';
+import { parameterCount, parameterShapes } from '../../../src/formats/hf/architecture';
+import { parseDecoderConfig } from '../../../src/formats/hf/hf-config';
 
 const tiny = {
   architectures: ['LlamaForCausalLM'],

@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { mapSource, urlSource } from '../../../src/formats/files/file-source';
-import { parameterShapes, parseDecoderConfig } from '../../../src/formats/hf/hf-config';
+import { parameterShapes } from '../../../src/formats/hf/architecture';
+import { parseDecoderConfig } from '../../../src/formats/hf/hf-config';
 import { loadModelFolder, writeModelFolder } from '../../../src/formats/hf/model-folder';
 import { readSafetensors, writeSafetensors } from '../../../src/formats/hf/safetensors';
 import type { FloatTensor } from '../../../src/formats/hf/safetensors';

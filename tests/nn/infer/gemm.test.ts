@@ -84,7 +84,7 @@ async function check(c: Case, tolerance: number) {
 }
 
 /** Not a multiple of any slab, where the kind's blocks allow it. */
-const columnsOf = (kind: WeightKind) => ({ 1: 36, 32: 96, 256: 256 })[weightFormats[kind].block]!;
+const columnsOf = (kind: WeightKind) => ({ 1: 36, 32: 96, 256: 256 })[weightFormats[kind].weights]!;
 
 describe.each(weightKinds)('%s', (kind) => {
   const shape = { kind, tokens: 11, outFeatures: 37, inFeatures: columnsOf(kind) };

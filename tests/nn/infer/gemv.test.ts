@@ -71,7 +71,7 @@ const shared: GemvVariant = { lanes: 8, results: 1, groups: 2 };
 const alone: GemvVariant = { lanes: 1, results: 2, groups: 32 };
 
 describe.each(weightKinds)('%s', (kind) => {
-  const inFeatures = 3 * Math.max(8, weightFormats[kind].block);
+  const inFeatures = 3 * Math.max(8, weightFormats[kind].weights);
 
   it('multiplies one token', () => check(test.gpu, { kind, inFeatures, outFeatures: 37, tokens: 1 }));
 

@@ -82,7 +82,7 @@ describe.each(types)('%s', (type) => {
 
 describe.each(weightKinds)('%s', (kind) => {
   // An odd number of blocks: rows end within a word.
-  const columns = 3 * Math.max(4, weightFormats[kind].block);
+  const columns = 3 * Math.max(4, weightFormats[kind].weights);
 
   it('sorts blocks into planes, in two parts and two pieces', async () => {
     const rows = 7;

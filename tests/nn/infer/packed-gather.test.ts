@@ -13,7 +13,7 @@ it.each<[WeightKind, number[]]>([
   ['q8_0', [6, 5]],
   ['q6_k', [11]],
 ])('%s in parts of %o rows', async (kind, parts) => {
-  const columns = 3 * Math.max(4, weightFormats[kind].block);
+  const columns = 3 * Math.max(4, weightFormats[kind].weights);
   const rows = 11;
   const file = randomBlocks(test.random, kind, rows, columns);
   const values = dequantise(kind, file);

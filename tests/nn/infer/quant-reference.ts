@@ -46,7 +46,7 @@ export function halfToFloat(bits: number): number {
 
 /** Rows of random weights of a kind, as a file holds them: every bit pattern of the numbers, scales of about 1/64. */
 export function randomBlocks(random: { next(): number }, kind: WeightKind, rows: number, columns: number) {
-  const { block, fileBytes } = weightFormats[kind];
+  const { weights: block, bytes: fileBytes } = weightFormats[kind];
   const blocks = (rows * columns) / block;
   if (kind === 'f32') {
     return new Uint8Array(Float32Array.from({ length: blocks }, () => random.next() - 0.45).buffer);
@@ -69,7 +69,7 @@ export function randomBlocks(random: { next(): number }, kind: WeightKind, rows:
 
 /** The values of blocks, written from ggml's definitions. */
 export function dequantise(kind: WeightKind, bytes: Uint8Array): Float32Array {
-  const { block, fileBytes } = weightFormats[kind];
+  const { weights: block, bytes: fileBytes } = weightFormats[kind];
   const count = bytes.length / fileBytes;
   const out = new Float32Array(count * block);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -124,7 +124,7 @@ export function dequantise(kind: WeightKind, bytes: Uint8Array): Float32Array {
 
 /** A file's rows in the layout of src/nn/infer/packed.ts. */
 export function packRows(kind: WeightKind, bytes: Uint8Array, columns: number): Uint8Array<ArrayBuffer> {
-  const { block, fileBytes, planes } = weightFormats[kind];
+  const { weights: block, bytes: fileBytes, planes } = weightFormats[kind];
   const blocks = columns / block;
   const rows = bytes.length / (blocks * fileBytes);
   const rowBytes = packedRowBytes(kind, columns);
@@ -132,7 +132,7 @@ export function packRows(kind: WeightKind, bytes: Uint8Array, columns: number): 
   const out = new Uint8Array(rows * rowBytes);
   for (let row = 0; row < rows; row++) {
     for (let b = 0; b < blocks; b++) {
-      planes.forEach((size, p) => {
+      planes.forEach(({ bytes: size }, p) => {
         const from = (row * blocks + b) * fileBytes + fields[kind][p]!;
         out.set(bytes.subarray(from, from + size), row * rowBytes + offsets[p]! + b * size);
       });

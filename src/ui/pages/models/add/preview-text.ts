@@ -1,6 +1,6 @@
 /** @file What is said about a model before it is added: the GPU memory it needs, and where to read about it. */
 import { modelMemory } from '../../../../engine/model-memory';
-import type { StoredType } from '../../../../formats/files/model-files';
+import type { StoredType } from '../../../../formats/gguf/stored-types';
 import type { ModelOrigin, ModelSummary } from '../../../../formats/hub/stored-model';
 import { t } from '../../../../i18n';
 

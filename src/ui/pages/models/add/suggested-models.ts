@@ -1,5 +1,6 @@
 /** @file Models that are known to work well, with the shapes from which their size and memory follow. */
-import { parameterShapes, parseDecoderConfig, type DecoderConfig } from '../../../../formats/hf/hf-config';
+import { parameterShapes } from '../../../../formats/hf/architecture';
+import { parseDecoderConfig, type DecoderConfig } from '../../../../formats/hf/hf-config';
 import { t } from '../../../../i18n';
 
 export interface SuggestedModel {
