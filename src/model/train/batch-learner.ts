@@ -169,7 +169,8 @@ export class BatchLearner<M, G> {
       recorder.phase('update: forward');
       decoder.forwardLogProbs(recorder, params, slot, rows, temperature);
       recorder.phase('update: backward');
-      loss.record(recorder, { ...rows, sequences, stats }, slot.firstSequence, slot.sequences, onPolicy, settings);
+      const span = { first: slot.firstSequence, count: slot.sequences, onPolicy };
+      loss.record(recorder, { ...rows, sequences, stats }, span, settings);
       decoder.backward(recorder, params, grads, slot, rows.dLogp, temperature);
     }
   }

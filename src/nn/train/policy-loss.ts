@@ -3,9 +3,12 @@ import type { Gpu, Tensor } from '../../gpu/gpu';
 import type { Kernel } from '../../gpu/kernel';
 import { f32, type Recorder } from '../../gpu/recorder';
 
-/** What a token's loss is, as in shaders/train/loss/policy_loss.wesl. */
-const OBJECTIVES = { clip: 0, cispo: 1, sapo: 2, cross_entropy: 3 } as const;
-export type Objective = keyof typeof OBJECTIVES;
+/**
+ * What a token's loss is. Each objective of a policy is a condition of shaders/train/loss/policy_terms.wesl, by its name in
+ * capitals. To add one, add its name here, its terms there, and its reference and weights in src/rl/losses.ts.
+ */
+export const objectives = ['clip', 'cispo', 'sapo', 'cross_entropy'] as const;
+export type Objective = (typeof objectives)[number];
 
 export interface PolicyLossOptions {
   objective: Objective;
@@ -24,7 +27,7 @@ export interface PolicyLossSettings {
   sapo_temperature_neg: number;
 }
 
-/** For the cross_entropy objective, which has no ratio to clip and no reference. */
+/** For cross-entropy, which has no ratio to clip and no reference model. */
 export const CROSS_ENTROPY: PolicyLossSettings = {
   epsilon: 0,
   epsilon_high: 0,
@@ -34,12 +37,21 @@ export const CROSS_ENTROPY: PolicyLossSettings = {
   sapo_temperature_neg: 1,
 };
 
-/** Words of a sequence's entry: first row, end row, advantage and weight as f32. */
+/** Words of a sequence's entry: its first row, the row after its last one, advantage and weight as f32. */
 export const SEQUENCE_WORDS = 4;
-/** What the kernel reports of each sequence, in this order. */
+/** What the kernel measures for each sequence, in this order. */
 export const STAT_NAMES = ['loss', 'kl', 'low', 'high', 'entropy', 'tokens', 'ratio', 'logp'] as const;
 export type SequenceStats = Record<(typeof STAT_NAMES)[number], number>;
 
+export interface LossSpan {
+  /** Sequences [first, first + count) of the batch. */
+  first: number;
+  count: number;
+  /** Their log-probabilities are those they were sampled with, so that the ratio is 1. They are kept as `oldLogp`. */
+  onPolicy: boolean;
+}
+
+/** Stands for no upper bound of the ratio. */
 const NO_CAP = 3.4e38;
 
 export class PolicyLoss {
@@ -47,24 +59,18 @@ export class PolicyLoss {
 
   static async create(gpu: Gpu, options: PolicyLossOptions): Promise<PolicyLoss> {
     const constants = {
-      LOSS: OBJECTIVES[options.objective],
       SEQUENCE_RATIO: options.sequenceRatio ? 1 : 0,
       KL_RATIO: options.klRatio ? 1 : 0,
     };
-    return new PolicyLoss(await gpu.kernel('train/loss/policy_loss', { constants }));
+    const conditions = Object.fromEntries(objectives.map((name) => [name.toUpperCase(), name === options.objective]));
+    return new PolicyLoss(await gpu.kernel('train/loss/policy_loss', { constants, conditions }));
   }
 
-  /**
-   * Losses and their gradients by logp for sequences [first, first + count).
-   * @param onPolicy whether the ratio is 1 by definition, these being the log-probabilities that sampled; they are kept
-   *   as `oldLogp`
-   */
+  /** Records the losses of some sequences, and their gradients by each token's log-probability. */
   record(
     recorder: Recorder,
     tensors: Record<'logp' | 'oldLogp' | 'refLogp' | 'entropy' | 'sequences' | 'dLogp' | 'stats', Tensor>,
-    first: number,
-    count: number,
-    onPolicy: boolean,
+    { first, count, onPolicy }: LossSpan,
     settings: PolicyLossSettings,
   ): void {
     const { logp, oldLogp, refLogp, entropy, sequences, dLogp, stats } = tensors;

@@ -51,8 +51,8 @@ async function kernelLoss(config: LossConfig, given: Given, onPolicy: boolean) {
     stats: poison(count * STAT_NAMES.length),
   };
   const out = await test.run(data, (recorder, t) => {
-    layer.record(recorder, t, 0, 3, onPolicy, config);
-    layer.record(recorder, t, 3, count - 3, onPolicy, config);
+    layer.record(recorder, t, { first: 0, count: 3, onPolicy }, config);
+    layer.record(recorder, t, { first: 3, count: count - 3, onPolicy }, config);
   });
   if (onPolicy) expect(out.oldLogp).toEqual(logp);
   const { loss, ...metrics } = updateMetrics(config, parseStats(out.stats.slice().buffer, count), weights);
@@ -157,7 +157,9 @@ it('cross-entropy weighs each sequence, whatever else is set', async () => {
     dLogp: unused(),
     stats: poison(24),
   };
-  const out = await test.run(data, (recorder, t) => layer.record(recorder, t, 0, 3, true, defaultGrpoConfig));
+  const out = await test.run(data, (recorder, t) =>
+    layer.record(recorder, t, { first: 0, count: 3, onPolicy: true }, defaultGrpoConfig),
+  );
   const losses = parseStats(out.stats.slice().buffer, 3).map(({ loss }) => loss);
   expect(
     relativeError(
