@@ -1,4 +1,5 @@
 /** @file A run's config: the defaults, what can't run and why, and its form in a URL. */
+import { parseModelId } from './model-id';
 import { defaultGrpoConfig } from '../rl/config';
 import type { RunConfig } from '../rl/config';
 import { allTasks, getTask, tasks } from '../tasks';
@@ -156,16 +157,10 @@ function checkTask(value: FieldValue | undefined, known = allTasks): string | nu
   return `There is no task ${show(value)}. The tasks are: ${known.map((task) => task.name).join(', ')}.`;
 }
 
-/**
- * A name that is a folder below models/, a checkpoint of a saved run, an imported file, a downloaded model, or for a GPU
- * server owner/name on the Hub: never a path elsewhere.
- */
+/** A model that a run can start from; a server run may also start from one on the Hub. */
 function checkModelName(value: FieldValue | undefined): string | null {
-  const hub = '[A-Za-z0-9][\\w.-]{0,95}/[A-Za-z0-9][\\w.-]{0,95}';
-  const pattern = new RegExp(
-    `^(?:[A-Za-z0-9][\\w.-]{0,99}|run:[\\w-]{1,64}@\\d{1,9}|file:[\\w. -]{1,100}|store:[\\w.-]{1,100}|${hub})$`,
-  );
-  if (typeof value === 'string' && pattern.test(value)) return null;
+  const kind = typeof value === 'string' ? parseModelId(value)?.kind : undefined;
+  if (kind && kind !== 'opened' && kind !== 'server') return null;
   return `${show(value)} is not the name of a model. Choose one of the list, such as ${defaultRunConfig.model}.`;
 }
 

@@ -2,6 +2,7 @@
  * @file Every setting of a run once: its label, its one-line explanation, its group and the values it may have. The
  * form, the validation, the URL and the automatic names all read this table.
  */
+import { parseModelId } from './model-id';
 import type { RunConfig } from '../rl/config';
 
 /** Keys as in the config; a weight in `reward_weights` is a field of its own. */
@@ -410,7 +411,7 @@ export function appliesTo(config: RunConfig, key: FieldKey): boolean {
 }
 
 /** Whether it is a downloaded model, of which only adapters can be trained here. */
-export const learnsByAdapters = (model: string): boolean => model.startsWith('store:');
+export const learnsByAdapters = (model: string): boolean => parseModelId(model)?.kind === 'downloaded';
 
 /** Whether a run's checkpoints hold adapters. Saved runs of the first versions know no such setting. */
 export const hasAdapters = ({ lora_r }: RunConfig): boolean => typeof lora_r === 'number';

@@ -1,8 +1,9 @@
 /** @file Names for runs that say what is special about them: `Chain sums · lr 0.001 · loss dr_grpo`. */
+import { parseModelId } from './model-id';
 import type { RunConfig } from '../rl/config';
 import { allTasks, getTask } from '../tasks';
 import { changedFields } from './config';
-import { describeField, getField, learnsByAdapters } from './fields';
+import { describeField, getField } from './fields';
 import type { FieldKey } from './fields';
 
 /** What a name may spell out before it says "+2 more". */
@@ -25,9 +26,10 @@ function describeDifference(config: RunConfig, key: FieldKey): string {
   return value === null ? `no ${short}` : `${short} ${value}`;
 }
 
-/** A model's name for people: without the place it lies in, and what a downloaded one's folder is told apart by. */
+/** A model's name for people: a downloaded one's without its prefix and the hash at the end of its folder's name. */
 export function modelLabel(name: string): string {
-  return learnsByAdapters(name) ? name.replace(/^store:/, '').replace(/-[0-9a-f]{10}$/, '') : name;
+  const model = parseModelId(name);
+  return model?.kind === 'downloaded' ? model.id.replace(/-[0-9a-f]{10}$/, '') : name;
 }
 
 /** The name itself, or with the first number that makes it new: `Chain sums (2)`. */

@@ -1,10 +1,11 @@
 /** @file Models on servers for whoever chooses among models: listed without asking anybody, opened without a request. */
+import { formatModelId, parseModelId } from '../../../runs/model-id';
 import type { RemoteModel } from '../../../servers/models';
 import { ServerChatModel } from '../../../servers/chat/server-chat-model';
 import { isModelServer } from '../../../servers/server';
 import type { ServerStore } from '../../../servers/server-store';
 import type { ChatModel } from '../../../runs/chat-model';
-import { parseRemoteId, remoteId, type ModelChoice } from '../chat/models/models';
+import type { ModelChoice } from '../chat/models/models';
 import type { ModelLists } from './model-lists';
 import { modelLists, servers } from './room';
 
@@ -16,7 +17,7 @@ export async function remoteModels(
   const records = await store.list();
   return records.flatMap(({ id, label }) =>
     (lists.get(id) ?? []).map((model): ModelChoice => ({
-      id: remoteId(id, model.id),
+      id: formatModelId({ kind: 'server', server: id, model: model.id }),
       label: `${model.id} · ${label}`,
       group: 'On servers',
       toy: false,
@@ -30,11 +31,12 @@ export async function openRemote(
   store: Pick<ServerStore, 'list' | 'open'> = servers,
   lists: Pick<ModelLists, 'get'> = modelLists,
 ): Promise<ChatModel> {
-  const named = parseRemoteId(id);
-  const record = (await store.list()).find((each) => each.id === named?.server);
-  if (!named || !record) throw new Error('The server of this model is not on the Connect page any more.');
-  const known = lists.get(record.id)?.find((model) => model.id === named.model);
-  const model: RemoteModel = known ?? { id: named.model };
+  const named = parseModelId(id);
+  const remote = named?.kind === 'server' ? named : null;
+  const record = (await store.list()).find((each) => each.id === remote?.server);
+  if (!remote || !record) throw new Error('The server of this model is not on the Connect page any more.');
+  const known = lists.get(record.id)?.find((model) => model.id === remote.model);
+  const model: RemoteModel = known ?? { id: remote.model };
   const server = await store.open(record);
   if (!isModelServer(server)) throw new Error(`${record.label} trains models and answers no prompts.`);
   return new ServerChatModel(server, model);

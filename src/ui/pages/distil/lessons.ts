@@ -1,4 +1,5 @@
 /** @file What a teacher wrote, as the Distil page shows it, and as a data set. */
+import { parseModelId } from '../../../runs/model-id';
 import {
   datasetName,
   judge,
@@ -13,7 +14,6 @@ import { bareMessages, type EvalProblem } from '../../../eval/problem-set';
 import { configForTask, configToParams, defaultRunConfig } from '../../../runs/config';
 import type { DatasetRecord } from '../../../storage/dataset-storage';
 import { tasks } from '../../../tasks';
-import { parseRemoteId } from '../chat/models/models';
 
 /** Updates of the cold start that a student begins with. */
 const UPDATES = 100;
@@ -49,9 +49,9 @@ export function describeTeacher(
   { id, label }: EvaluationRun['models'][number],
   kindOf: (server: string) => string | undefined,
 ): Teacher {
-  const remote = parseRemoteId(id);
-  // A label of a remote model holds its host.
-  if (remote) return { model: remote.model, server: kindOf(remote.server) ?? 'a server' };
+  const named = parseModelId(id);
+  // The label of a model on a server has the server's host in it, which must not get into a data set.
+  if (named?.kind === 'server') return { model: named.model, server: kindOf(named.server) ?? 'a server' };
   return { model: label, server: 'this browser' };
 }
 

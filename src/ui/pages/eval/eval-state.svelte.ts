@@ -2,6 +2,7 @@
  * @file The state of the Eval and Distil pages: the evaluations that are kept, the one that is shown, and asking what is
  * missing of it.
  */
+import { isServerModel } from '../../../runs/model-id';
 import { messageOf } from '../../../base/errors';
 import type { Answer } from '../../../eval/evaluation';
 import type {
@@ -13,7 +14,6 @@ import type {
 import { evaluateMissing, type Slot } from '../../../eval/evaluator';
 import { bareMessages, buildProblems, type EvalProblem } from '../../../eval/problem-set';
 import { allTasks } from '../../../tasks';
-import { parseRemoteId } from '../chat/models/models';
 import type { OpenChatModel, OpenProgress } from '../chat/models/open-models.svelte';
 import type { SamplingSettings } from '../../../storage/conversation';
 import { recommendedSettings } from '../chat/settings/settings';
@@ -201,7 +201,7 @@ export class EvalState {
           request: settings,
           messages: model.toy ? bareMessages : ({ messages }) => messages,
           // On this machine one answer after the other is quickest.
-          pace: parseRemoteId(model.id) ? run.pace : { concurrency: 1, per_minute: null },
+          pace: isServerModel(model.id) ? run.pace : { concurrency: 1, per_minute: null },
           isDone: (slot) => this.#byKey.has(keyOf({ model: index, ...slot })),
           onAnswer: async (slot: Slot, answer: Answer) => {
             const stored: StoredAnswer = { model: index, ...slot, ...answer };

@@ -1,4 +1,5 @@
 /** @file Saved runs and models out to files and back in from them. */
+import { formatModelId } from '../../../runs/model-id';
 import { urlSource } from '../../../formats/files/file-source';
 import { writeModelFolder } from '../../../formats/hf/model-folder';
 import { exportEvents, exportModelZip, importFile, type ExportedFile } from '../../../runs/exchange';
@@ -33,7 +34,7 @@ export async function modelFile(
     if (!bytes) throw new Error(`The run has no checkpoint of step ${step} any more.`);
     return exportModelZip(`${run.name.slice(0, 60)} step ${step} adapter`, adapterOfCheckpoint(bytes));
   }
-  const folder = await loadNamedModel(`run:${run.id}@${step}`, { storage, embedded });
+  const folder = await loadNamedModel(formatModelId({ kind: 'checkpoint', run: run.id, step }), { storage, embedded });
   const tensors = [...folder.tensors].map(([name, tensor]) => ({ name, ...tensor }));
   return exportModelZip(`${run.name} step ${step}`, writeModelFolder(folder, tensors, 'F32'));
 }

@@ -1,11 +1,12 @@
 /** @file The Connect page's logic: adding, asking, keys, removing; and models on servers among the others. */
+import { formatModelId, parseModelId } from '../../../../src/runs/model-id';
 import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BrowserPage } from '../../../../src/servers/diagnose';
 import { RemoteError } from '../../../../src/servers/errors';
 import { ServerStore } from '../../../../src/servers/server-store';
 import type { SidecarInfo } from '../../../../src/servers/training/sidecar-schema';
-import { chatModels, namedModel, parseRemoteId, remoteId } from '../../../../src/ui/pages/chat/models/models';
+import { chatModels, namedModel } from '../../../../src/ui/pages/chat/models/models';
 import { askingFrom } from '../../../../src/ui/pages/connect/asking';
 import { ConnectState, type Asking, type NewServer } from '../../../../src/ui/pages/connect/connect-state.svelte';
 import { ModelLists } from '../../../../src/ui/pages/connect/model-lists';
@@ -133,7 +134,9 @@ describe('ConnectState', () => {
     await connect.refresh(id);
     expect(connect.rows[0]).toMatchObject({ training: { models: ['tinythink-1m'] }, status: 'ready' });
     expect(await remoteModels(store, new ModelLists(local))).toEqual([]);
-    await expect(openRemote(remoteId(id, 'tinythink-1m'), store, new ModelLists(local))).rejects.toThrow('no prompts');
+    await expect(
+      openRemote(formatModelId({ kind: 'server', server: id, model: 'tinythink-1m' }), store, new ModelLists(local)),
+    ).rejects.toThrow('no prompts');
     expect(JSON.stringify([connect.rows, await store.list(), [...local.items]])).not.toContain(SECRET);
   });
 
@@ -190,7 +193,7 @@ describe('models on servers', () => {
     const { id } = connect.rows[0]!.record;
     const listed = await remoteModels(store, new ModelLists(local));
     expect(listed.map(({ label }) => label)).toEqual(['big/model · 127.0.0.1:8000', 'small · 127.0.0.1:8000']);
-    expect(parseRemoteId(listed[0]!.id)).toEqual({ server: id, model: 'big/model' });
+    expect(parseModelId(listed[0]!.id)).toEqual({ kind: 'server', server: id, model: 'big/model' });
     expect(JSON.stringify(listed)).not.toContain(SECRET);
     const policy = await openRemote(listed[0]!.id, store, new ModelLists(local));
     expect(policy.name).toBe('big/model');
@@ -200,11 +203,11 @@ describe('models on servers', () => {
 
   it('stand among the others, and are known by their id alone', async () => {
     const none = { list: () => Promise.reject(new Error()), checkpointSteps: vi.fn(), modelNames: vi.fn() };
-    const id = remoteId('s-1', 'a:b/c');
+    const id = formatModelId({ kind: 'server', server: 's-1', model: 'a:b/c' });
     const found = await chatModels(none, undefined, () => Promise.resolve([namedModel(id)]));
     expect(found.map((model) => model.group)).toEqual(['Toy models', 'On servers']);
     expect(namedModel(id)).toMatchObject({ label: 'a:b/c', toy: false });
-    expect(parseRemoteId('store:remote:x')).toBeNull();
+    expect(parseModelId('store:remote:x')).toBeNull();
     const broken = await chatModels(none, undefined, () => Promise.reject(new Error('no storage')));
     expect(broken).toHaveLength(1);
   });

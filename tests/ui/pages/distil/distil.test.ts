@@ -1,4 +1,5 @@
 /** @file The Distil page's logic: what can be asked, what is shown of it, the data sets, and the student's settings. */
+import { formatModelId } from '../../../../src/runs/model-id';
 import 'fake-indexeddb/auto';
 import { describe, expect, it } from 'vitest';
 import { checkConfig, configFromParams } from '../../../../src/runs/config';
@@ -6,7 +7,7 @@ import { DatasetStorage } from '../../../../src/storage/dataset-storage';
 import { writeDataset } from '../../../../src/eval/distillation';
 import type { EvaluationRun, StoredAnswer } from '../../../../src/storage/evaluation-storage';
 import { buildProblems } from '../../../../src/eval/problem-set';
-import { namedModel, remoteId, type ModelChoice } from '../../../../src/ui/pages/chat/models/models';
+import { namedModel, type ModelChoice } from '../../../../src/ui/pages/chat/models/models';
 import { DatasetsState } from '../../../../src/ui/pages/distil/datasets-state.svelte';
 import {
   choosesNotation,
@@ -25,7 +26,7 @@ import {
   studentParams,
 } from '../../../../src/ui/pages/distil/lessons';
 
-const REMOTE = remoteId('s1', 'org/big');
+const REMOTE = formatModelId({ kind: 'server', server: 's1', model: 'org/big' });
 const toy = namedModel('tinythink-1m');
 const big: ModelChoice = { ...namedModel(REMOTE), label: 'org/big · host:8000' };
 const models = [toy, big];

@@ -1,9 +1,10 @@
 /** @file The Eval page's logic: what can be asked, asking it, going on after a break, and what is shown of it. */
+import { formatModelId } from '../../../../src/runs/model-id';
 import 'fake-indexeddb/auto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { EvaluationStorage } from '../../../../src/storage/evaluation-storage';
 import type { GenerateRequest } from '../../../../src/runs/chat-model';
-import { namedModel, remoteId, type ModelChoice } from '../../../../src/ui/pages/chat/models/models';
+import { namedModel, type ModelChoice } from '../../../../src/ui/pages/chat/models/models';
 import type { OpenChatModel } from '../../../../src/ui/pages/chat/models/open-models.svelte';
 import { EvalState, nameOf, type NewEvaluation } from '../../../../src/ui/pages/eval/eval-state.svelte';
 import {
@@ -23,7 +24,7 @@ import {
   problemRows,
 } from '../../../../src/ui/pages/eval/results';
 
-const REMOTE = remoteId('s1', 'big');
+const REMOTE = formatModelId({ kind: 'server', server: 's1', model: 'big' });
 const toy = namedModel('tinythink-1m');
 const big: ModelChoice = { ...namedModel(REMOTE), label: 'big · host' };
 const models = [toy, big];

@@ -1,4 +1,5 @@
 /** @file Whom the chat can ask, wherever they are: the embedded model, checkpoints of runs, imported and stored models, servers. */
+import { formatModelId, parseModelId } from '../../../../runs/model-id';
 import { defaultRunConfig } from '../../../../runs/config';
 import type { LoadOptions } from '../../../../engine/load-options';
 import { hasAdapters } from '../../../../runs/fields';
@@ -6,10 +7,7 @@ import type { RunStorage } from '../../../../storage/run-storage';
 import type { SamplingHints } from '../settings/settings';
 
 export interface ModelChoice extends SamplingHints {
-  /**
-   * As the engine names it: `tinythink-1m`, `run:<id>@<step>`, `file:<name>`, `store:<id>`; `own:<n>` for files of now;
-   * `remote:<server>:<name>` on a server.
-   */
+  /** See src/runs/model-id.ts. */
   id: string;
   /** The heading it is listed under. */
   group: 'Toy models' | 'Large models' | 'Your files' | 'On servers';
@@ -45,16 +43,19 @@ export async function chatModels(
     for (const run of await storage.list()) {
       const step = (await storage.checkpointSteps(run.id)).at(-1);
       if (step === undefined) continue;
-      const model = toy(`run:${run.id}@${step}`, `${run.name}, after step ${step}`);
+      const model = toy(formatModelId({ kind: 'checkpoint', run: run.id, step }), `${run.name}, after step ${step}`);
       models.push(hasAdapters(run.config) ? { ...model, group: 'Large models', toy: false } : model);
     }
-    for (const name of await storage.modelNames()) models.push(toy(`file:${name}`, `${name}, imported`));
+    for (const name of await storage.modelNames()) {
+      models.push(toy(formatModelId({ kind: 'imported', name }), `${name}, imported`));
+    }
   } catch {
     // Some private windows refuse storage; then there are no saved runs either.
   }
   try {
     for (const { id, name, complete } of await stored()) {
-      if (complete) models.push({ id: `store:${id}`, label: name, group: 'Large models', toy: false });
+      if (complete)
+        models.push({ id: formatModelId({ kind: 'downloaded', id }), label: name, group: 'Large models', toy: false });
     }
   } catch {
     // No engine or no store: the others are there.
@@ -67,20 +68,11 @@ export async function chatModels(
   return models;
 }
 
-/** Names a model on a server that the user added: neither its address nor its key is in it. */
-export const remoteId = (server: string, model: string): string => `remote:${server}:${model}`;
-
-/** Null for any other model. */
-export function parseRemoteId(id: string): { server: string; model: string } | null {
-  const match = /^remote:([\w-]+):(.+)$/s.exec(id);
-  return match && { server: match[1]!, model: match[2]! };
-}
-
 /** A model by its id alone, as an address or an old conversation names it. */
 export function namedModel(id: string): ModelChoice {
-  const remote = parseRemoteId(id);
-  if (remote) return { id, label: remote.model, group: 'On servers', toy: false };
-  const isLarge = /^(?:store|own):/.test(id);
+  const model = parseModelId(id);
+  if (model?.kind === 'server') return { id, label: model.model, group: 'On servers', toy: false };
+  const isLarge = model?.kind === 'downloaded' || model?.kind === 'opened';
   return { id, label: id, group: isLarge ? 'Large models' : 'Toy models', toy: !isLarge };
 }
 
@@ -94,7 +86,7 @@ export function modelOfFiles(files: File[]): ModelChoice {
   const gguf = files.filter(({ name }) => /\.gguf$/i.test(name));
   const group = 'Your files' as const;
   // Not the id of any file of another visit, which kept conversations still name.
-  const id = () => `own:${Date.now().toString(36)}-${++given}`;
+  const id = () => formatModelId({ kind: 'opened', id: `${Date.now().toString(36)}-${++given}` });
   if (gguf.length === 1) return { id: id(), label: gguf[0]!.name, group, toy: false, files: gguf };
   if (gguf.length > 1) throw new Error('These are several .gguf files. Choose one of them.');
   const names = new Set(files.map(({ name }) => name));

@@ -1,6 +1,7 @@
 /** @file Opens a model to talk to, on the engine's worker or on a server. A module of its own, so that the page loads without it. */
+import { isServerModel } from '../../../../runs/model-id';
 import { engine } from '../../../../worker/client';
-import { parseRemoteId, type ModelChoice, type StoredEntry } from './models';
+import type { ModelChoice, StoredEntry } from './models';
 import type { OpenChatModel, OpenProgress } from './open-models.svelte';
 
 /** @throws Error with a message for the user: no GPU, no such model, not enough memory; DOMException AbortError */
@@ -9,7 +10,7 @@ export async function openChatModel(
   onProgress: (progress: OpenProgress) => void,
   signal: AbortSignal,
 ): Promise<OpenChatModel> {
-  if (parseRemoteId(model.id)) return (await import('../../connect/remote-models')).openRemote(model.id);
+  if (isServerModel(model.id)) return (await import('../../connect/remote-models')).openRemote(model.id);
   const options = model.load ? { options: model.load } : {};
   return engine().openChatModel(
     model.files ? { files: model.files, ...options } : { name: model.id, ...options },

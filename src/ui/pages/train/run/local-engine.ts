@@ -1,4 +1,5 @@
 /** @file The engine of this device as the Train page uses it. No other file of the page calls the engine. */
+import { formatModelId } from '../../../../runs/model-id';
 import type { PrepareProgress } from '../../../../engine/load-options';
 import type { ProbeResult } from '../../../../engine/probe';
 import type { Trainer } from '../../../../runs/trainer';
@@ -45,7 +46,7 @@ export class LocalEngine {
   /** Config names of the models on this device that were downloaded completely. */
   async downloadedModels(): Promise<string[]> {
     const stored = await engine().storedModels();
-    return stored.filter(({ complete }) => complete).map(({ id }) => `store:${id}`);
+    return stored.filter(({ complete }) => complete).map(({ id }) => formatModelId({ kind: 'downloaded', id }));
   }
 }
 

@@ -1,4 +1,5 @@
 /** @file What can be had of a run on a server: its checkpoints, as files or as models of this page, and its log. */
+import { formatModelId } from '../../../../runs/model-id';
 import { isAbortError, messageOf } from '../../../../base/errors';
 import { mapSource } from '../../../../formats/files/file-source';
 import type { SidecarCheckpoint } from '../../../../servers/training/sidecar-schema';
@@ -42,7 +43,7 @@ export class ServerRun {
       const names = await this.storage.modelNames().catch((): string[] => []);
       const here = this.checkpoints.flatMap(({ step }) => {
         const model = this.#modelName(step);
-        return names.includes(model) ? [[step, `file:${model}`] as const] : [];
+        return names.includes(model) ? [[step, formatModelId({ kind: 'imported', name: model })] as const] : [];
       });
       this.opened = Object.fromEntries(here);
     } catch (error) {
@@ -82,7 +83,7 @@ export class ServerRun {
       const { loadModelFolder } = await import('../../../../formats/hf/model-folder');
       await loadModelFolder(mapSource(name, files));
       await this.storage.saveModel(name, files);
-      this.opened = { ...this.opened, [step]: `file:${name}` };
+      this.opened = { ...this.opened, [step]: formatModelId({ kind: 'imported', name }) };
     });
   }
 

@@ -1,4 +1,5 @@
 /** @file The models that a run on this device can start from. */
+import { formatModelId } from '../../../../runs/model-id';
 import type { RunStorage } from '../../../../storage/run-storage';
 
 export const EMBEDDED_MODELS: readonly string[] = ['tinythink-1m'];
@@ -15,5 +16,5 @@ export async function trainableModels(
     storage.modelNames().catch((): string[] => []),
     downloaded().catch((): readonly string[] => []),
   ]);
-  return [...EMBEDDED_MODELS, ...imported.map((name) => `file:${name}`), ...stored];
+  return [...EMBEDDED_MODELS, ...imported.map((name) => formatModelId({ kind: 'imported', name })), ...stored];
 }
