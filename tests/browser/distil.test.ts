@@ -64,22 +64,22 @@ describe('a teacher', () => {
     await go('#/distil');
     await page.getByLabel('Model').selectOption({ label: `tiny/teacher · ${new URL(teacher.url).host}` });
     await page.getByLabel('Difficulty').fill('3');
-    await page.getByLabel('How many').fill('0');
+    await page.getByLabel('Number of problems').fill('0');
     await page.getByRole('button', { name: 'Ask the teacher' }).click();
     await page.getByRole('alert').getByText('The number of problems').waitFor(MAX_CONSECUTIVE_FAILURES);
-    await page.getByLabel('How many').fill('6');
-    await page.getByLabel('At once').fill('1');
+    await page.getByLabel('Number of problems').fill('6');
+    await page.getByLabel('Requests at a time').fill('1');
     expect(await violations(page)).toEqual([]);
     await page.getByRole('button', { name: 'Ask the teacher' }).click();
-    await page.getByText('5 of 12 answers are there.').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('5 of 12 answers are here.').waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.getByRole('alert').getByText('left out').waitFor();
     const asked = teacher.asked.length;
     await page.reload();
-    await page.getByText('5 of 12 answers are there.').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('5 of 12 answers are here.').waitFor(MAX_CONSECUTIVE_FAILURES);
     expect(teacher.asked).toHaveLength(asked);
     left = Infinity;
-    await page.getByRole('button', { name: 'Go on' }).click();
-    await page.getByText('The distillation is done.').waitFor({ ...MAX_CONSECUTIVE_FAILURES, state: 'attached' });
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByText('The distillation is complete.').waitFor({ ...MAX_CONSECUTIVE_FAILURES, state: 'attached' });
     expect(teacher.asked).toHaveLength(asked + 7);
   });
 
@@ -88,13 +88,13 @@ describe('a teacher', () => {
     await page.getByText('10 of 12 answers', { exact: true }).waitFor();
     await page.getByText('2 no answer').or(page.getByText('2 wrong')).waitFor();
     const table = page.getByRole('region', { name: 'Answers of the teacher' });
-    await page.getByLabel('Which answers').selectOption('Left out');
+    await page.getByLabel('Which answers').selectOption('Rejected');
     expect(await table.getByRole('row').count()).toBe(3);
     await page.getByLabel('Which answers').selectOption('Kept');
     // Spaces are no part of the notation.
     await table.getByText('0+1=2').first().waitFor();
     await table.getByRole('button').first().click();
-    await page.getByRole('dialog', { name: 'Problem 1' }).getByText('✓ Right').first().waitFor();
+    await page.getByRole('dialog', { name: 'Problem 1' }).getByText('✓ Correct').first().waitFor();
     await page.keyboard.press('Escape');
     expect(await violations(page)).toEqual([]);
     expect(await overflow(page)).toBeLessThanOrEqual(0);
@@ -103,7 +103,7 @@ describe('a teacher', () => {
   test('gives a data set, without the server’s address', async () => {
     const [download] = await Promise.all([
       page.waitForEvent('download'),
-      page.getByRole('button', { name: 'Download the data set' }).click(),
+      page.getByRole('button', { name: 'Download data set' }).click(),
     ]);
     data = readFileSync(await download.path(), 'utf8');
     const { samples } = parseDataset(data);
@@ -125,7 +125,9 @@ describe('a data set', () => {
       .getByText('bad.jsonl: Line 11: “difficulty” is missing.')
       .waitFor(MAX_CONSECUTIVE_FAILURES);
     await give('mine.jsonl', `${data}${data}`);
-    await page.getByText('“mine” is here, with 10 samples; left out: 10 repeated.').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page
+      .getByText('“mine” was imported with 10 samples. 10 duplicates were left out.')
+      .waitFor(MAX_CONSECUTIVE_FAILURES);
     expect(await violations(page)).toEqual([]);
   });
 

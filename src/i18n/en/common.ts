@@ -6,6 +6,12 @@ export const common = {
   loading: 'Loading …',
   undo: 'Undo',
 
+  table: {
+    count: '{{shown, number}} of {{total, number}}',
+    more_one: 'Show {{count}} more',
+    more_other: 'Show {{count}} more',
+  },
+
   // Whether the browser may delete what this site stores.
   persistence: {
     atRisk: 'The browser may delete this data when disk space is low.',

@@ -1,2 +1,97 @@
-/** @file English: distil. */
-export const distil = {} as const;
+/** @file English: the Distil page. What it shares with the Eval page is in eval.ts. */
+export const distil = {
+  // What a reload would interrupt.
+  activity: 'a distillation',
+
+  // The table of the teacher's answers.
+  answers: {
+    title: 'Answers',
+    all: 'All',
+    answer: 'Answer',
+    filter: 'Which answers to show',
+    kept: 'Kept',
+    keptMark: '✓ Kept',
+    label: 'Answers of the teacher',
+    outcome: 'Outcome',
+    problem: 'Problem',
+    reasoning: 'Reasoning',
+    rejected: 'Rejected',
+    rejectedMark: '✗ {{reason}}',
+    tokens: 'Tokens',
+  },
+  datasets: {
+    title: 'Data sets',
+    deleteNamed: 'Delete {{name}}',
+    details_one: '{{task}}, difficulty {{difficulty}} · {{count, number}} sample by {{teacher}}',
+    details_other: '{{task}}, difficulty {{difficulty}} · {{count, number}} samples by {{teacher}}',
+    download: 'Download',
+    downloadNamed: 'Download {{name}}',
+    empty: 'No data sets yet. Save the kept answers of a teacher, or import a file.',
+    fileLabel: 'A .jsonl file of samples',
+    import: 'Import a file',
+    imported_one: '“{{name}}” was imported with {{count, number}} sample.',
+    imported_other: '“{{name}}” was imported with {{count, number}} samples.',
+    notText: 'This isn’t a text file.',
+    repeated_one: '{{count, number}} duplicate was left out.',
+    repeated_other: '{{count, number}} duplicates were left out.',
+    tooLarge: 'The file is larger than {{megabytes}} MB.',
+    train: 'Train a student',
+    trainNamed: 'Train a student on {{name}}',
+    wrong_one: '{{count, number}} sample with a wrong answer was left out.',
+    wrong_other: '{{count, number}} samples with wrong answers were left out.',
+  },
+  // The cold start's data set, in the settings of a run.
+  field: {
+    make: 'Make a data set',
+    none: 'Worked examples of the task',
+  },
+  form: {
+    answers: 'Answers',
+    free: 'In the teacher’s own words',
+    freeHint: 'For students that understand language. The tiny model of this app can’t write it.',
+    kept: 'An answer is kept if it is correct, complete and new, and shows its reasoning.',
+    missing: 'Not available: {{model}}',
+    model: 'Model',
+    noTeacher: 'Choose a teacher.',
+    problems: 'Problems',
+    separate: 'They are not among the problems of evaluations.',
+    short: 'In the short notation of the tiny model',
+    shortHint:
+      'Two worked examples show the teacher the notation, because the tiny model of this app has only a few characters to write with.',
+    start: 'Ask the teacher',
+    teacher: 'Teacher',
+    teacherHint:
+      'Use any model: one on a server that you <connect>connect</connect>, one that you <download>download</download>, or one that you trained here.',
+  },
+  page: {
+    title: 'Distil',
+    kept: 'Saved distillations',
+    lead: 'A teacher solves problems, a verifier keeps the correct answers, and a smaller model learns from them. The distilled R1 models were made this way: by fine-tuning alone, without reinforcement learning.',
+  },
+  results: {
+    all: 'All distillations',
+    cost: 'Cost',
+    costHint: 'tokens out, {{prompt}} in',
+    costHintOut: 'tokens out',
+    details: '{{teacher}} · {{when}}',
+    done: 'The distillation is complete.',
+    download: 'Download data set',
+    kept: 'Kept',
+    keptHint: '{{kept, number}} of {{asked, number}} answers',
+    largeStudent:
+      'This task needs a model that understands language. Save the data set and choose it on the Train page as the cold start of a downloaded model with adapters, or download it for <code>tinythink train --lora-r 16 --cold-start-dataset FILE</code> or for TRL’s SFTTrainer.',
+    noneRejected: 'none',
+    reasoning: 'Mean reasoning',
+    reasoningHint: 'tokens per kept answer',
+    rejected: 'Rejected',
+    // `reason` is a word or two, such as “wrong” or “cut off”.
+    rejectedHint: '{{count, number}} {{reason}}',
+    running: 'The distillation is running.',
+    save: 'Save data set',
+    saved_one: 'Saved as “{{name}}” with {{count, number}} sample.',
+    saved_other: 'Saved as “{{name}}” with {{count, number}} samples.',
+    solved: 'Problems solved',
+    solvedHint: 'of {{count, number}}',
+    train: 'Train a student on it',
+  },
+} as const;

@@ -1,18 +1,19 @@
-/** @file The data sets of this device: kept, read from files, written to files, deleted. */
+/** @file The data sets of this device: saved, imported, exported and deleted. */
 import { messageOf } from '../../../base/errors';
 import { parseDataset, writeDataset, type DistilledSample } from '../../../eval/distillation';
 import type { DatasetRecord, DatasetStorage } from '../../../storage/dataset-storage';
 import type { ExportedFile } from '../../../runs/exchange';
+import { t } from '../../../i18n';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
 
-/** In bytes. */
+/** Bytes. */
 const MAX_FILE = 200_000_000;
 
 type Storage = Pick<DatasetStorage, 'list' | 'save' | 'load' | 'delete'>;
 
 export class DatasetsState {
   records = $state.raw<readonly DatasetRecord[]>([]);
-  /** What was done last, for the reader. */
+  /** The last thing that was done, for the user. */
   news = $state('');
   problem = $state('');
   readonly removal = new PendingRemoval((id) => this.#attempt(() => this.#delete(id)));
@@ -27,7 +28,7 @@ export class DatasetsState {
     return this.#attempt(async () => void (this.records = await this.storage.list()));
   }
 
-  /** @returns the record; null when it could not be kept, which `problem` then says */
+  /** Saves samples. @returns the record; null when they can't be saved, which `problem` then says */
   async keep(name: string, samples: readonly DistilledSample[]): Promise<DatasetRecord | null> {
     let record: DatasetRecord | null = null;
     await this.#attempt(async () => {
@@ -37,22 +38,23 @@ export class DatasetsState {
     return record;
   }
 
-  /** Reads and keeps a file of anybody's. */
+  /** Imports a file. */
   async take(file: File): Promise<void> {
     this.news = '';
     await this.#attempt(async () => {
-      if (file.size > MAX_FILE) throw new Error(`${file.name} is larger than ${MAX_FILE / 1e6} MB.`);
+      if (file.size > MAX_FILE) throw new Error(t('distil:datasets.tooLarge', { megabytes: MAX_FILE / 1e6 }));
       const { samples, wrong, repeated } = parseDataset(await textOf(file));
       const { name } = await this.storage.save(file.name.replace(/\.\w+$/, ''), samples);
       this.records = await this.storage.list();
-      const left = [wrong > 0 ? `${wrong} wrong` : '', repeated > 0 ? `${repeated} repeated` : ''].filter(Boolean);
-      this.news = `“${name}” is here, with ${samples.length} ${samples.length === 1 ? 'sample' : 'samples'}${
-        left.length > 0 ? `; left out: ${left.join(', ')}` : ''
-      }.`;
+      const skipped = [
+        ...(wrong > 0 ? [t('distil:datasets.wrong', { count: wrong })] : []),
+        ...(repeated > 0 ? [t('distil:datasets.repeated', { count: repeated })] : []),
+      ];
+      this.news = [t('distil:datasets.imported', { name, count: samples.length }), ...skipped].join(' ');
     }, file.name);
   }
 
-  /** Null when it can't be read, which `problem` then says. */
+  /** The data set as a file; null when it can't be read, which `problem` then says. */
   async file({ name }: DatasetRecord): Promise<ExportedFile | null> {
     let file: ExportedFile | null = null;
     await this.#attempt(async () => void (file = datasetFile(name, await this.storage.load(name))));
@@ -68,14 +70,14 @@ export class DatasetsState {
     this.records = this.records.filter((each) => each.name !== name);
   }
 
-  /** @param of what an error is about */
-  async #attempt(work: () => Promise<void>, of = ''): Promise<void> {
+  /** @param file named in front of an error */
+  async #attempt(work: () => Promise<void>, file = ''): Promise<void> {
     this.problem = '';
     try {
       await work();
     } catch (error) {
       const message = messageOf(error);
-      this.problem = of ? `${of}: ${message}` : message;
+      this.problem = file ? t('eval:file.problem', { name: file, reason: message }) : message;
     }
   }
 }
@@ -90,6 +92,6 @@ async function textOf(file: File): Promise<string> {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(await file.arrayBuffer());
   } catch {
-    throw new Error('This is no text.');
+    throw new Error(t('distil:datasets.notText'));
   }
 }

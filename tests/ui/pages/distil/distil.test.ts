@@ -1,4 +1,4 @@
-/** @file The Distil page's logic: what can be asked, what is shown of it, the data sets, and the student's settings. */
+/** @file The logic of the Distil page: the form, the results, the data sets, and the settings of a student. */
 import { formatModelId } from '../../../../src/runs/model-id';
 import 'fake-indexeddb/auto';
 import { describe, expect, it } from 'vitest';
@@ -11,48 +11,48 @@ import { namedModel, type ModelChoice } from '../../../../src/ui/pages/chat/mode
 import { DatasetsState } from '../../../../src/ui/pages/distil/datasets-state.svelte';
 import {
   choosesNotation,
-  firstLessons,
-  lessonProblem,
-  lessonsOfPlan,
-  type LessonPlan,
-} from '../../../../src/ui/pages/distil/lesson-plan';
+  defaultDistilPlan,
+  distillationOf,
+  distilProblems,
+  type DistilPlan,
+} from '../../../../src/ui/pages/distil/distil-plan';
 import {
   canLearn,
   describeTeacher,
-  lessonSource,
+  teachingSource,
   nameForDataset,
-  sampleRows,
+  answerRows,
   samplesOf,
   studentParams,
-} from '../../../../src/ui/pages/distil/lessons';
+} from '../../../../src/ui/pages/distil/teacher-answers';
 
 const REMOTE = formatModelId({ kind: 'server', server: 's1', model: 'org/big' });
 const toy = namedModel('tinythink-1m');
 const big: ModelChoice = { ...namedModel(REMOTE), label: 'org/big · host:8000' };
 const models = [toy, big];
-const plan = (change: Partial<LessonPlan> = {}): LessonPlan => ({ ...firstLessons(REMOTE), ...change });
+const plan = (change: Partial<DistilPlan> = {}): DistilPlan => ({ ...defaultDistilPlan(REMOTE), ...change });
 
 describe('the plan', () => {
-  it.each<[Partial<LessonPlan>, string]>([
+  it.each<[Partial<DistilPlan>, string]>([
     [{ teacher: 'gone' }, 'Choose a teacher.'],
     [{ teacher: toy.id, task: 'word-problems', difficulty: 2 }, 'Choose a teacher.'],
     [{ difficulty: 99 }, 'difficulty'],
     [{ n: null }, 'number of problems'],
     [{ n: 2001 }, 'number of problems'],
-    [{ k: NaN }, 'number of answers'],
+    [{ k: NaN }, 'number of answers per problem'],
     [{ temperature: 9 }, 'temperature'],
     [{ top_p: 0 }, 'Top-p'],
-    [{ max_tokens: 0 }, 'longest answer'],
-    [{ concurrency: 0 }, 'At once'],
-    [{ per_minute: 0.5 }, 'A minute'],
+    [{ max_tokens: 0 }, 'Max tokens'],
+    [{ concurrency: 0 }, 'Requests at a time'],
+    [{ per_minute: 0.5 }, 'Requests per minute'],
   ])('says what is wrong with %j', (change, message) => {
-    expect(lessonProblem(plan(change), models)).toContain(message);
-    expect(() => lessonsOfPlan(plan(change), models)).toThrow(message);
+    expect(distilProblems(plan(change), models).join()).toContain(message);
+    expect(() => distillationOf(plan(change), models)).toThrow(message);
   });
 
-  it('asks in short by choice, a toy model always, and nobody in a task without a notation', () => {
-    const notation = (change: Partial<LessonPlan>) => {
-      const { source } = lessonsOfPlan(plan(change), models);
+  it('asks for the short notation if it is chosen, always from toy models, and never in a task without one', () => {
+    const notation = (change: Partial<DistilPlan>) => {
+      const { source } = distillationOf(plan(change), models);
       return source.kind === 'lessons' ? source.notation : null;
     };
     expect([notation({}), notation({ notation: 'free' })]).toEqual(['short', 'free']);
@@ -64,21 +64,21 @@ describe('the plan', () => {
   });
 });
 
-describe('what was answered', () => {
+describe('the answers', () => {
   const run: EvaluationRun = {
     ...{ id: 'ab-12-cd', created: 0, updated: 0 },
-    ...lessonsOfPlan(plan({ difficulty: 3, n: 2, k: 2, seed: 4 }), models),
+    ...distillationOf(plan({ difficulty: 3, n: 2, k: 2, seed: 4 }), models),
     models: [{ id: REMOTE, label: big.label, toy: false, settings: { temperature: 0.6, top_p: 0.9, max_tokens: 50 } }],
   };
-  const exam = buildProblems(run.source);
-  const answer = (problem: number, sample: number, said = exam[problem]!.answer): StoredAnswer => ({
+  const problems = buildProblems(run.source);
+  const answer = (problem: number, sample: number, said = problems[problem]!.answer): StoredAnswer => ({
     ...{ model: 0, problem, sample, text: `<think>1 + ${sample} = 1</think><answer>${said}</answer>` },
     ...{ answer: said, correct: true, tokens: 9, thought_tokens: 5, prompt_tokens: null, finished: true, ms: 1 },
   });
   const answers = [answer(1, 0), answer(0, 1), answer(0, 0, 'no')];
 
-  it('is listed problem by problem, with what became of it', () => {
-    const rows = sampleRows(lessonSource(run)!, exam, answers);
+  it('are listed problem by problem with their outcome', () => {
+    const rows = answerRows(teachingSource(run)!, problems, answers);
     expect(rows.map(({ problem, sample, refusal }) => [problem, sample, refusal])).toEqual([
       [0, 0, 'wrong'],
       [0, 1, null],
@@ -86,17 +86,17 @@ describe('what was answered', () => {
     ]);
   });
 
-  it('becomes samples of a teacher without an address', () => {
+  it('become samples without the address of the teacher', () => {
     const teacher = describeTeacher(run.models[0]!, (id) => (id === 's1' ? 'vllm' : undefined));
     expect(teacher).toEqual({ model: 'org/big', server: 'vllm' });
     expect(describeTeacher(run.models[0]!, () => undefined).server).toBe('a server');
     expect(describeTeacher({ ...run.models[0]!, id: toy.id, label: 'Tiny' }, () => undefined)).toEqual({
       ...{ model: 'Tiny', server: 'this browser' },
     });
-    const samples = samplesOf(run, exam, answers, teacher);
+    const samples = samplesOf(run, problems, answers, teacher);
     expect(samples.map(({ problem, seed }) => [problem, seed])).toEqual([
-      [exam[0]!.prompt, 5],
-      [exam[1]!.prompt, 4],
+      [problems[0]!.prompt, 5],
+      [problems[1]!.prompt, 4],
     ]);
     expect(samples[0]).toMatchObject({
       reasoning: '1+1=1',
@@ -106,19 +106,19 @@ describe('what was answered', () => {
     expect(nameForDataset(run, teacher)).toBe('sum-3-org-big-ab12');
   });
 
-  it('is kept, taken in, and deleted with a way back', async () => {
+  it('are saved, imported, and deleted with undo', async () => {
     const datasets = new DatasetsState(new DatasetStorage('distil-ui'));
     const teacher = { model: 'big', server: 'vllm' };
-    const samples = samplesOf(run, exam, answers, teacher);
+    const samples = samplesOf(run, problems, answers, teacher);
     const record = await datasets.keep('mine', samples);
     await datasets.keep('mine', samples.slice(1));
     expect(datasets.shown.map(({ name, samples: count }) => [name, count])).toEqual([['mine', 1]]);
     await datasets.take(new File([writeDataset([...samples, ...samples])], 'mine.jsonl'));
-    expect(datasets.news).toBe('“mine-2” is here, with 2 samples; left out: 2 repeated.');
+    expect(datasets.news).toBe('“mine-2” was imported with 2 samples. 2 duplicates were left out.');
     await datasets.take(new File(['{}'], 'bad.jsonl'));
     expect([datasets.news, datasets.problem]).toEqual(['', 'bad.jsonl: Line 1: “task” is missing.']);
     await datasets.take(new File([Uint8Array.of(0xff, 0xfe, 0xff)], 'bytes.jsonl'));
-    expect(datasets.problem).toBe('bytes.jsonl: This is no text.');
+    expect(datasets.problem).toBe('bytes.jsonl: This isn’t a text file.');
     const file = await datasets.file(datasets.shown.find(({ name }) => name === 'mine-2')!);
     expect(new TextDecoder().decode(file!.bytes)).toBe(writeDataset(samples));
     await datasets.remove(record!);
@@ -128,7 +128,7 @@ describe('what was answered', () => {
     expect(datasets.problem).toContain('no data set “mine”');
   });
 
-  it('sets up a student that can run', () => {
+  it('set up a student that can run', () => {
     const record = { name: 'sum-3-big', created: 0, samples: 2, task: 'mul', difficulty: 5, teacher: 'big' };
     const { config, problems } = configFromParams(studentParams(record));
     expect(problems).toEqual([]);

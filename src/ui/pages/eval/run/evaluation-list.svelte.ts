@@ -1,0 +1,34 @@
+/** @file The evaluations that are kept on this device. */
+import type { EvaluationRun, EvaluationStorage } from '../../../../storage/evaluation-storage';
+import { PendingRemoval } from '../../../parts/pending-removal.svelte';
+import { evaluationName } from './evaluation-name';
+
+export class EvaluationList {
+  all = $state.raw<readonly EvaluationRun[]>([]);
+  readonly removal: PendingRemoval;
+
+  /** @param deleteRun deletes an evaluation for good and reports its own failures */
+  constructor(
+    private readonly storage: Pick<EvaluationStorage, 'list'>,
+    deleteRun: (id: string) => Promise<void>,
+  ) {
+    this.removal = new PendingRemoval(async (id) => {
+      await deleteRun(id);
+      await this.load().catch(() => {});
+    });
+  }
+
+  /** All without the one that is being deleted. */
+  get shown(): readonly EvaluationRun[] {
+    return this.all.filter(({ id }) => id !== this.removal.current?.id);
+  }
+
+  /** @throws Error with a message for the user */
+  async load(): Promise<void> {
+    this.all = await this.storage.list();
+  }
+
+  async remove(run: EvaluationRun): Promise<void> {
+    await this.removal.start({ id: run.id, name: evaluationName(run) });
+  }
+}
