@@ -178,7 +178,7 @@ describe('its model', () => {
 
   test('is evaluated on a file, breaks off, and goes on after a reload', async () => {
     await go('#/eval');
-    await page.getByLabel('A file of your own').check();
+    await page.getByLabel('Problems from a file').check();
     await page.getByLabel('A .jsonl file of problems').setInputFiles({
       name: 'bad.jsonl',
       mimeType: 'application/jsonl',
@@ -192,19 +192,19 @@ describe('its model', () => {
     });
     await page.getByText('three.jsonl: 3 problems').waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.getByLabel(/tiny\/thinker/).check();
-    await page.getByLabel('At once (servers)').fill('1');
+    await page.getByLabel('Requests at a time (servers)').fill('1');
     expect(await violations(page)).toEqual([]);
     left = 2;
     await page.getByRole('button', { name: 'Start', exact: true }).click();
-    await page.getByText('2 of 3 answers are there.').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('2 of 3 answers are here.').waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.getByRole('alert').getByText('out of order').waitFor();
     left = Infinity;
     const before = asked.length;
     await page.reload();
-    await page.getByText('2 of 3 answers are there.').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('2 of 3 answers are here.').waitFor(MAX_CONSECUTIVE_FAILURES);
     expect(asked).toHaveLength(before);
     // The key was in memory alone, so the server refuses: nothing is lost, and nothing is counted as wrong.
-    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByRole('button', { name: 'Resume' }).click();
     await page.getByRole('alert').getByText('asks for a key').waitFor(MAX_CONSECUTIVE_FAILURES);
     await go('#/connect');
     await page.getByText('Give it a key').click();
@@ -212,8 +212,8 @@ describe('its model', () => {
     await page.getByRole('button', { name: 'Set the key' }).click();
     await page.getByText(/The key of .* is set/).waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.goBack();
-    await page.getByRole('button', { name: 'Go on' }).click();
-    await page.getByText('The evaluation is done.').waitFor({ ...MAX_CONSECUTIVE_FAILURES, state: 'attached' });
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByText('The evaluation is complete.').waitFor({ ...MAX_CONSECUTIVE_FAILURES, state: 'attached' });
     const row = page.getByRole('row', { name: /^tiny\/thinker/ });
     await row.getByText('66.7%').waitFor();
     await row.getByText('27 in, 300 out').waitFor();
@@ -225,7 +225,7 @@ describe('its model', () => {
     const dialog = page.getByRole('dialog', { name: 'Problem 3' });
     await dialog.getByText('✗ Wrong').waitFor();
     expect(await dialog.getByRole('button', { name: 'Thought' }).getAttribute('aria-expanded')).toBe('false');
-    await dialog.getByRole('button', { name: 'Next' }).click();
+    await dialog.getByRole('button', { name: 'Next problem' }).click();
     const first = page.getByRole('dialog', { name: 'Problem 1' });
     await first.locator('.katex').first().waitFor(MAX_CONSECUTIVE_FAILURES);
     expect(await violations(page)).toEqual([]);
