@@ -134,12 +134,13 @@ export class LocalTrainer implements Trainer {
 
   update(change: LiveConfig): void {
     if (this.#phase !== 'paused' && this.#phase !== 'running') throw new Error('There is no run to change.');
-    const { learning_rate, temperature, reward_weights } = change;
+    const { learning_rate, temperature, reward_funcs, reward_weights } = change;
     // Only these may change, whatever else the caller sends along.
     const wanted: LiveConfig = {
       ...(learning_rate !== undefined && { learning_rate }),
       ...(temperature !== undefined && { temperature }),
-      ...(reward_weights !== undefined && { reward_weights: { ...reward_weights } }),
+      ...(reward_funcs !== undefined && { reward_funcs: [...reward_funcs] }),
+      ...(reward_weights !== undefined && { reward_weights: [...reward_weights] }),
     };
     refuseProblems({ ...this.#config, ...this.#live, ...wanted });
     this.#live = { ...this.#live, ...wanted };

@@ -8,7 +8,7 @@ import type { ModelFolder } from '../formats/hf/model-folder';
 import { readSafetensors, toFloat32, writeSafetensors } from '../formats/hf/safetensors';
 import type { FloatTensor } from '../formats/hf/safetensors';
 import { adapterOfCheckpoint } from '../rl/lora-checkpoint';
-import { hasAdapters } from '../runs/fields';
+import { hasAdapters } from '../runs/model-capabilities';
 import type { ChosenAdapter } from './load-options';
 import type { RunStorage, SavedRun } from '../storage/run-storage';
 

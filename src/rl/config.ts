@@ -1,12 +1,13 @@
 /** @file The configuration of a GRPO run. Names, meanings and defaults follow TRL 1.13.0's where it has one. */
 import type { Quantization } from '../model/infer/weight-plan';
+import type { LossType } from './losses';
+import { defaultRewards } from './rewards';
 
-export type LossType = 'grpo' | 'bnpo' | 'dr_grpo' | 'dapo' | 'cispo' | 'sapo';
+export type { LossType } from './losses';
+
 export type ScaleRewards = 'group' | 'batch' | 'none';
 export type ImportanceSamplingLevel = 'token' | 'sequence';
 export type LrScheduler = 'constant' | 'linear' | 'cosine';
-/** Weight of each reward function in the sum; 0 still measures the function, and reports it, but rewards nothing. */
-export type RewardWeights = Record<'accuracy' | 'format' | 'length', number>;
 
 export interface GrpoConfig {
   /** Prompts per step; TRL: generation_batch_size / num_generations. */
@@ -45,7 +46,10 @@ export interface GrpoConfig {
   mask_truncated_completions: boolean;
   sapo_temperature_pos: number;
   sapo_temperature_neg: number;
-  reward_weights: RewardWeights;
+  /** Names of reward functions: see src/rl/rewards. */
+  reward_funcs: readonly string[];
+  /** The weight of each of `reward_funcs` in the sum; 0 still measures the function, and reports it, but rewards nothing. */
+  reward_weights: readonly number[];
   seed: number;
 }
 
@@ -81,8 +85,8 @@ export interface RunConfig extends GrpoConfig {
   log_probability_change: boolean;
 }
 
-/** What may change while a run goes on. */
-export type LiveConfig = Partial<Pick<GrpoConfig, 'learning_rate' | 'reward_weights' | 'temperature'>>;
+/** What may change while a run goes on; the two lists of rewards only together. */
+export type LiveConfig = Partial<Pick<GrpoConfig, 'learning_rate' | 'reward_funcs' | 'reward_weights' | 'temperature'>>;
 
 /** The known-good recipe for the embedded model (docs/results): sums from about 0.4 to above 0.95 in 160 steps. */
 export const defaultGrpoConfig: GrpoConfig = {
@@ -113,6 +117,6 @@ export const defaultGrpoConfig: GrpoConfig = {
   mask_truncated_completions: false,
   sapo_temperature_pos: 1,
   sapo_temperature_neg: 1.05,
-  reward_weights: { accuracy: 1, format: 0.2, length: 0 },
+  ...defaultRewards,
   seed: 0,
 };

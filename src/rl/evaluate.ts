@@ -6,13 +6,13 @@ import type { Task } from '../tasks/task';
 import { COMPLETION_STYLES } from '../tasks/answer';
 import type { RunConfig } from './config';
 import { taskPrompt } from './prompt';
-import { scoreCompletion } from './rewards/index';
+import { scoreCompletion } from './rewards';
 import type { EvaluationResult } from './session';
 import type { TokenTexts } from './token-texts';
 
 export interface EvaluationParts {
   task: Task;
-  config: Pick<RunConfig, 'difficulty' | 'max_completion_length' | 'reward_weights'>;
+  config: Pick<RunConfig, 'difficulty' | 'max_completion_length' | 'reward_funcs' | 'reward_weights'>;
   tokenizer: TextTokenizer;
   texts: TokenTexts;
   /** Held-out problems. */
@@ -31,7 +31,7 @@ const SHOWN = 8;
  */
 export async function evaluate(parts: EvaluationParts): Promise<EvaluationResult> {
   const { task, config, tokenizer, texts } = parts;
-  const { difficulty, max_completion_length, reward_weights } = config;
+  const { difficulty, max_completion_length } = config;
   const problems = Array.from({ length: parts.problems }, (_, i) =>
     task.generate(rng(HELD_OUT_PROBLEMS, i), difficulty),
   );
@@ -46,8 +46,7 @@ export async function evaluate(parts: EvaluationParts): Promise<EvaluationResult
     for (const { ids, truncated } of answers[i]!) {
       const text = texts.whole(truncated ? ids : ids.slice(0, -1));
       const completion = { task, problem, text, length: ids.length, truncated, max_completion_length };
-      const { parsed, rewards, reward } = scoreCompletion(completion, reward_weights);
-      const correct = rewards.accuracy === 1;
+      const { parsed, correct, reward } = scoreCompletion(completion, config);
       totals.correct += Number(correct);
       totals.reward += reward ?? 0;
       totals.length += ids.length;

@@ -21,10 +21,10 @@ import type { ColdStartOptions } from './cold-start';
 import type { LiveConfig, RunConfig } from './config';
 import { evaluate } from './evaluate';
 import type { Group } from './group';
-import { sequenceWeights } from './losses';
+import { losses, sequenceWeights } from './losses';
 import { batchMetrics } from './metrics';
 import { taskOf, taskPrompt } from './prompt';
-import { scoreCompletion, type CompletionScore } from './rewards/index';
+import { scoreCompletion, type CompletionScore } from './rewards';
 import { learningRate } from './schedule';
 import type { EngineSession, EvaluationResult, StepResult } from './session';
 import { TokenTexts } from './token-texts';
@@ -170,7 +170,7 @@ export abstract class Grpo<M, G> implements EngineSession {
     rollout.scores = rollout.samples.map(({ ids, truncated }, i) => {
       const problem = rollout.problems[Math.floor(i / size)]!;
       const completion = { task: this.task, problem, text: rollout.texts[i]!, length: ids.length, truncated };
-      return scoreCompletion({ ...completion, max_completion_length }, config.reward_weights);
+      return scoreCompletion({ ...completion, max_completion_length }, config);
     });
     const rewards = rollout.scores.map(({ reward }) => reward);
     rollout.advantages = computeAdvantages(rewards, size, config.scale_rewards);
@@ -306,7 +306,7 @@ function merge(a: Profile | null, b: Profile): Profile {
 /** The loss kernel that a config asks for. */
 export function lossOptions(config: RunConfig): PolicyLossOptions {
   return {
-    objective: config.loss_type === 'cispo' || config.loss_type === 'sapo' ? config.loss_type : 'clip',
+    objective: losses[config.loss_type].objective,
     sequenceRatio: config.importance_sampling_level === 'sequence',
     klRatio: config.use_bias_correction_kl,
   };

@@ -6,9 +6,11 @@
  *
  *   loss = Σ_i w_i Σ_t [ policy(ρ_it, A_i) + β · kl(ρ_it) ]
  *
- * where the loss type decides `policy` (policyTerm) and the weight w_i (sequenceWeights), and the importance sampling
+ * where the loss's entry in the table `losses` decides `policy` and the weight w_i (sequenceWeights), and the importance sampling
  * level decides whether ρ is the token's own ratio or one for the whole sequence (GSPO, arXiv 2507.18071).
  */
+import { t } from '../i18n';
+import type { Objective } from '../nn/train/policy-loss';
 import type { GrpoConfig } from './config';
 
 export type LossConfig = Pick<
@@ -61,30 +63,126 @@ export interface Term {
   byLogp: number;
 }
 
-/**
- * What is maximised, negated. `clip` family (grpo, bnpo, dr_grpo, dapo): −min(min(ρ, δ)·A, clip(ρ, 1−ε, 1+ε_high)·A).
- * cispo: −min(ρ, ε_high)·A·logp with the ratio held constant; the cap is ε_high itself, not 1 + ε_high.
- * sapo: −σ(τ(ρ−1))·4/τ·A, τ by the sign of A.
- */
-export function policyTerm(config: LossConfig, ratio: number, advantage: number, logp: number): Term {
-  switch (config.loss_type) {
-    case 'cispo': {
-      const weight = -Math.min(ratio, config.epsilon_high) * advantage;
-      return { value: weight * logp, byRatio: 0, byLogp: weight };
-    }
-    case 'sapo': {
-      const temperature = advantage > 0 ? config.sapo_temperature_pos : config.sapo_temperature_neg;
-      const gate = 1 / (1 + Math.exp(-temperature * (ratio - 1)));
-      return { value: (-gate * 4 * advantage) / temperature, byRatio: -4 * gate * (1 - gate) * advantage, byLogp: 0 };
-    }
-    default: {
+/** The term of the policy at one token, and where its ratio counts as clipped. */
+interface ObjectiveDefinition {
+  term(config: LossConfig, ratio: number, advantage: number, logp: number): Term;
+  clipped(config: LossConfig, ratio: number, advantage: number): 'low' | 'high' | null;
+}
+
+/** What is maximised, negated; the kernel has the same (shaders/train/loss/policy_loss.wesl). */
+const objectives: Readonly<Record<Exclude<Objective, 'cross_entropy'>, ObjectiveDefinition>> = {
+  /** −min(min(ρ, δ)·A, clip(ρ, 1−ε, 1+ε_high)·A) */
+  clip: {
+    term(config, ratio, advantage) {
       const capped = capRatio(config, ratio);
       const clipped = Math.min(Math.max(ratio, 1 - config.epsilon), 1 + config.epsilon_high);
       const active = capped * advantage <= clipped * advantage ? capped : clipped;
       // Where the active branch is the ratio itself it carries the gradient; where it is a bound, nothing does.
       return { value: -active * advantage, byRatio: active === ratio ? -advantage : 0, byLogp: 0 };
-    }
-  }
+    },
+    clipped(config, ratio, advantage) {
+      const compared = capRatio(config, ratio);
+      if (compared < 1 - config.epsilon && advantage < 0) return 'low';
+      return compared > 1 + config.epsilon_high && advantage > 0 ? 'high' : null;
+    },
+  },
+  /** −min(ρ, ε_high)·A·logp with the ratio held constant; the cap is ε_high itself, not 1 + ε_high. */
+  cispo: {
+    term(config, ratio, advantage, logp) {
+      const weight = -Math.min(ratio, config.epsilon_high) * advantage;
+      return { value: weight * logp, byRatio: 0, byLogp: weight };
+    },
+    clipped: (config, ratio, advantage) => (ratio > config.epsilon_high && advantage > 0 ? 'high' : null),
+  },
+  /** −σ(τ(ρ−1))·4/τ·A, τ by the sign of A; it has no bound to clip at. */
+  sapo: {
+    term(config, ratio, advantage) {
+      const temperature = advantage > 0 ? config.sapo_temperature_pos : config.sapo_temperature_neg;
+      const gate = 1 / (1 + Math.exp(-temperature * (ratio - 1)));
+      return { value: (-gate * 4 * advantage) / temperature, byRatio: -4 * gate * (1 - gate) * advantage, byLogp: 0 };
+    },
+    clipped: () => null,
+  },
+};
+
+/** What the weight of a sequence may depend on. Tokens are counted without masked sequences, and are at least 1. */
+interface WeightContext {
+  /** Sequences of the batch, masked ones too. */
+  count: number;
+  /** Tokens of the sequence. */
+  length: number;
+  batchTokens: number;
+  /** Tokens of the sequence's micro-batch, and the number of micro-batches. */
+  microBatchTokens: number;
+  microBatches: number;
+  max_completion_length: number;
+}
+
+interface LossDefinition {
+  /** For the settings form. */
+  label: string;
+  /** What the kernel computes at each token. */
+  objective: keyof typeof objectives;
+  /** The weight of each token's term. */
+  weight(context: WeightContext): number;
+  /** The settings that only some losses use, as far as this one does. */
+  settings: readonly (keyof LossConfig)[];
+  /** The metrics of clipping that it reports, by TRL's names. */
+  clipMetrics: 'clip_ratio' | 'cispo_clip_ratio' | null;
+}
+
+const CLIP = {
+  objective: 'clip',
+  settings: ['epsilon', 'epsilon_high', 'delta'],
+  clipMetrics: 'clip_ratio',
+} as const satisfies Partial<LossDefinition>;
+const meanOfMeans = ({ count, length }: WeightContext): number => 1 / (count * length);
+const meanOfTokens = ({ batchTokens }: WeightContext): number => 1 / batchTokens;
+
+const definitions = {
+  grpo: { ...CLIP, label: t('config:losses.grpo'), weight: meanOfMeans },
+  bnpo: {
+    ...CLIP,
+    label: t('config:losses.bnpo'),
+    weight: ({ microBatches, microBatchTokens }: WeightContext) => 1 / (microBatches * microBatchTokens),
+  },
+  dr_grpo: {
+    ...CLIP,
+    label: t('config:losses.dr_grpo'),
+    weight: ({ count, max_completion_length }: WeightContext) => 1 / (count * max_completion_length),
+  },
+  dapo: { ...CLIP, label: t('config:losses.dapo'), weight: meanOfTokens },
+  cispo: {
+    label: t('config:losses.cispo'),
+    objective: 'cispo',
+    weight: meanOfTokens,
+    settings: ['epsilon_high'],
+    clipMetrics: 'cispo_clip_ratio',
+  },
+  sapo: {
+    label: t('config:losses.sapo'),
+    objective: 'sapo',
+    weight: meanOfMeans,
+    settings: ['sapo_temperature_pos', 'sapo_temperature_neg'],
+    clipMetrics: null,
+  },
+} as const satisfies Record<string, LossDefinition>;
+
+/** TRL's names of the losses. */
+export type LossType = keyof typeof definitions;
+
+/** Every loss once: what the form offers, the kernel computes, the weights and the metrics all follow from its entry. */
+export const losses: Readonly<Record<LossType, LossDefinition>> = definitions;
+
+/** Whether a setting means anything with a loss; settings that no loss lists belong to all of them. */
+export function lossUses(loss: LossType, setting: string): boolean {
+  const lists = (entry: LossDefinition) => (entry.settings as readonly string[]).includes(setting);
+  return lists(losses[loss]) || !Object.values(losses).some(lists);
+}
+
+/** The policy's term of a loss at one token. */
+export function policyTerm(config: LossConfig, ratio: number, advantage: number, logp: number): Term {
+  return objectives[losses[config.loss_type].objective].term(config, ratio, advantage, logp);
 }
 
 /** k3 = e^Δ − Δ − 1 with Δ = ref − logp (Schulman), times the ratio with use_bias_correction_kl. Without β. */
@@ -104,7 +202,7 @@ export function capRatio(config: LossConfig, ratio: number): number {
 
 /**
  * The weight w_i of each token's term, by sequence; 0 for a masked one. N counts all sequences of the batch, masked
- * ones too; tokens are counted without the masked sequences.
+ * ones too; tokens are counted without the masked sequences. The table `losses` has:
  *
  * - grpo, sapo: 1 / (N · length_i), the mean over sequences of the mean over tokens.
  * - dr_grpo: 1 / (N · max_completion_length).
@@ -136,20 +234,15 @@ export function sequenceWeights(
   const microTokens = Array.from({ length: gradientAccumulationSteps }, (_, k) =>
     tokens(k * microBatch, (k + 1) * microBatch),
   );
-  const weight = (i: number): number => {
-    switch (config.loss_type) {
-      case 'grpo':
-      case 'sapo':
-        return 1 / (count * lengths[i]!);
-      case 'dr_grpo':
-        return 1 / (count * config.max_completion_length);
-      case 'dapo':
-      case 'cispo':
-        return 1 / allTokens;
-      case 'bnpo':
-        return 1 / (gradientAccumulationSteps * microTokens[Math.floor(i / microBatch)]!);
-    }
-  };
+  const weight = (i: number): number =>
+    losses[config.loss_type].weight({
+      count,
+      length: lengths[i]!,
+      batchTokens: allTokens,
+      microBatchTokens: microTokens[Math.floor(i / microBatch)]!,
+      microBatches: gradientAccumulationSteps,
+      max_completion_length: config.max_completion_length,
+    });
   return Float64Array.from({ length: count }, (_, i) => (live(i) ? weight(i) : 0));
 }
 
@@ -232,11 +325,8 @@ class ClipMetrics {
   }
 
   addToken(ratio: number, advantage: number): void {
-    const { config } = this;
-    const cispo = config.loss_type === 'cispo';
-    const compared = cispo ? ratio : capRatio(config, ratio);
-    if (!cispo && compared < 1 - config.epsilon && advantage < 0) this.low.inSequence++;
-    if (compared > (cispo ? 0 : 1) + config.epsilon_high && advantage > 0) this.high.inSequence++;
+    const side = objectives[losses[this.config.loss_type].objective].clipped(this.config, ratio, advantage);
+    if (side !== null) this[side].inSequence++;
   }
 
   end(length: number): void {
@@ -260,9 +350,10 @@ class ClipMetrics {
 
   result(): Record<string, number> {
     const { config, low, high } = this;
-    if (config.loss_type === 'sapo') return {};
+    const { clipMetrics } = losses[config.loss_type];
+    if (clipMetrics === null) return {};
     const count = Math.max(config.importance_sampling_level === 'sequence' ? this.sequences : this.tokens, 1);
-    if (config.loss_type === 'cispo') return { cispo_clip_ratio: high.sum / count };
+    if (clipMetrics === 'cispo_clip_ratio') return { cispo_clip_ratio: high.sum / count };
     const metrics: Record<string, number> = {
       'clip_ratio/low_mean': low.sum / count,
       'clip_ratio/high_mean': high.sum / count,

@@ -1,6 +1,6 @@
 /** @file TRL's metrics of an update, from what the loss kernel reports of each sequence. */
 import type { SequenceStats } from '../nn/train/policy-loss';
-import type { LossConfig } from './losses';
+import { losses, type LossConfig } from './losses';
 
 /**
  * loss, entropy, kl and the clip ratios, as `grpoLoss` (src/rl/losses.ts) gives them.
@@ -17,13 +17,14 @@ export function updateMetrics(
   const tokens = Math.max(total('tokens'), 1);
   const metrics: Record<string, number> = { loss: total('loss'), entropy: total('entropy') / tokens };
   if (config.beta !== 0) metrics.kl = total('kl') / tokens;
-  if (config.loss_type === 'sapo') return metrics;
+  const { clipMetrics } = losses[config.loss_type];
+  if (clipMetrics === null) return metrics;
   const shares = (key: 'low' | 'high') => live.map((sequence) => sequence[key] / Math.max(sequence.tokens, 1));
   // At sequence level TRL averages over all sequences, the masked ones too.
   const masked = bySequence ? stats.length - live.length : 0;
   const mean = (key: 'low' | 'high') =>
     bySequence ? shares(key).reduce((a, b) => a + b, 0) / Math.max(stats.length, 1) : total(key) / tokens;
-  if (config.loss_type === 'cispo') return { ...metrics, cispo_clip_ratio: mean('high') };
+  if (clipMetrics === 'cispo_clip_ratio') return { ...metrics, cispo_clip_ratio: mean('high') };
   metrics['clip_ratio/low_mean'] = mean('low');
   metrics['clip_ratio/high_mean'] = mean('high');
   metrics['clip_ratio/region_mean'] = mean('low') + mean('high');

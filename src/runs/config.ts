@@ -1,17 +1,21 @@
 /** @file A run's config: the defaults, what can't run and why, and its form in a URL. */
+<<<<<<< HEAD
 import { parseModelId } from './model-id';
+=======
+import { t } from '../i18n';
+>>>>>>> 0c48f67 (A reward is a file, a loss is an entry, a setting's texts are in the catalogue)
 import { defaultGrpoConfig } from '../rl/config';
 import type { RunConfig } from '../rl/config';
-import { allTasks, getTask, tasks } from '../tasks';
-import type { Task } from '../tasks/task';
-import { targetModules } from '../rl/lora-config';
-import { isDataset } from '../tasks/dataset';
-import { describeField, fieldKeys, getField, isFieldKey, learnsByAdapters, withField } from './fields';
-import type { Field, FieldKey, FieldValue, NumberField } from './fields';
+import { rewards } from '../rl/rewards';
+import { getTask } from '../tasks';
+import { checkField, checkModelName, checkTask, EMBEDDED_MODEL, show } from './fields/check';
+import { fieldKeys, formatField, getField, isFieldKey, readField, withField } from './fields';
+import type { FieldKey, FieldValue } from './fields';
+import { learnsByAdapters, tasksFor } from './model-capabilities';
 
 export const defaultRunConfig: RunConfig = {
   ...defaultGrpoConfig,
-  model: 'tinythink-1m',
+  model: EMBEDDED_MODEL,
   task: 'sum',
   difficulty: getTask('sum').difficulty.default,
   cold_start_steps: 0,
@@ -27,7 +31,7 @@ export const defaultRunConfig: RunConfig = {
   log_probability_change: true,
 };
 
-/** Where these differ for adapters of a downloaded model: a batch that a laptop can do. */
+/** What differs from these for adapters of a downloaded model: a batch that a laptop can compute. */
 const adapterDefaults = {
   task: 'word-problems',
   difficulty: getTask('word-problems').difficulty.default,
@@ -52,63 +56,74 @@ export interface ConfigLimits {
   context?: number;
 }
 
-/** Everything that keeps a config from running, one message a problem; empty when it can run. Takes anything. */
+/** Everything that keeps a config from running, one message per problem; empty when it can run. Takes anything. */
 export function checkConfig(config: RunConfig, limits: ConfigLimits = {}): ConfigProblem[] {
-  if (typeof config?.reward_weights !== 'object' || config.reward_weights === null) {
-    return [{ field: '*', message: 'This is not the configuration of a run.' }];
+  if (typeof config !== 'object' || config === null || !('reward_weights' in config)) {
+    return [{ field: '*', message: t('config:problems.notAConfig') }];
   }
+  const rewardProblem = checkRewards(config);
+  if (rewardProblem !== null) return [{ field: '*', message: rewardProblem }];
   const problems: ConfigProblem[] = [];
   for (const field of fieldKeys) {
-    const message = checkValue(field, getField(config, field));
+    const message = checkField(field, getField(config, field));
     if (message) problems.push({ field, message });
   }
   // Rules between fields only make sense for fields that are each right.
   return problems.length > 0 ? problems : checkTogether(config, limits);
 }
 
+/** The lists of rewards as lists; each weight is checked as a field of its own. */
+function checkRewards({ reward_funcs, reward_weights }: RunConfig): string | null {
+  const sound =
+    Array.isArray(reward_funcs) &&
+    Array.isArray(reward_weights) &&
+    reward_funcs.length === reward_weights.length &&
+    new Set(reward_funcs).size === reward_funcs.length;
+  if (!sound) return t('config:problems.rewardLists');
+  const names = rewards.map(({ name }) => name);
+  const unknown: unknown = reward_funcs.find((name) => !names.includes(name));
+  if (unknown === undefined) return null;
+  return t('config:problems.unknownReward', { value: show(unknown), rewards: names.join(', ') });
+}
+
 function checkTogether(config: RunConfig, { context }: ConfigLimits): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  const { min, max } = getTask(config.task).difficulty;
+  const task = getTask(config.task);
+  const { min, max } = task.difficulty;
   if (config.difficulty < min || config.difficulty > max) {
-    const message = `Difficulty of ${getTask(config.task).title} goes from ${min} to ${max}, not ${config.difficulty}.`;
+    const message = t('config:problems.difficultyRange', { task: task.title, min, max, value: config.difficulty });
     problems.push({ field: 'difficulty', message });
   }
   if (context !== undefined && config.max_completion_length >= context) {
-    const message =
-      `Longest completion is ${config.max_completion_length}, but the model reads at most ${context} tokens, ` +
-      `the prompt included. Set it well below ${context}.`;
+    const message = t('config:problems.exceedsContext', {
+      value: config.max_completion_length,
+      contextLength: context,
+    });
     problems.push({ field: 'max_completion_length', message });
   }
-  if (Object.values(config.reward_weights).every((weight) => weight === 0)) {
-    const message =
-      'Every reward has weight 0, so there is nothing to learn. Give at least one a weight, such as accuracy 1.';
-    problems.push({ field: 'reward_weights.accuracy', message });
+  if (config.reward_weights.every((weight) => weight === 0)) {
+    problems.push({ field: `reward_weights.${rewards[0]!.name}`, message: t('config:problems.noReward') });
   }
   if (config.max_steps === 0 && config.cold_start_steps === 0) {
-    const message = 'Steps is 0, which leaves only the cold start to learn from, and that is 0 too.';
-    problems.push({ field: 'max_steps', message });
+    problems.push({ field: 'max_steps', message: t('config:problems.noSteps') });
   }
   if (learnsByAdapters(config.model) && config.lora_r === null) {
-    const message = 'Of a downloaded model only adapters can be trained here: set their rank, to 16 for example.';
-    problems.push({ field: 'lora_r', message });
+    problems.push({ field: 'lora_r', message: t('config:problems.needsAdapter') });
   }
   if (config.lora_r !== null && config.cold_start_steps > 0 && config.cold_start_dataset === null) {
-    const message =
-      'A cold start of adapters needs a data set: worked examples are written in the small models’ notation.';
-    problems.push({ field: 'cold_start_steps', message });
+    problems.push({ field: 'cold_start_steps', message: t('config:problems.coldStartNeedsData') });
   }
   if (config.cold_start_dataset !== null && config.cold_start_steps === 0) {
-    const message =
-      'There is a data set for the cold start, which makes no updates: set it to about 100, or the data set to none.';
-    problems.push({ field: 'cold_start_steps', message });
+    problems.push({ field: 'cold_start_steps', message: t('config:problems.dataNeedsColdStart') });
   }
   if (config.delta !== null && config.delta <= 1 + config.epsilon_high) {
-    const message = `Two-sided clip must be above 1 + clip above, that is above ${1 + config.epsilon_high}, or off.`;
+    const message = t('config:problems.deltaTooSmall', { least: 1 + config.epsilon_high });
     problems.push({ field: 'delta', message });
   }
   return problems;
 }
 
+<<<<<<< HEAD
 function checkValue(key: FieldKey, value: FieldValue | undefined): string | null {
   const field = describeField(key);
   switch (field.kind) {
@@ -169,12 +184,14 @@ function checkDatasetName(value: FieldValue | undefined): string | null {
   return `${show(value)} is not the name of a data set. The Distil page lists those of this device.`;
 }
 
+=======
+>>>>>>> 0c48f67 (A reward is a file, a loss is an entry, a setting's texts are in the catalogue)
 /** The config of a task at its own default difficulty. */
 export function configForTask(config: RunConfig, task: string): RunConfig {
   return { ...config, task, difficulty: getTask(task).difficulty.default };
 }
 
-/** The config with another model. From all weights to adapters or back, what their defaults differ in is set to these. */
+/** The config with another model. Between all weights and adapters, the settings whose defaults differ are reset. */
 export function configForModel(config: RunConfig, model: string): RunConfig {
   if (learnsByAdapters(model) === learnsByAdapters(config.model)) return { ...config, model };
   const of = defaultsWith(model);
@@ -182,13 +199,10 @@ export function configForModel(config: RunConfig, model: string): RunConfig {
   return { ...config, ...(Object.fromEntries(set) as Partial<RunConfig>), model };
 }
 
-/** The defaults of runs that start from such a model. */
+/** The defaults of a run that starts from this model. */
 function defaultsWith(model: string): RunConfig {
   return learnsByAdapters(model) ? { ...defaultRunConfig, ...adapterDefaults } : defaultRunConfig;
 }
-
-/** The tasks that a page's own run can have: stories are for models that read. */
-export const tasksFor = (model: string): readonly Task[] => (learnsByAdapters(model) ? allTasks : tasks);
 
 /** What `config` is measured against: the defaults, with the default difficulty of its own task. */
 function defaultsFor(config: RunConfig): RunConfig {
@@ -198,7 +212,7 @@ function defaultsFor(config: RunConfig): RunConfig {
     : defaults;
 }
 
-/** What a field goes back to in a config like this. */
+/** What a field is reset to in this config. */
 export const defaultOf = (config: RunConfig, key: FieldKey): FieldValue => getField(defaultsFor(config), key);
 
 /** The fields in which a config differs from the defaults; the difficulty counts against its task's own default. */
@@ -210,12 +224,12 @@ export function changedFields(config: RunConfig): FieldKey[] {
 /** Only what differs from the defaults, so that links stay short; `configFromParams` is its inverse. */
 export function configToParams(config: RunConfig): URLSearchParams {
   const params = new URLSearchParams();
-  for (const key of changedFields(config)) params.set(key, formatValue(getField(config, key)));
+  for (const key of changedFields(config)) params.set(key, formatField(getField(config, key)));
   return params;
 }
 
 /**
- * The config in a URL. What is unknown or can't be is left at its default and reported; nothing is fatal.
+ * The config in a URL. What is unknown or invalid is left at its default and reported; nothing is fatal.
  * @param others parameters of the page that are not the config's
  */
 export function configFromParams(
@@ -232,37 +246,21 @@ export function configFromParams(
   for (const [param, text] of params) {
     if (others.includes(param)) continue;
     if (!isFieldKey(param)) {
-      problems.push({ param, message: `${show(param)} is not a setting of a run; it was ignored.` });
+      problems.push({ param, message: t('config:problems.unknownParameter', { param: show(param) }) });
       continue;
     }
-    const value = parseValue(describeField(param), text);
-    // What a page can run is less than what there is.
-    const message = param === 'task' ? checkTask(value, offered) : checkValue(param, value);
-    if (message) problems.push({ param, message: `${message} The default was kept.` });
+    const value = readField(param, text);
+    // The page itself can't run every task.
+    const problem = param === 'task' ? checkTask(value, offered) : checkField(param, value);
+    if (problem) problems.push({ param, message: t('config:problems.defaultKept', { problem }) });
     else config = withField(config, param, value);
   }
   const { min, max } = getTask(config.task).difficulty;
   if (config.difficulty < min || config.difficulty > max) {
-    problems.push({ param: 'difficulty', message: `Difficulty goes from ${min} to ${max}. The default was kept.` });
+    const value = config.difficulty;
+    const problem = t('config:problems.difficultyRange', { task: getTask(config.task).title, min, max, value });
+    problems.push({ param: 'difficulty', message: t('config:problems.defaultKept', { problem }) });
     config = configForTask(config, config.task);
   }
   return { config, problems };
-}
-
-function formatValue(value: FieldValue): string {
-  if (value === null) return 'off';
-  return typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
-}
-
-function parseValue(field: Field, text: string): FieldValue {
-  if (field.kind === 'switch') return text === 'on' ? true : text === 'off' ? false : text;
-  if (field.kind !== 'number') return text;
-  if (field.nullable && text === 'off') return null;
-  return text.trim() === '' ? NaN : Number(text);
-}
-
-function show(value: unknown): string {
-  if (typeof value === 'number' || value === undefined) return String(value);
-  const text = JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

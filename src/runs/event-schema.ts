@@ -9,6 +9,7 @@ import * as v from 'valibot';
 import { COMPLETION_STYLES } from '../tasks/answer';
 import { checkConfig } from './config';
 import { SCHEMA_VERSION } from './events';
+import { upgradeConfig, upgradeRewards } from './upgrade';
 import type { RunConfig, RunEvent } from './events';
 
 /** A file that is not a run; the message names the line. */
@@ -19,6 +20,7 @@ export class EventsError extends Error {
 const MAX_TOKENS = 8192;
 const MAX_GROUPS = 1024;
 const MAX_METRICS = 500;
+const MAX_REWARDS = 100;
 const MAX_EVENTS = 1_000_000;
 
 const text = (length: number) => v.pipe(v.string(), v.maxLength(length));
@@ -73,27 +75,22 @@ const group = v.object({
   std: measurement,
   completions: v.pipe(v.array(completion), v.maxLength(MAX_GROUPS)),
 });
-/** Settings that came after the first recordings, with what those did. */
-const LATER_SETTINGS = {
-  cold_start_steps: 0,
-  cold_start_p_cot: 0.2,
-  cold_start_dataset: null,
-  lora_r: null,
-  lora_alpha: 32,
-  lora_target_modules: 'all-linear',
-  quant: 'stored',
-} satisfies Partial<RunConfig>;
 /** A run's config from anywhere, as long as it could run. */
 export const runConfig = v.pipe(
   v.unknown(),
-  v.transform((value) => (typeof value === 'object' ? { ...LATER_SETTINGS, ...value } : value)),
+  v.transform(upgradeConfig),
   v.custom<RunConfig>((value) => checkConfig(value as RunConfig).length === 0, 'the config could not run'),
 );
-const change = v.object({
-  learning_rate: v.exactOptional(v.number()),
-  temperature: v.exactOptional(v.number()),
-  reward_weights: v.exactOptional(v.object({ accuracy: v.number(), format: v.number(), length: v.number() })),
-});
+const change = v.pipe(
+  v.looseObject({}),
+  v.transform(upgradeRewards),
+  v.object({
+    learning_rate: v.exactOptional(v.number()),
+    temperature: v.exactOptional(v.number()),
+    reward_funcs: v.exactOptional(v.pipe(v.array(name), v.maxLength(MAX_REWARDS))),
+    reward_weights: v.exactOptional(v.pipe(v.array(v.number()), v.maxLength(MAX_REWARDS))),
+  }),
+);
 const sample = v.object({ prompt: text(10_000), answer: text(10_000), text: text(100_000), correct: v.boolean() });
 
 const event = v.variant('type', [

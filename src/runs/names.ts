@@ -1,12 +1,17 @@
 /** @file Names for runs that say what is special about them: `Chain sums · lr 0.001 · loss dr_grpo`. */
+<<<<<<< HEAD
 import { parseModelId } from './model-id';
+=======
+import { t } from '../i18n';
+>>>>>>> 0c48f67 (A reward is a file, a loss is an entry, a setting's texts are in the catalogue)
 import type { RunConfig } from '../rl/config';
 import { allTasks, getTask } from '../tasks';
 import { changedFields } from './config';
 import { describeField, getField } from './fields';
 import type { FieldKey } from './fields';
+import { modelLabel } from './model-capabilities';
 
-/** What a name may spell out before it says "+2 more". */
+/** How many differences a name lists before it says "+2 more". */
 const SPELT_OUT = 4;
 
 /** A name from what differs from the defaults. */
@@ -15,13 +20,14 @@ export function runName(config: RunConfig): string {
   const differences = changedFields(config).filter((key) => key !== 'task');
   const spelt = differences.slice(0, SPELT_OUT).map((key) => describeDifference(config, key));
   const rest = differences.length - spelt.length;
-  return [task, ...spelt, ...(rest > 0 ? [`+${rest} more`] : [])].join(' · ');
+  return [task, ...spelt, ...(rest > 0 ? [t('config:runName.more', { count: rest })] : [])].join(' · ');
 }
 
 function describeDifference(config: RunConfig, key: FieldKey): string {
   const value = getField(config, key);
   const { short } = describeField(key);
   if (key === 'model') return modelLabel(String(value));
+<<<<<<< HEAD
   if (typeof value === 'boolean') return value ? short : `no ${short}`;
   return value === null ? `no ${short}` : `${short} ${value}`;
 }
@@ -30,6 +36,10 @@ function describeDifference(config: RunConfig, key: FieldKey): string {
 export function modelLabel(name: string): string {
   const model = parseModelId(name);
   return model?.kind === 'downloaded' ? model.id.replace(/-[0-9a-f]{10}$/, '') : name;
+=======
+  if (typeof value === 'boolean') return value ? short : t('config:runName.without', { name: short });
+  return value === null ? t('config:runName.without', { name: short }) : `${short} ${value}`;
+>>>>>>> 0c48f67 (A reward is a file, a loss is an entry, a setting's texts are in the catalogue)
 }
 
 /** The name itself, or with the first number that makes it new: `Chain sums (2)`. */

@@ -6,6 +6,7 @@
 import type { RunConfig, RunEvent, StartedEvent } from '../runs/events';
 import { parseEvents, serializeEvents } from '../runs/event-schema';
 import { gunzipText, gzipText } from '../base/gzip';
+import { upgradeConfig } from '../runs/upgrade';
 import { runName, uniqueName } from '../runs/names';
 import { t } from '../i18n';
 import { keysOf, Table } from './database';
@@ -48,11 +49,12 @@ export class RunStorage {
   /** Newest first. */
   async list(): Promise<SavedRun[]> {
     const runs = await this.#runs.values();
-    return runs.sort((a, b) => b.created - a.created);
+    return runs.map(upgraded).sort((a, b) => b.created - a.created);
   }
 
-  get(id: string): Promise<SavedRun | undefined> {
-    return this.#runs.get(id);
+  async get(id: string): Promise<SavedRun | undefined> {
+    const run = await this.#runs.get(id);
+    return run && upgraded(run);
   }
 
   /**
@@ -161,6 +163,9 @@ export class RunStorage {
     return this.#runs.change(id, (run) => run && { ...change(run), updated: Date.now() });
   }
 }
+
+/** A record with its config in today's form, whichever version wrote it. */
+const upgraded = (run: SavedRun): SavedRun => ({ ...run, config: upgradeConfig(run.config) as RunConfig });
 
 /** What a run's record should say after these events. */
 export function progressOf(events: readonly RunEvent[]): RunProgress {

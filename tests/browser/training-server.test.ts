@@ -66,7 +66,7 @@ describe.skipIf(!here)(`a training server${here ? '' : ` (no Python with ${SIDEC
       await sheet.locator('summary', { hasText: new RegExp(`^\\s*${group}\\s+\\d`) }).click();
     }
     expect(await sheet.getByText('Cold start', { exact: true }).count()).toBe(0);
-    const values = { 'Prompts per step': 2, 'Group size': 4, 'Longest completion': 32, 'Held-out problems': 4 };
+    const values = { 'Prompts per step': 2, 'Group size': 4, 'Max tokens': 32, 'Held-out problems': 4 };
     for (const [label, value] of Object.entries({ ...values, 'Evaluate every': 2, 'Save every': 2 })) {
       await sheet.getByLabel(label, { exact: true }).fill(`${value}`);
     }

@@ -127,7 +127,7 @@ describe('an update', () => {
     const before = await weightsOf(session);
     const { metrics } = await session.step(1, {
       learning_rate: 0,
-      reward_weights: { accuracy: 0, format: 0, length: -2 },
+      reward_weights: [0, 0, -2],
     });
     expect(metrics.learning_rate).toBe(0);
     expect(metrics.reward).toBeCloseTo(-2 * metrics['rewards/length/mean']!, 6);

@@ -61,6 +61,7 @@ def test_verification(vector):
 @pytest.mark.parametrize("vector", VECTORS["tasks"], ids=lambda vector: vector["name"])
 def test_rewards(vector):
     problem = problem_of(vector["scores"]["problem"])
+    weights = dict(zip(VECTORS["reward_funcs"], VECTORS["reward_weights"], strict=True))
     verdicts = set()
     for case in vector["scores"]["completions"]:
         ours = score(
@@ -74,7 +75,7 @@ def test_rewards(vector):
         assert ours.parsed.style == case["style"], case
         for name, value in case["rewards"].items():
             assert math.isclose(ours.rewards[name], value, abs_tol=1e-15), (name, case)
-        assert math.isclose(weighted_sum(ours.rewards, VECTORS["reward_weights"]), case["reward"], abs_tol=1e-12)
+        assert math.isclose(weighted_sum(ours.rewards, weights), case["reward"], abs_tol=1e-12)
         verdicts.add((ours.rewards["accuracy"], ours.rewards["format"]))
     assert len(verdicts) > 2, "the cases don't tell right, wrong and unformatted apart"
 
@@ -110,7 +111,7 @@ def with_field(key: str, value) -> dict:
     config = json.loads(json.dumps(VECTORS["config"]["defaults"]))
     head, _, tail = key.partition(".")
     if tail:
-        config[head][tail] = value
+        config[head][config["reward_funcs"].index(tail)] = value
     else:
         config[head] = value
     return config
@@ -123,6 +124,11 @@ def accepts(key: str, value) -> bool:
     except ValidationError as error:
         # Rules between fields are not the field's own.
         return any(issue["loc"] == () for issue in error.errors())
+
+
+def test_a_page_of_an_earlier_version_sends_the_weights_as_a_record():
+    config = RunConfig.model_validate({"reward_weights": {"accuracy": 1, "length": -0.5}})
+    assert config.weights() == {"accuracy": 1, "length": -0.5}
 
 
 def test_the_default_config_is_the_pages_own():

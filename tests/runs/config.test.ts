@@ -10,13 +10,26 @@ import {
   configToParams,
   defaultRunConfig,
 } from '../../src/runs/config';
-import { fieldGroups, fieldKeys, fields, getField, withField } from '../../src/runs/fields';
+import {
+  appliesTo,
+  describeField,
+  fieldAliases,
+  fieldGroups,
+  fieldKeys,
+  fieldOfOption,
+  formatField,
+  getField,
+  parseField,
+  withField,
+} from '../../src/runs/fields';
+import { upgradeConfig } from '../../src/runs/upgrade';
+import { rewards } from '../../src/rl/rewards';
 import { runName, uniqueName } from '../../src/runs/names';
 import { getPreset, presetConfig, presets } from '../../src/runs/presets';
 import { tasks } from '../../src/tasks';
 
 const config = (patch: Partial<RunConfig>): RunConfig => ({ ...defaultRunConfig, ...patch });
-const weights = (accuracy: number, format: number, length: number) => ({ accuracy, format, length });
+const weights = (...reward_weights: number[]): Partial<RunConfig> => ({ reward_weights });
 
 describe('checkConfig', () => {
   it('accepts the defaults, every preset and every task', () => {
@@ -35,19 +48,26 @@ describe('checkConfig', () => {
     [{ learning_rate: Infinity }, 'learning_rate', /not Infinity/],
     [{ learning_rate: '3e-4' as never }, 'learning_rate', /not "3e-4"/],
     [{ task: 'chess' }, 'task', /no task "chess"\. The tasks are: sum, mul, countdown, parity/],
-    [{ difficulty: 99 }, 'difficulty', /goes from 3 to 10, not 99/],
+    [{ difficulty: 99 }, 'difficulty', /difficulties from 3 to 10, not 99/],
     [{ epsilon: 0 }, 'epsilon', /above 0/],
     [{ epsilon_high: -0.2 }, 'epsilon_high', /above 0/],
-    [{ delta: 1.1 }, 'delta', /above 1\.2, or off/],
+    [{ delta: 1.1 }, 'delta', /off or above .*, that is, above 1\.2/],
     [{ temperature: 0 }, 'temperature', /above 0/],
     [{ top_p: 0 }, 'top_p', /above 0 and at most 1/],
     [{ max_completion_length: 512 }, 'max_completion_length', /at most 512 tokens/],
     [{ loss_type: 'ppo' as never }, 'loss_type', /one of grpo, bnpo, dr_grpo, dapo, cispo, sapo, not "ppo"/],
     [{ use_bias_correction_kl: 1 as never }, 'use_bias_correction_kl', /on or off, not 1/],
-    [{ reward_weights: weights(0, 0, 0) }, 'reward_weights.accuracy', /nothing to learn/],
-    [{ reward_weights: weights(1, NaN, 0) }, 'reward_weights.format', /not NaN/],
-    [{ model: '../../etc' }, 'model', /not the name of a model/],
-    [{ model: 'https://evil.example' }, 'model', /not the name of a model/],
+    [weights(0, 0, 0), 'reward_weights.accuracy', /nothing to learn/],
+    [weights(1, NaN, 0), 'reward_weights.format', /not NaN/],
+    [weights(1, 0.2), '*', /same length/],
+    [{ reward_funcs: ['accuracy', 'accuracy', 'format'] }, '*', /each reward once/],
+    [
+      { reward_funcs: ['accuracy', 'format', 'charm'] },
+      '*',
+      /no reward "charm"\. The rewards are: accuracy, format, length/,
+    ],
+    [{ model: '../../etc' }, 'model', /isn’t the name of a model/],
+    [{ model: 'https://evil.example' }, 'model', /isn’t the name of a model/],
     [{ seed: -1 }, 'seed', /from 0 to 4294967295/],
     [{ seed: undefined as never }, 'seed', /not undefined/],
   ])('refuses %j', (patch, field, message) => {
@@ -61,7 +81,15 @@ describe('checkConfig', () => {
     expect(problems.map((problem) => problem.field).sort()).toEqual(['learning_rate', 'num_generations', 'task']);
   });
 
-  it.each([null, 'x', {}, 3, { reward_weights: null }, { reward_weights: {} }])('survives %j', (value) => {
+  it.each([
+    null,
+    'x',
+    {},
+    3,
+    { reward_weights: null },
+    { reward_weights: {} },
+    { reward_funcs: [1], reward_weights: [1] },
+  ])('survives %j', (value) => {
     expect(checkConfig(value as never).length).toBeGreaterThan(0);
   });
 
@@ -97,7 +125,7 @@ describe('the URL', () => {
 
   it('keeps every field, whatever its value', () => {
     for (const key of fieldKeys) {
-      const field = fields[key];
+      const field = describeField(key);
       const values =
         field.kind === 'number'
           ? [...field.usual, field.usual[0] + (field.integer ? 1 : 0.1 + 0.2), ...(field.nullable ? [null, 7.5] : [])]
@@ -163,13 +191,13 @@ describe('adapters of a downloaded model', () => {
   });
 
   it.each<[Partial<RunConfig>, string, RegExp]>([
-    [{ lora_r: null }, 'lora_r', /only adapters can be trained/],
+    [{ lora_r: null }, 'lora_r', /Only adapters can be trained/],
     [{ lora_r: 0 }, 'lora_r', /from 1 to 256/],
     [{ lora_alpha: 0 }, 'lora_alpha', /above 0/],
     [{ lora_target_modules: 'lm_head' }, 'lora_target_modules', /not lm_head/],
     [{ quant: 'q2_k' as never }, 'quant', /one of stored, f16, q8_0, q4_0/],
     [{ cold_start_steps: 5 }, 'cold_start_steps', /needs a data set/],
-    [{ model: 'store:../etc' }, 'model', /not the name of a model/],
+    [{ model: 'store:../etc' }, 'model', /isn’t the name of a model/],
   ])('refuses %j', (patch, field, message) => {
     const problems = checkConfig({ ...adapted, ...patch });
     expect(problems.map((problem) => problem.field)).toEqual([field]);
@@ -185,7 +213,7 @@ describe('adapters of a downloaded model', () => {
 describe('the table of fields', () => {
   it('covers the config exactly', () => {
     const flat = Object.keys(defaultRunConfig).flatMap((key) =>
-      key === 'reward_weights' ? Object.keys(defaultRunConfig.reward_weights).map((name) => `${key}.${name}`) : [key],
+      key === 'reward_funcs' ? [] : key === 'reward_weights' ? rewards.map(({ name }) => `${key}.${name}`) : [key],
     );
     expect([...fieldKeys].sort()).toEqual(flat.sort());
   });
@@ -193,7 +221,7 @@ describe('the table of fields', () => {
   it('explains each field in one line, in a known group, with sound bounds', () => {
     const groups = new Set(fieldGroups.map(({ group }) => group));
     for (const key of fieldKeys) {
-      const field = fields[key];
+      const field = describeField(key);
       expect(field.help).toMatch(/^[^\n]{10,110}\.$/);
       expect(groups.has(field.group)).toBe(true);
       if (field.kind !== 'number') continue;
@@ -203,7 +231,7 @@ describe('the table of fields', () => {
       const value = getField(defaultRunConfig, key);
       if (value !== null) expect(value).toBeLessThanOrEqual(Math.max(field.usual[1], 160));
     }
-    expect(fieldKeys.filter((key) => fields[key].live)).toEqual([
+    expect(fieldKeys.filter((key) => describeField(key).live)).toEqual([
       'temperature',
       'reward_weights.accuracy',
       'reward_weights.format',
@@ -214,9 +242,77 @@ describe('the table of fields', () => {
 
   it('changes a copy', () => {
     const changed = withField(defaultRunConfig, 'reward_weights.length', 0.5);
-    expect(changed.reward_weights).toEqual(weights(1, 0.2, 0.5));
-    expect(defaultRunConfig.reward_weights.length).toBe(0);
+    expect(changed).toMatchObject({ reward_funcs: ['accuracy', 'format', 'length'], reward_weights: [1, 0.2, 0.5] });
+    expect(defaultRunConfig.reward_weights).toEqual([1, 0.2, 0]);
     expect(changedFields(changed)).toEqual(['reward_weights.length']);
+  });
+});
+
+describe('rewards as lists', () => {
+  it('gives a reward that a run does not have weight 0, and adds it when it is given one', () => {
+    const accuracyOnly = config({ reward_funcs: ['accuracy'], reward_weights: [1] });
+    expect(checkConfig(accuracyOnly)).toEqual([]);
+    expect(getField(accuracyOnly, 'reward_weights.length')).toBe(0);
+    const both = withField(accuracyOnly, 'reward_weights.length', -0.5);
+    expect(both).toMatchObject({ reward_funcs: ['accuracy', 'length'], reward_weights: [1, -0.5] });
+  });
+
+  it('reads configs that had the weights as a record', () => {
+    const { reward_funcs: _, lora_r: __, ...rest } = defaultRunConfig;
+    const old = { ...rest, reward_weights: { accuracy: 1, format: 0.2, length: 0 } };
+    expect(upgradeConfig(old)).toEqual(defaultRunConfig);
+    expect(upgradeConfig(defaultRunConfig)).toEqual(defaultRunConfig);
+    expect(upgradeConfig('x')).toBe('x');
+  });
+
+  it('reads links by the name of the reward', () => {
+    const { config: read, problems } = configFromParams(new URLSearchParams('reward_weights.length=0.5'));
+    expect({ read, problems }).toEqual({ read: config({ reward_weights: [1, 0.2, 0.5] }), problems: [] });
+  });
+});
+
+describe('settings as text', () => {
+  it('reads back what it writes', () => {
+    for (const key of fieldKeys) {
+      const value = getField(defaultRunConfig, key);
+      expect(parseField(key, formatField(value)), key).toBe(value);
+    }
+  });
+
+  it.each([
+    ['delta', 'none', null],
+    ['use_bias_correction_kl', 'false', false],
+    ['learning_rate', '3e-4', 3e-4],
+    ['reward_weights.length', '-1', -1],
+  ] as const)('reads %s from %s', (key, text, value) => expect(parseField(key, text)).toBe(value));
+
+  it.each([
+    ['learning_rate', 'fast', 'Learning rate must be a number above 0 and at most 1, not NaN.'],
+    ['use_bias_correction_kl', 'yes', 'Unbiased KL must be on or off, not "yes".'],
+    ['loss_type', 'ppo', 'Loss must be one of grpo, bnpo, dr_grpo, dapo, cispo, sapo, not "ppo".'],
+    ['num_prompts', '', 'Prompts per step must be a whole number from 1 to 1024, not NaN.'],
+  ] as const)('refuses %s from %j', (key, text, message) => {
+    expect(() => parseField(key, text)).toThrow(new RangeError(message));
+  });
+
+  it('knows options by alias and by key', () => {
+    expect(fieldOfOption('lr')).toBe('learning_rate');
+    expect(fieldOfOption('learning-rate')).toBe('learning_rate');
+    expect(fieldOfOption('reward-format')).toBe('reward_weights.format');
+    expect(fieldOfOption('reward-charm')).toBeNull();
+    expect(fieldOfOption('reward-weights')).toBeNull();
+    expect(fieldOfOption('constructor')).toBeNull();
+    for (const key of Object.values(fieldAliases)) expect(fieldKeys).toContain(key);
+  });
+
+  it('applies settings of a loss only with that loss', () => {
+    const shown = (loss_type: RunConfig['loss_type']) =>
+      (['epsilon', 'epsilon_high', 'sapo_temperature_pos', 'beta'] as const).filter((key) =>
+        appliesTo(config({ loss_type }), key),
+      );
+    expect(shown('dapo')).toEqual(['epsilon', 'epsilon_high', 'beta']);
+    expect(shown('cispo')).toEqual(['epsilon_high', 'beta']);
+    expect(shown('sapo')).toEqual(['sapo_temperature_pos', 'beta']);
   });
 });
 

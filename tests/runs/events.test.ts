@@ -19,7 +19,7 @@ const all: RunEvent[] = [
   {
     type: 'changed',
     step: 1,
-    change: { learning_rate: 1e-4, reward_weights: { accuracy: 1, format: 0, length: 0.5 } },
+    change: { learning_rate: 1e-4, reward_funcs: ['accuracy', 'length'], reward_weights: [1, 0.5] },
   },
   stepEvent(2),
   { type: 'checkpoint', step: 2, reference: 'run:run-1@2' },
@@ -40,6 +40,16 @@ describe('parseEvents', () => {
     expect(text).not.toMatch(/NaN|Infinity/);
     const step = parseEvents(text)[1]!;
     expect(step).toMatchObject({ metrics: { loss: NaN, grad_norm: NaN } });
+  });
+
+  it('reads runs whose weights were a record', () => {
+    const now = parseEvents(serializeEvents(all));
+    const record = { accuracy: 1, format: 0.2, length: 0 };
+    const old = serializeEvents(all)
+      .replace(/"reward_funcs":\[[^\]]*\],"reward_weights":\[1,0\.2,0\]/, `"reward_weights":${JSON.stringify(record)}`)
+      .replace(/"reward_funcs":\[[^\]]*\],"reward_weights":\[1,0\.5\]/, '"reward_weights":{"accuracy":1,"length":0.5}');
+    expect(old).not.toContain('reward_funcs');
+    expect(parseEvents(old)).toEqual(now);
   });
 
   it('leaves out a last line that a crash cut short, and blank lines', () => {

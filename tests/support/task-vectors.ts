@@ -1,6 +1,6 @@
 /** @file What the tasks, the reading of completions, the rewards and the config's table give, as plain JSON. */
 import { finalAnswer, parseChatCompletion, parseCompletion } from '../../src/tasks/answer';
-import { scoreCompletion } from '../../src/rl/rewards/index';
+import { scoreCompletion } from '../../src/rl/rewards';
 import { defaultRunConfig } from '../../src/runs/config';
 import { describeField, fieldKeys } from '../../src/runs/fields';
 import { allTasks } from '../../src/tasks';
@@ -9,7 +9,7 @@ import type { Problem, Task } from '../../src/tasks/task';
 
 const KEYS = [[], [0], [7, 1, 3], [2, 5], [0, 1, 160], [4294967295, 1, 2], [2 ** 40 + 3, 9], [-5, 12]];
 const LIMIT = 112;
-const WEIGHTS = { accuracy: 1, format: 0.2, length: -0.5 };
+const REWARDS = { reward_funcs: ['accuracy', 'format', 'length'], reward_weights: [1, 0.2, -0.5] };
 
 function streams() {
   return KEYS.map((keys) => {
@@ -93,7 +93,7 @@ function scores(task: Task) {
       { length: 3, truncated: false },
       { length: LIMIT, truncated: true },
     ].map((end) => {
-      const result = scoreCompletion({ task, problem, text, ...end, max_completion_length: LIMIT }, WEIGHTS);
+      const result = scoreCompletion({ task, problem, text, ...end, max_completion_length: LIMIT }, REWARDS);
       return { text, ...end, rewards: result.rewards, reward: result.reward, style: result.parsed.style };
     }),
   );
@@ -153,7 +153,7 @@ export function taskVectors() {
       };
     }),
     max_completion_length: LIMIT,
-    reward_weights: WEIGHTS,
+    ...REWARDS,
     parsed: PARSED.flatMap((text) => [0, 2, 3].map((steps) => ({ text, steps, parsed: parseCompletion(text, steps) }))),
     parsed_chat: CHAT.map((text) => ({ text, parsed: parseChatCompletion(text) })),
     final_answers: FREE_TEXT.map((text) => ({ text, answer: finalAnswer(text) })),

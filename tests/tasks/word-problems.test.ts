@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseChatCompletion } from '../../src/tasks/answer';
-import { scoreCompletion } from '../../src/rl/rewards/index';
+import { defaultRewards, scoreCompletion } from '../../src/rl/rewards';
 import { tasks } from '../../src/tasks';
 import { rng } from '../../src/base/rng';
 import { wordProblems } from '../../src/tasks/word-problems';
@@ -49,7 +49,7 @@ describe('an answer in a chat', () => {
   const score = (text: string, truncated = false) => {
     const problem = { prompt: '', answer: '42', steps: [{ expression: '6*7', value: '42' }] };
     const completion = { task: wordProblems, problem, text, length: 9, truncated, max_completion_length: 20 };
-    const { rewards } = scoreCompletion(completion, { accuracy: 1, format: 1, length: 0 });
+    const { rewards } = scoreCompletion(completion, defaultRewards);
     return [rewards.accuracy, rewards.format];
   };
 

@@ -7,10 +7,11 @@ tests/python/test_remote_tasks.py. `RemoteOptions` is what only a server needs.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from .rewards import REWARDS
 from .tasks import TASKS
 
 # A folder's name, a checkpoint of another run of this sidecar, or a repository of the Hub.
@@ -46,15 +47,36 @@ def above(low: float, high: float):
 Weight = real(-100, 100)
 
 
-class RewardWeights(Strict):
-    """Named rewards only; 0 still measures, and rewards nothing."""
+class Rewards(Strict):
+    """Names of reward functions and their weights, as parallel lists; 0 still measures, and rewards nothing."""
 
-    accuracy: Weight = 1
-    format: Weight = 0.2
-    length: Weight = 0
+    reward_funcs: Annotated[list[str], Field(max_length=100)]
+    reward_weights: Annotated[list[Weight], Field(max_length=100)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_record(cls, value: Any) -> Any:
+        """Pages of earlier versions send one record, {"accuracy": 1, "format": 0.2, "length": 0}."""
+        weights = value.get("reward_weights") if isinstance(value, dict) else None
+        if not isinstance(weights, dict):
+            return value
+        return {**value, "reward_funcs": list(weights), "reward_weights": list(weights.values())}
+
+    @model_validator(mode="after")
+    def _are_known(self):
+        funcs = self.reward_funcs or []
+        if len(funcs) != len(self.reward_weights or []) or len(set(funcs)) != len(funcs):
+            raise ValueError("reward_funcs and reward_weights must be lists of the same length, with each reward once")
+        for name in funcs:
+            if name not in REWARDS:
+                raise ValueError(f"there is no such reward; there are {', '.join(REWARDS)}")
+        return self
+
+    def weights(self) -> dict[str, float]:
+        return dict(zip(self.reward_funcs, self.reward_weights, strict=True))
 
 
-class RunConfig(Strict):
+class RunConfig(Rewards):
     """A run's config, as the page has it."""
 
     num_prompts: whole(1, 1024) = 16
@@ -84,7 +106,8 @@ class RunConfig(Strict):
     mask_truncated_completions: bool = False
     sapo_temperature_pos: above(0, 100) = 1
     sapo_temperature_neg: above(0, 100) = 1.05
-    reward_weights: RewardWeights = RewardWeights()
+    reward_funcs: Annotated[list[str], Field(max_length=100)] = list(REWARDS)
+    reward_weights: Annotated[list[Weight], Field(max_length=100)] = [each.default_weight for each in REWARDS.values()]
     seed: whole(0, 2**32 - 1) = 0
     model: str = "tinythink-1m"
     task: str = "sum"
@@ -131,7 +154,7 @@ class RunConfig(Strict):
             low, high = TASKS[self.task].difficulty
             if not low <= self.difficulty <= high:
                 raise ValueError(f"difficulty of {self.task} goes from {low} to {high}, not {self.difficulty}")
-        if all(weight == 0 for weight in self.reward_weights.model_dump().values()):
+        if all(weight == 0 for weight in self.reward_weights):
             raise ValueError("every reward has weight 0, so there is nothing to learn")
         if self.delta is not None and self.delta <= 1 + self.epsilon_high:
             raise ValueError(f"delta must be above 1 + epsilon_high, that is above {1 + self.epsilon_high}")
@@ -142,12 +165,13 @@ class RunConfig(Strict):
         return self
 
 
-class LiveConfig(Strict):
+class LiveConfig(Rewards):
     """What may change while a run goes on."""
 
     learning_rate: above(0, 1) | None = None
     temperature: above(0, 10) | None = None
-    reward_weights: RewardWeights | None = None
+    reward_funcs: Annotated[list[str], Field(max_length=100)] | None = None
+    reward_weights: Annotated[list[Weight], Field(max_length=100)] | None = None
 
 
 class Lora(Strict):

@@ -27,11 +27,11 @@ from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from .answer import STYLES
-from .config import NewRun, RewardWeights, RunConfig, local_batch
+from .config import NewRun, RunConfig, local_batch
 from .events import EventWriter
 from .files import Control, RunFiles, Status
 from .problems import DatasetProblems, TaskProblems, to_prompt
-from .rewards import REWARDS, Score, score, weighted_sum
+from .rewards import Score, score, weighted_sum
 from .schedule import factor
 from .tasks import Problem, Task
 
@@ -111,7 +111,7 @@ class RunTrainer(GRPOTrainer):
         self._tokens = Tokens(tokenizer)
         # Events of earlier processes of this run.
         self._past = past
-        self._weights = self._config.reward_weights.model_dump()
+        self._weights = self._config.weights()
         self._control = Control()
         self._status = Status()
         self._live: dict[str, Any] = {}
@@ -126,7 +126,7 @@ class RunTrainer(GRPOTrainer):
         self._parameters = sum(getattr(p, "ds_numel", p.numel()) for p in model.parameters())
         super().__init__(
             model=model,
-            reward_funcs=[self._reward(name) for name in REWARDS],
+            reward_funcs=[self._reward(name) for name in self._config.reward_funcs],
             args=arguments,
             train_dataset=rows(problems, self._config),
             processing_class=tokenizer,
@@ -196,8 +196,9 @@ class RunTrainer(GRPOTrainer):
         return reward
 
     def _score(self, problem: Problem, ids: list[int]) -> Score:
-        limit = self._config.max_completion_length
-        return score(self.task, problem, self._tokens.completion(ids), len(ids), self._tokens.truncated(ids), limit)
+        limit, names = self._config.max_completion_length, self._config.reward_funcs
+        text, truncated = self._tokens.completion(ids), self._tokens.truncated(ids)
+        return score(self.task, problem, text, len(ids), truncated, limit, names)
 
     def _tokenize_prompts(self, prompts: list):
         """A plain prompt is <bos>, where there is one, and its tokens, whatever the tokenizer would add by itself."""
@@ -482,8 +483,10 @@ class RunTrainer(GRPOTrainer):
                 self.generation_config.temperature = self.temperature
                 self.generation_kwargs["temperature"] = self.temperature
         if "reward_weights" in change:
-            self._weights = RewardWeights.model_validate(change["reward_weights"]).model_dump()
-            self.reward_weights = torch.tensor([float(self._weights[name]) for name in REWARDS])
+            # The functions stay those of the run; one that it doesn't have can't get a weight.
+            given = dict(zip(change["reward_funcs"], change["reward_weights"], strict=True))
+            self._weights = {name: given.get(name, 0) for name in self._config.reward_funcs}
+            self.reward_weights = torch.tensor([float(weight) for weight in self._weights.values()])
         self.emit({"type": "changed", "step": self.step, "change": change})
 
     # Evaluation.
@@ -524,12 +527,12 @@ class RunTrainer(GRPOTrainer):
                         "prompt": problem.prompt,
                         "answer": problem.answer,
                         "text": self._tokens.completion(ids),
-                        "correct": judged.rewards["accuracy"] == 1,
+                        "correct": judged.correct,
                     },
                     "style": judged.parsed.style,
                     "length": len(ids),
                     "truncated": self._tokens.truncated(ids),
-                    "reward": weighted_sum(judged.rewards, self._config.reward_weights.model_dump()),
+                    "reward": weighted_sum(judged.rewards, self._config.weights()),
                 }
             )
         return answers

@@ -63,7 +63,6 @@ def train(files: RunFiles, models: Path, datasets: Path) -> None:
     from trl import GRPOConfig
 
     from .problems import load_problems
-    from .rewards import REWARDS
     from .trainer import RunTrainer, StopRun
 
     problems = load_problems(config, datasets)
@@ -107,7 +106,7 @@ def train(files: RunFiles, models: Path, datasets: Path) -> None:
         mask_truncated_completions=config.mask_truncated_completions,
         sapo_temperature_pos=config.sapo_temperature_pos,
         sapo_temperature_neg=config.sapo_temperature_neg,
-        reward_weights=[getattr(config.reward_weights, name) for name in REWARDS],
+        reward_weights=config.reward_weights,
         seed=config.seed,
         shuffle_dataset=False,
         save_strategy="no",

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { messageOf } from '../../base/errors';
 import { loadModelFolder } from '../../formats/hf/model-folder';
 import type { OpenedModel } from '../../formats/files/model-files';
 import { openModel } from '../../formats/open-model';
@@ -18,25 +19,16 @@ import { configForTask, defaultRunConfig } from '../../runs/config';
 import { datasetName, sftExamples, parseDataset } from '../../eval/distillation';
 import type { RunEvent } from '../../runs/events';
 import { LocalTrainer, type LocalTrainerParts } from '../../engine/local-trainer';
+import { fieldOfOption, parseField, withField, type FieldKey, type FieldValue } from '../../runs/fields';
 import { getPreset, presetConfig, presets } from '../../runs/presets';
 import { folderSource, JsonLines, writeFolder } from '../files';
 import { openGpu } from '../gpu';
 import { modelFiles } from '../model-files';
 import { parseOptions, UsageError } from '../options';
 
-/** The config's fields by option name; everything else has the option's name with `_` for `-`. */
-const ALIASES: Record<string, keyof RunConfig> = {
-  steps: 'max_steps',
-  prompts: 'num_prompts',
-  group: 'num_generations',
-  'max-new': 'max_completion_length',
-  lr: 'learning_rate',
-  'lora-target': 'lora_target_modules',
-};
-
 export async function train(args: string[]): Promise<void> {
   const own = ['model', 'events', 'out', 'preset', 'dump-batches', 'cold-start-dataset'];
-  const { mine, fields } = split(args, own);
+  const { mine, settings } = split(args, own);
   const options = parseOptions(mine, {
     model: { type: 'string', required: true },
     out: { type: 'string', required: true },
@@ -46,9 +38,12 @@ export async function train(args: string[]): Promise<void> {
     /** A file that `distil` wrote, for the cold start. */
     'cold-start-dataset': { type: 'string' },
   });
-  const base = configForTask(presetNamed(options.preset), fields.task ?? presetNamed(options.preset).task);
+  const preset = presetNamed(options.preset);
+  const task = settings.find(([key]) => key === 'task')?.[1];
+  const base = task === undefined ? preset : configForTask(preset, String(task));
+  const set = settings.reduce((config, [key, value]) => withField(config, key, value), base);
   // A run knows models by name; the folder itself is this command's business.
-  const config: RunConfig = { ...base, ...fields, model: `file:${basename(resolve(options.model))}` };
+  const config: RunConfig = { ...set, model: `file:${basename(resolve(options.model))}` };
   const file = options['cold-start-dataset'];
   if (file !== undefined) config.cold_start_dataset = datasetName(basename(file));
   const lessons = file === undefined ? null : await readSftExamples(file);
@@ -179,11 +174,13 @@ function dump(step: number, learning_rate: number, rollout: Rollout, size: numbe
   return { type: 'batch', step, learning_rate, sequences };
 }
 
-/** Parts the options of this command from those that set a field of the config, and reads the latter by its type. */
-function split(args: readonly string[], own: readonly string[]): { mine: string[]; fields: Partial<RunConfig> } {
+/** Separates the options of this command from those that set a field of the config. */
+function split(
+  args: readonly string[],
+  own: readonly string[],
+): { mine: string[]; settings: [FieldKey, FieldValue][] } {
   const mine: string[] = [];
-  const fields: Record<string, unknown> = {};
-  const defaults = defaultRunConfig as unknown as Record<string, unknown>;
+  const settings: [FieldKey, FieldValue][] = [];
   for (let i = 0; i < args.length; i++) {
     const [key = '', inline] = args[i]!.split(/=(.*)/s);
     const name = key.replace(/^--/, '');
@@ -192,21 +189,15 @@ function split(args: readonly string[], own: readonly string[]): { mine: string[
       if (name !== 'dump-batches' && inline === undefined) mine.push(...args.slice(i + 1, ++i + 1));
       continue;
     }
-    const reward = /^reward-(accuracy|format|length)$/.exec(name)?.[1];
-    const field = ALIASES[name] ?? name.replaceAll('-', '_');
-    const known = reward !== undefined || (Object.hasOwn(defaults, field) && field !== 'reward_weights');
-    if (!key.startsWith('--') || !known) throw new UsageError(`unknown option ${args[i]}`);
+    const field = key.startsWith('--') ? fieldOfOption(name) : null;
+    if (field === null) throw new UsageError(`unknown option ${args[i]}`);
     const text = inline ?? args[++i];
     if (text === undefined) throw new UsageError(`${key} needs a value`);
-    if (reward) {
-      const weights = (fields.reward_weights ?? defaultRunConfig.reward_weights) as RunConfig['reward_weights'];
-      fields.reward_weights = { ...weights, [reward]: Number(text) };
-    } else if (field === 'delta' || field === 'lora_r') fields[field] = text === 'none' ? null : Number(text);
-    else if (typeof defaults[field] === 'number') fields[field] = Number(text);
-    else if (typeof defaults[field] === 'boolean') {
-      if (text !== 'true' && text !== 'false') throw new UsageError(`${key} takes true or false, not ${text}`);
-      fields[field] = text === 'true';
-    } else fields[field] = text;
+    try {
+      settings.push([field, parseField(field, text)]);
+    } catch (error) {
+      throw new UsageError(`${key}: ${messageOf(error)}`);
+    }
   }
-  return { mine, fields };
+  return { mine, settings };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rewardFunctions, scoreCompletion, weightedSum } from '../../../src/rl/rewards/index';
+import { defaultRewards, rewards, scoreCompletion, weightedSum } from '../../../src/rl/rewards';
 import { getTask } from '../../../src/tasks';
 
 const problem = {
@@ -10,7 +10,7 @@ const problem = {
     { expression: '3+4', value: '7' },
   ],
 };
-const weights = { accuracy: 1, format: 0.2, length: 0 };
+const weights = defaultRewards;
 const completion = (text: string, changes: { length?: number; truncated?: boolean } = {}) => ({
   task: getTask('sum'),
   problem,
@@ -45,23 +45,38 @@ describe('scoreCompletion', () => {
     const { rewards, reward } = scoreCompletion(completion(RIGHT), weights);
     expect(rewards.length).toBeGreaterThan(0);
     expect(reward).toBeCloseTo(1.2, 12);
-    expect(scoreCompletion(completion(RIGHT), { ...weights, length: 1 }).reward).toBeCloseTo(1.2 + rewards.length!, 12);
+    expect(scoreCompletion(completion(RIGHT), { ...weights, reward_weights: [1, 0.2, 1] }).reward).toBeCloseTo(
+      1.2 + rewards.length!,
+      12,
+    );
   });
 
   it('leaves out a function without a value, and has no reward without any', () => {
     const none = () => null;
-    const some = scoreCompletion(completion(RIGHT), weights, { ...rewardFunctions, format: none });
+    const some = scoreCompletion(
+      completion(RIGHT),
+      weights,
+      rewards.map((reward) => (reward.name === 'format' ? { ...reward, score: none } : reward)),
+    );
     expect(some.rewards.format).toBe(null);
     expect(some.reward).toBe(1);
-    const nan = { accuracy: () => NaN, format: none, length: none };
-    expect(scoreCompletion(completion(RIGHT), weights, nan)).toMatchObject({
+    const nothing = rewards.map(({ name }) => ({ name, score: name === 'accuracy' ? () => NaN : none }));
+    expect(scoreCompletion(completion(RIGHT), weights, nothing)).toMatchObject({
       rewards: { accuracy: null },
       reward: null,
     });
   });
 
+  it('runs only the functions of the run, and knows right from wrong without the accuracy reward', () => {
+    const score = scoreCompletion(completion(RIGHT), { reward_funcs: ['format'], reward_weights: [0.5] });
+    expect(score).toMatchObject({ correct: true, rewards: { format: 1 }, reward: 0.5 });
+    const unknown = { reward_funcs: ['charm'], reward_weights: [1] };
+    expect(() => scoreCompletion(completion(RIGHT), unknown)).toThrow("no reward function 'charm'");
+  });
+
   it('weights what is negative, too', () => {
-    expect(weightedSum({ accuracy: 1, format: 1, length: -0.5 }, { accuracy: 1, format: 0, length: -2 })).toBe(2);
+    const values = { accuracy: 1, format: 1, length: -0.5 };
+    expect(weightedSum(values, { reward_funcs: Object.keys(values), reward_weights: [1, 0, -2] })).toBe(2);
   });
 });
 

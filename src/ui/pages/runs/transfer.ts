@@ -4,7 +4,7 @@ import { urlSource } from '../../../formats/files/file-source';
 import { writeModelFolder } from '../../../formats/hf/model-folder';
 import { exportEvents, exportModelZip, importFile, type ExportedFile } from '../../../runs/exchange';
 import { adapterOfCheckpoint } from '../../../rl/lora-checkpoint';
-import { hasAdapters } from '../../../runs/fields';
+import { hasAdapters } from '../../../runs/model-capabilities';
 import { loadNamedModel } from '../../../engine/models';
 import type { RunStorage, SavedRun } from '../../../storage/run-storage';
 

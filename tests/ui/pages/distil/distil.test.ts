@@ -145,8 +145,8 @@ describe('the answers', () => {
 
 describe('the settings', () => {
   it.each([
-    ['cold_start_dataset=../x&cold_start_steps=5', 'not the name of a data set'],
-    ['cold_start_dataset=a%20b', 'not the name of a data set'],
+    ['cold_start_dataset=../x&cold_start_steps=5', 'isn’t the name of a data set'],
+    ['cold_start_dataset=a%20b', 'isn’t the name of a data set'],
   ])('refuse %s in a link', (query, message) => {
     const { config, problems } = configFromParams(new URLSearchParams(query));
     expect(config.cold_start_dataset).toBeNull();

@@ -115,7 +115,7 @@ function completion(random: Rng, config: RunConfig, problem: Problem, progress: 
   const formatted = !truncated && plan.style !== 'bare';
   const correct = formatted && !wrong;
   const rewards = { accuracy: correct ? 1 : 0, format: formatted ? 1 : 0, length: token_ids.length / 112 };
-  const { accuracy, format, length } = config.reward_weights;
+  const [accuracy, format, length] = config.reward_weights as [number, number, number];
   return {
     text: decode(token_ids),
     token_ids,

@@ -57,17 +57,18 @@ describe('reduce', () => {
   });
 
   it('applies live changes from the next step on', () => {
-    const weights = { accuracy: 0.5, format: 0.1, length: 0.4 };
+    const reward_funcs = ['accuracy', 'format', 'length'];
+    const reward_weights = [0.5, 0.1, 0.4];
     const view = reduceAll(emptyRun, [
       started,
       stepEvent(1),
-      { type: 'changed', step: 1, change: { learning_rate: 1e-4, reward_weights: weights } },
+      { type: 'changed', step: 1, change: { learning_rate: 1e-4, reward_funcs, reward_weights } },
       stepEvent(2),
     ]);
     expect(view.config?.learning_rate).toBe(1e-4);
     expect(view.started?.config.learning_rate).toBe(3e-4);
-    expect(stepRecord(view, 1)?.weights).toEqual(started.config.reward_weights);
-    expect(stepRecord(view, 2)?.weights).toEqual(weights);
+    expect(stepRecord(view, 1)?.weights).toEqual({ accuracy: 1, format: 0.2, length: 0 });
+    expect(stepRecord(view, 2)?.weights).toEqual({ accuracy: 0.5, format: 0.1, length: 0.4 });
     expect(view.notes[0]?.text).toBe(
       'Changed: learning_rate 0.0001, accuracy weight 0.5, format weight 0.1, length weight 0.4',
     );

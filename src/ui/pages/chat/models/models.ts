@@ -2,7 +2,7 @@
 import { formatModelId, parseModelId } from '../../../../runs/model-id';
 import { defaultRunConfig } from '../../../../runs/config';
 import type { LoadOptions } from '../../../../engine/load-options';
-import { hasAdapters } from '../../../../runs/fields';
+import { hasAdapters } from '../../../../runs/model-capabilities';
 import type { RunStorage } from '../../../../storage/run-storage';
 import type { SamplingHints } from '../settings/settings';
 

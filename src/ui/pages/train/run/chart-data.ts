@@ -20,7 +20,7 @@ export function metricPoints(view: RunView, metric: string): Point[] {
 
 /** The most that a completion can earn, so that the reward axis stays put; at least 1, where the accuracy ends. */
 export function rewardTop(view: RunView): number {
-  const weights = Object.values(view.config?.reward_weights ?? {});
+  const weights = view.config?.reward_weights ?? [];
   return Math.max(
     1,
     weights.reduce((sum, weight) => sum + Math.max(0, weight), 0),

@@ -1,5 +1,6 @@
 /** @file The reducer from run events to what the Train page shows. Pure: the same events give the same page. */
-import type { RewardWeights } from '../../../../rl/config';
+import type { LiveConfig } from '../../../../rl/config';
+import { weightsByName } from '../../../../rl/rewards';
 import type { EvalEvent, Group, RunConfig, RunEvent, StartedEvent, StepEvent } from '../../../../runs/events';
 import { summarize, type StepSummary } from './step-summary';
 
@@ -10,7 +11,7 @@ export interface StepRecord {
   timings: Readonly<Record<string, number>>;
   summary: StepSummary;
   /** The weights that the step's rewards were summed with. */
-  weights: RewardWeights;
+  weights: Readonly<Record<string, number>>;
 }
 
 /** Something that happened between two steps and that a reader of the charts should know. */
@@ -110,7 +111,7 @@ function record(view: RunView, event: StepEvent): StepRecord {
     groups: event.groups,
     timings: event.timings,
     summary: summarize(event.groups, view.config?.max_completion_length ?? longest),
-    weights: view.config?.reward_weights ?? { accuracy: 1, format: 0, length: 0 },
+    weights: view.config ? weightsByName(view.config) : { accuracy: 1 },
   };
 }
 
@@ -122,13 +123,10 @@ function upTo<T extends { step: number }>(items: readonly T[], step: number): re
   return items.at(-1) !== undefined && items.at(-1)!.step > step ? items.filter((item) => item.step <= step) : items;
 }
 
-function describeChange(change: object): string {
-  const parts = Object.entries(change).map(([field, value]) =>
-    typeof value === 'object' && value !== null
-      ? Object.entries(value as Record<string, unknown>)
-          .map(([name, weight]) => `${name} weight ${String(weight)}`)
-          .join(', ')
-      : `${field} ${String(value)}`,
-  );
+function describeChange({ reward_funcs = [], reward_weights = [], ...others }: LiveConfig): string {
+  const parts = [
+    ...Object.entries(others).map(([field, value]) => `${field} ${String(value)}`),
+    ...reward_funcs.map((name, i) => `${name} weight ${String(reward_weights[i])}`),
+  ];
   return `Changed: ${parts.join(', ')}`;
 }
