@@ -1,9 +1,5 @@
 /** @file A run's config: the defaults, what can't run and why, and its form in a URL. */
-<<<<<<< HEAD
-import { parseModelId } from './model-id';
-=======
 import { t } from '../i18n';
->>>>>>> 0c48f67 (A reward is a file, a loss is an entry, a setting's texts are in the catalogue)
 import { defaultGrpoConfig } from '../rl/config';
 import type { RunConfig } from '../rl/config';
 import { rewards } from '../rl/rewards';
@@ -123,69 +119,6 @@ function checkTogether(config: RunConfig, { context }: ConfigLimits): ConfigProb
   return problems;
 }
 
-<<<<<<< HEAD
-function checkValue(key: FieldKey, value: FieldValue | undefined): string | null {
-  const field = describeField(key);
-  switch (field.kind) {
-    case 'number':
-      return checkNumber(key, field, value);
-    case 'choice':
-      if (key === 'lora_target_modules') return checkModules(value);
-      if (field.options.some((option) => option.value === value)) return null;
-      return `${field.label} must be one of ${field.options.map((option) => option.value).join(', ')}, not ${show(value)}.`;
-    case 'switch':
-      return typeof value === 'boolean' ? null : `${field.label} must be on or off, not ${show(value)}.`;
-    case 'name':
-      if (key === 'cold_start_dataset') return checkDatasetName(value);
-      return key === 'task' ? checkTask(value) : checkModelName(value);
-  }
-}
-
-function checkNumber(key: FieldKey, field: NumberField, value: FieldValue | undefined): string | null {
-  if (value === null && field.nullable) return null;
-  if (key === 'num_generations' && typeof value === 'number' && value < 2) {
-    return `Group size is ${show(value)}, but an advantage compares a completion with its group: set it to 2 or more.`;
-  }
-  const fits =
-    typeof value === 'number' &&
-    (field.above ? value > field.min : value >= field.min) &&
-    value <= field.max &&
-    (!field.integer || Number.isInteger(value));
-  if (fits) return null;
-  const kind = field.integer ? 'a whole number' : 'a number';
-  const range = field.above ? `above ${field.min} and at most ${field.max}` : `from ${field.min} to ${field.max}`;
-  return `${field.label} must be ${kind} ${range}, not ${show(value)}.`;
-}
-
-/** More than the form offers. */
-function checkModules(value: FieldValue | undefined): string | null {
-  try {
-    targetModules(String(value));
-    return null;
-  } catch (error) {
-    return `Adapted layers: ${(error as Error).message}.`;
-  }
-}
-
-function checkTask(value: FieldValue | undefined, known = allTasks): string | null {
-  if (known.some((task) => task.name === value) || (known === allTasks && isDataset(value))) return null;
-  return `There is no task ${show(value)}. The tasks are: ${known.map((task) => task.name).join(', ')}.`;
-}
-
-/** A model that a run can start from; a server run may also start from one on the Hub. */
-function checkModelName(value: FieldValue | undefined): string | null {
-  const kind = typeof value === 'string' ? parseModelId(value)?.kind : undefined;
-  if (kind && kind !== 'opened' && kind !== 'server') return null;
-  return `${show(value)} is not the name of a model. Choose one of the list, such as ${defaultRunConfig.model}.`;
-}
-
-function checkDatasetName(value: FieldValue | undefined): string | null {
-  if (value === null || (typeof value === 'string' && /^[A-Za-z0-9][\w.-]{0,99}$/.test(value))) return null;
-  return `${show(value)} is not the name of a data set. The Distil page lists those of this device.`;
-}
-
-=======
->>>>>>> 0c48f67 (A reward is a file, a loss is an entry, a setting's texts are in the catalogue)
 /** The config of a task at its own default difficulty. */
 export function configForTask(config: RunConfig, task: string): RunConfig {
   return { ...config, task, difficulty: getTask(task).difficulty.default };

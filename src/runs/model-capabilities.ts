@@ -5,9 +5,10 @@
 import type { RunConfig } from '../rl/config';
 import { allTasks, tasks } from '../tasks';
 import type { Task } from '../tasks/task';
+import { parseModelId } from './model-id';
 
 /** Whether it is a downloaded model, for which only adapters can be trained here. */
-export const learnsByAdapters = (model: string): boolean => model.startsWith('store:');
+export const learnsByAdapters = (model: string): boolean => parseModelId(model)?.kind === 'downloaded';
 
 /** Whether a run's checkpoints hold adapters. Runs saved by the first versions have no such setting. */
 export const hasAdapters = ({ lora_r }: RunConfig): boolean => typeof lora_r === 'number';
@@ -15,7 +16,8 @@ export const hasAdapters = ({ lora_r }: RunConfig): boolean => typeof lora_r ===
 /** The tasks of a run on the page's own GPU: word problems are for models that know language. */
 export const tasksFor = (model: string): readonly Task[] => (learnsByAdapters(model) ? allTasks : tasks);
 
-/** A model's name for people: without its place, and without the digest that tells downloads apart. */
+/** A model's name for people: a downloaded one's without its prefix and the hash at the end of its folder's name. */
 export function modelLabel(name: string): string {
-  return learnsByAdapters(name) ? name.replace(/^store:/, '').replace(/-[0-9a-f]{10}$/, '') : name;
+  const model = parseModelId(name);
+  return model?.kind === 'downloaded' ? model.id.replace(/-[0-9a-f]{10}$/, '') : name;
 }

@@ -1,9 +1,5 @@
 /** @file Names for runs that say what is special about them: `Chain sums · lr 0.001 · loss dr_grpo`. */
-<<<<<<< HEAD
-import { parseModelId } from './model-id';
-=======
 import { t } from '../i18n';
->>>>>>> 0c48f67 (A reward is a file, a loss is an entry, a setting's texts are in the catalogue)
 import type { RunConfig } from '../rl/config';
 import { allTasks, getTask } from '../tasks';
 import { changedFields } from './config';
@@ -27,19 +23,8 @@ function describeDifference(config: RunConfig, key: FieldKey): string {
   const value = getField(config, key);
   const { short } = describeField(key);
   if (key === 'model') return modelLabel(String(value));
-<<<<<<< HEAD
-  if (typeof value === 'boolean') return value ? short : `no ${short}`;
-  return value === null ? `no ${short}` : `${short} ${value}`;
-}
-
-/** A model's name for people: a downloaded one's without its prefix and the hash at the end of its folder's name. */
-export function modelLabel(name: string): string {
-  const model = parseModelId(name);
-  return model?.kind === 'downloaded' ? model.id.replace(/-[0-9a-f]{10}$/, '') : name;
-=======
   if (typeof value === 'boolean') return value ? short : t('config:runName.without', { name: short });
   return value === null ? t('config:runName.without', { name: short }) : `${short} ${value}`;
->>>>>>> 0c48f67 (A reward is a file, a loss is an entry, a setting's texts are in the catalogue)
 }
 
 /** The name itself, or with the first number that makes it new: `Chain sums (2)`. */

@@ -67,6 +67,15 @@ describe('RunStorage', () => {
     expect((await storage.create(startedEvent())).name).toBe('Mine');
   });
 
+  it('brings the configs of earlier versions up to date', async () => {
+    const { reward_funcs: _, ...rest } = startedEvent().config;
+    const old = { ...rest, reward_weights: { accuracy: 1, format: 0.2, length: 0 } };
+    await storage.create(startedEvent());
+    await storage.append('run-1', [], { config: old as never });
+    expect((await storage.get('run-1'))?.config).toEqual(startedEvent().config);
+    expect((await storage.list())[0]?.config).toEqual(startedEvent().config);
+  });
+
   it('keeps checkpoints by step', async () => {
     for (const step of [40, 5, 100]) await storage.saveCheckpoint('run-1', step, Uint8Array.of(step));
     expect(await storage.checkpointSteps('run-1')).toEqual([5, 40, 100]);

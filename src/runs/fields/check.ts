@@ -4,6 +4,7 @@ import { t } from '../../i18n';
 import { targetModules } from '../../rl/lora-config';
 import { allTasks } from '../../tasks';
 import { isDataset } from '../../tasks/dataset';
+import { parseModelId } from '../model-id';
 import type { FieldKey, FieldValue, NumberField } from './field';
 import { describeField } from './table';
 
@@ -66,17 +67,10 @@ export function checkTask(value: FieldValue | undefined, known = allTasks): stri
   return t('config:problems.unknownTask', { value: show(value), tasks: known.map((task) => task.name).join(', ') });
 }
 
-const HUB_NAME = '[A-Za-z0-9][\\w.-]{0,95}/[A-Za-z0-9][\\w.-]{0,95}';
-const MODEL_NAME = new RegExp(
-  `^(?:[A-Za-z0-9][\\w.-]{0,99}|run:[\\w-]{1,64}@\\d{1,9}|file:[\\w. -]{1,100}|store:[\\w.-]{1,100}|${HUB_NAME})$`,
-);
-
-/**
- * A model's name is a folder below models/, a checkpoint of a saved run, an imported file, a downloaded model or, for a
- * GPU server, owner/name on the Hub; never a path elsewhere.
- */
+/** A model that a run can start from; a run on a GPU server may also start from a repository on the Hub. */
 export function checkModelName(value: FieldValue | undefined): string | null {
-  if (typeof value === 'string' && MODEL_NAME.test(value)) return null;
+  const kind = typeof value === 'string' ? parseModelId(value)?.kind : undefined;
+  if (kind && kind !== 'opened' && kind !== 'server') return null;
   return t('config:problems.modelName', { value: show(value), example: EMBEDDED_MODEL });
 }
 
