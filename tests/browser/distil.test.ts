@@ -147,7 +147,7 @@ describe('a data set', () => {
     await page.getByText('Finished after 0 steps').first().waitFor(SLOW);
     await go('#/runs');
     await page
-      .getByText(/data mine/)
+      .getByTitle(/data mine/)
       .first()
       .waitFor(MAX_CONSECUTIVE_FAILURES);
     expect(problems).toEqual([]);

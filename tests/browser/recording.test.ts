@@ -113,7 +113,7 @@ describe('a saved run', () => {
   test('is deleted, and brought back', async () => {
     const { page } = watched;
     await page.getByRole('button', { name: 'Delete My first run' }).click();
-    await page.getByText('Nothing is saved yet').waitFor();
+    await page.getByText('No runs are saved yet').waitFor();
     await page.getByRole('button', { name: 'Undo' }).click();
     await page.getByRole('link', { name: 'My first run', exact: true }).waitFor();
   });
@@ -123,7 +123,7 @@ describe('a saved run', () => {
     await page.getByRole('button', { name: 'Delete My first run' }).click();
     await page.getByRole('link', { name: 'About', exact: true }).click();
     await page.getByRole('link', { name: 'Runs', exact: true }).click();
-    await page.getByText('Nothing is saved yet').waitFor();
+    await page.getByText('No runs are saved yet').waitFor();
     expect(problems).toEqual([]);
   });
 

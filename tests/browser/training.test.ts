@@ -118,7 +118,7 @@ test('a run that was broken off goes on from its last checkpoint', async () => {
   await page.waitForTimeout(1500);
   await page.goto(`${app}#/runs`);
   await page.reload();
-  await page.getByText('1 of 2 steps, can go on').waitFor();
+  await page.getByText('1 of 2 steps, can be resumed').waitFor();
   await page.getByRole('link', { name: /^Resume/ }).click();
   await page
     .getByRole('button', { name: 'Resume', exact: true })

@@ -54,7 +54,7 @@ export const distil = {
     model: 'Model',
     noTeacher: 'Choose a teacher.',
     problems: 'Problems',
-    separate: 'They are not among the problems of evaluations.',
+    separate: 'Evaluations use other problems.',
     short: 'In the short notation of the tiny model',
     shortHint:
       'Two worked examples show the teacher the notation, because the tiny model of this app has only a few characters to write with.',

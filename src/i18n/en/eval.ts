@@ -39,7 +39,7 @@ export const evaluation = {
     fileLabel: 'A .jsonl file of problems',
     fromFile: 'Problems from a file',
     fromTask: 'Held-out problems of a task',
-    heldOut: 'They are the same for every model, and never used in training.',
+    heldOut: 'Every model gets the same problems, which are never used in training.',
     models: 'Models',
     problems: 'Problems',
     size_one: '{{count, number}} answer. Each one is saved at once, so you can stop and resume at any time.',

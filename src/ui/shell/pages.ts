@@ -25,6 +25,6 @@ export const pages: readonly Page[] = [
     load: () => import('../pages/connect/Connect.svelte'),
     inMenu: true,
   },
-  { name: 'runs', title: t('shell:pages.runs'), load: () => import('../pages/runs/Library.svelte'), inMenu: true },
+  { name: 'runs', title: t('shell:pages.runs'), load: () => import('../pages/runs/Runs.svelte'), inMenu: true },
   { name: 'about', title: t('shell:pages.about'), load: () => import('../pages/about/About.svelte'), inMenu: true },
 ];

@@ -1,7 +1,9 @@
-/** @file Saved runs and models out to files and back in from them. */
+/** @file Exports saved runs and models to files, and imports them. */
 import { formatModelId } from '../../../runs/model-id';
 import { urlSource } from '../../../formats/files/file-source';
 import { writeModelFolder } from '../../../formats/hf/model-folder';
+import { t } from '../../../i18n';
+import { EventsError } from '../../../runs/event-schema';
 import { exportEvents, exportModelZip, importFile, type ExportedFile } from '../../../runs/exchange';
 import { adapterOfCheckpoint } from '../../../rl/lora-checkpoint';
 import { hasAdapters } from '../../../runs/model-capabilities';
@@ -11,17 +13,18 @@ import type { RunStorage, SavedRun } from '../../../storage/run-storage';
 type Source = Pick<RunStorage, 'events' | 'get' | 'loadCheckpoint' | 'loadModel'>;
 type Target = Pick<RunStorage, 'importRun' | 'saveModel'>;
 
-/** The models that come with the page, beside it. */
+/** The models that come with the app. */
 const embeddedModels = (name: string) => urlSource(new URL(`models/${name}/`, document.baseURI).href);
 
-/** A run's events as JSON lines. */
+/** The events of a run as JSON lines. */
 export async function eventsFile(storage: Source, run: SavedRun): Promise<ExportedFile> {
   return exportEvents(run.name, await storage.events(run.id));
 }
 
 /**
- * The weights of one of a run's checkpoints as a Hugging Face folder in a zip, or its adapter as a PEFT folder; f32, so that
- * nothing is lost.
+ * The weights of a run's checkpoint as a Hugging Face folder in a zip, or its adapter as a PEFT folder, in f32 so that nothing
+ * is lost.
+ * @throws Error with a message for the user
  */
 export async function modelFile(
   storage: Source,
@@ -31,7 +34,7 @@ export async function modelFile(
 ): Promise<ExportedFile> {
   if (hasAdapters(run.config)) {
     const bytes = await storage.loadCheckpoint(run.id, step);
-    if (!bytes) throw new Error(`The run has no checkpoint of step ${step} any more.`);
+    if (!bytes) throw new Error(t('runs:problem.noCheckpoint', { step }));
     return exportModelZip(`${run.name.slice(0, 60)} step ${step} adapter`, adapterOfCheckpoint(bytes));
   }
   const folder = await loadNamedModel(formatModelId({ kind: 'checkpoint', run: run.id, step }), { storage, embedded });
@@ -39,13 +42,28 @@ export async function modelFile(
   return exportModelZip(`${run.name} step ${step}`, writeModelFolder(folder, tensors, 'F32'));
 }
 
-/** Reads and keeps what a person gave: a run under its id, or a model under its name. */
+/**
+ * Imports a file: a run under its id, or a model under its name.
+ * @throws Error with a message for the user
+ */
 export async function receiveFile(
   storage: Target,
   file: File,
 ): Promise<{ kind: 'run'; id: string } | { kind: 'model'; name: string }> {
-  const imported = await importFile(file.name, new Uint8Array(await file.arrayBuffer()));
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const imported = await importFile(file.name, bytes).catch((error: unknown) => {
+    throw explain(file.name, error);
+  });
   if (imported.kind === 'run') return { kind: 'run', id: (await storage.importRun(imported.events)).id };
   await storage.saveModel(imported.name, imported.files);
   return { kind: 'model', name: imported.name };
+}
+
+/** Errors of the schema are for developers, so the user gets the line instead. Other errors stay as they are. */
+function explain(name: string, error: unknown): unknown {
+  const { cause } = (error ?? {}) as { cause?: unknown };
+  if (!(cause instanceof EventsError) || /is not readable/.test(cause.message)) return error;
+  const line = Number(/\bline (\d+)/i.exec(cause.message)?.[1] ?? 1);
+  const message = line > 1 ? t('runs:problem.damaged', { name, line }) : t('runs:problem.notARun', { name });
+  return new Error(message, { cause: error });
 }

@@ -34,7 +34,7 @@ beforeEach(async () => {
 const given = (name: string, bytes: Uint8Array<ArrayBuffer>) => new File([bytes], name);
 
 describe('transfer', () => {
-  test('a run goes out as JSON lines and comes back, beside the one that is there', async () => {
+  test('a run is exported as JSON lines, and imported beside the original', async () => {
     const run = (await storage.get('a'))!;
     const file = await eventsFile(storage, run);
     expect(file.name).toBe('Chain-sums-llama.jsonl');
@@ -47,7 +47,7 @@ describe('transfer', () => {
     expect(await storage.events(copy.id)).toEqual([{ ...started, run_id: copy.id }, events[1]]);
   });
 
-  test('a checkpoint goes out as a model folder and comes back with the same weights', async () => {
+  test('a checkpoint is exported as a model folder, and imported with the same weights', async () => {
     const weights = new Uint8Array(await readFile(`${LLAMA}/model.safetensors`));
     await storage.saveCheckpoint('a', 5, weights);
     const file = await modelFile(storage, (await storage.get('a'))!, 5, () => folderSource(LLAMA));
@@ -57,7 +57,7 @@ describe('transfer', () => {
     expect(back.tensors).toEqual((await loadModelFolder(folderSource(LLAMA))).tensors);
   });
 
-  test('a checkpoint of adapters goes out as a PEFT folder', async () => {
+  test('a checkpoint of adapters is exported as a PEFT folder', async () => {
     const config = configForModel(defaultRunConfig, 'store:tiny-0123456789');
     await storage.create({ ...started, run_id: 'b', config });
     const tensor = { name: 'base_model.model.x.lora_A.weight', shape: [1], data: Float32Array.of(3) };
@@ -68,9 +68,11 @@ describe('transfer', () => {
     expect([...unpackZip(file.bytes).keys()]).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
   });
 
-  test('anything else is refused in words, and nothing is kept', async () => {
+  test('anything else is refused with a plain message, and nothing is stored', async () => {
     const bytes = new TextEncoder().encode('{"type":"started"}\n');
-    await expect(receiveFile(storage, given('odd.jsonl', bytes))).rejects.toThrow('odd.jsonl');
+    await expect(receiveFile(storage, given('odd.jsonl', bytes))).rejects.toThrow('“odd.jsonl” isn’t a training run.');
+    const damaged = new TextEncoder().encode(`${JSON.stringify(started)}\n{"type":"step"}\n`);
+    await expect(receiveFile(storage, given('cut.jsonl', damaged))).rejects.toThrow('“cut.jsonl” is damaged: line 2');
     await expect(receiveFile(storage, given('cut.zip', new Uint8Array([0x50, 0x4b, 3, 4])))).rejects.toThrow();
     expect(await storage.list()).toHaveLength(1);
     expect(await storage.modelNames()).toEqual([]);

@@ -1,35 +1,38 @@
-/** @file The list of saved runs and what can be done with them; every failure ends as a sentence on the page. */
+/** @file The list of saved runs and what can be done with them. Every failure becomes a sentence on the page. */
 import { messageOf } from '../../../base/errors';
 import type { RunStorage, SavedRun } from '../../../storage/run-storage';
+import { t } from '../../../i18n';
+import { notifyModelsChanged } from '../../parts/models-changed';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
+import { runTitle } from './run-text';
 
-export interface LibraryEntry {
+export interface RunEntry {
   run: SavedRun;
-  /** Steps with a checkpoint, ascending: the run can go on from the last, and each can be asked in the chat. */
+  /** Steps with a checkpoint, ascending. The run can be resumed from the last one. */
   checkpoints: number[];
 }
 
 export interface StorageUse {
   used: number;
   quota: number;
-  /** Whether the browser promised not to throw it away. */
-  persisted: boolean;
+  /** Whether the browser promised not to delete it; null where it can't promise. */
+  persisted: boolean | null;
 }
 
 type Storage = Pick<RunStorage, 'list' | 'checkpointSteps' | 'rename' | 'delete' | 'modelNames' | 'deleteModel'>;
 
-export class LibraryState {
+export class SavedRuns {
   status = $state<'loading' | 'ready' | 'failed'>('loading');
-  /** What went wrong last; empty when nothing did. */
+  /** The last error; empty when there is none. */
   problem = $state('');
-  /** What was done last, for those who don't see the list change. */
+  /** The last thing that was done, also for screen readers. */
   done = $state('');
-  entries = $state.raw<LibraryEntry[]>([]);
+  entries = $state.raw<RunEntry[]>([]);
   /** Names of imported models. */
   models = $state.raw<string[]>([]);
   use = $state.raw<StorageUse | null>(null);
   readonly removal: PendingRemoval;
-  /** Newest first, without the one that is being deleted. */
+  /** All runs, the newest first, without the one that is being deleted. */
   readonly shown = $derived.by(() => this.entries.filter(({ run }) => run.id !== this.removal.current?.id));
 
   constructor(
@@ -59,7 +62,7 @@ export class LibraryState {
     await this.measure();
   }
 
-  /** Runs something that may fail; reports it and says whether it went well. */
+  /** Runs an action and reports its failure. @returns whether it succeeded */
   async attempt(action: () => Promise<void>): Promise<boolean> {
     this.problem = '';
     try {
@@ -71,58 +74,44 @@ export class LibraryState {
     }
   }
 
-  /** True when the name was taken. */
+  /** @returns whether the run was renamed */
   rename(id: string, name: string): Promise<boolean> {
     return this.attempt(async () => {
       await this.storage.rename(id, name);
       await this.load();
-      this.done = `Renamed to ${name.trim()}.`;
+      this.done = t('runs:row.renamed', { name: name.trim() });
     });
   }
 
-  /** Takes a run off the list; it can be brought back for a while. */
+  /** Removes a run from the list. It can be undone for a while. */
   async remove(run: SavedRun): Promise<void> {
-    await this.removal.start({ id: run.id, name: run.name });
+    await this.removal.start({ id: run.id, name: runTitle(run, Date.now()) });
   }
 
   deleteModel(name: string): Promise<boolean> {
     return this.attempt(async () => {
       await this.storage.deleteModel(name);
       await this.load();
-      this.done = `Deleted the model ${name}.`;
+      this.done = t('runs:models.deleted', { name });
+      notifyModelsChanged();
     });
   }
 
-  /** Asks the browser to keep what is stored even when the disk runs low. */
+  /** Asks the browser not to delete what is stored when disk space is low. */
   async persist(): Promise<void> {
     const granted = await this.manager?.persist?.().catch(() => false);
-    if (!granted)
-      this.problem = 'The browser did not promise to keep saved runs. It may after more visits, or with a bookmark.';
+    if (!granted) this.problem = t('persistence.refused');
     await this.measure();
   }
 
   private async measure(): Promise<void> {
     try {
       const estimate = await this.manager?.estimate();
-      const persisted = (await this.manager?.persisted?.()) ?? false;
+      const persisted = (await this.manager?.persisted?.()) ?? null;
       this.use = estimate ? { used: estimate.usage ?? 0, quota: estimate.quota ?? 0, persisted } : null;
     } catch {
-      // Some private windows refuse to say.
+      // Some private windows don't say.
       this.use = null;
     }
   }
-}
-
-/** How a run stands, in a few words. */
-export function standing({ run, checkpoints }: LibraryEntry): string {
-  const steps = `${run.last_step} of ${run.config.max_steps} steps`;
-  if (run.status === 'finished')
-    return run.last_step < run.config.max_steps ? `stopped after ${steps}` : `${run.last_step} steps`;
-  if (run.status === 'failed') return `failed after ${steps}`;
-  return checkpoints.length > 0 ? `${steps}, can go on` : steps;
-}
-
-/** Whether a run can go on: it has a checkpoint, and steps left to do. */
-export function canResume({ run, checkpoints }: LibraryEntry): boolean {
-  return checkpoints.length > 0 && run.last_step < run.config.max_steps;
 }
