@@ -142,7 +142,7 @@ describe('a data set', () => {
     });
     await page.goto('about:blank');
     await page.goto(`${inject('appUrl')}#/train?${tiny}`);
-    await page.getByText(/2 updates on the answers of “mine” came first/).waitFor(SLOW);
+    await page.getByText(/First came 2 supervised updates on the answers in “mine”/).waitFor(SLOW);
     await page.getByRole('button', { name: 'Train', exact: true }).click();
     await page.getByText('Finished after 0 steps').first().waitFor(SLOW);
     await go('#/runs');

@@ -80,7 +80,7 @@ describe('a saved run', () => {
   test('opens at its last step and goes back through every one before', async () => {
     const { page } = watched;
     await page.getByText('step 12 of 12', { exact: true }).first().waitFor();
-    await page.getByRole('button', { name: 'Step before' }).click();
+    await page.getByRole('button', { name: 'Previous step' }).click();
     await page.getByText('step 11 of 12', { exact: true }).waitFor();
   });
 

@@ -121,7 +121,7 @@ describe.skipIf(!here)(`a training server${here ? '' : ` (no Python with ${SIDEC
   test('is lost and found again', async () => {
     await status().getByText('Finished after 3 steps').waitFor(MAX_CONSECUTIVE_FAILURES);
     // Another one, of the same settings: the stream of one that has ended is over.
-    await page.getByRole('button', { name: /^Train this again/ }).click();
+    await page.getByRole('button', { name: /^Train again/ }).click();
     await expect.poll(() => page.url(), MAX_CONSECUTIVE_FAILURES).not.toBe(address);
     await enabled('Train').waitFor(MAX_CONSECUTIVE_FAILURES);
     await sidecar.kill();
@@ -130,7 +130,7 @@ describe.skipIf(!here)(`a training server${here ? '' : ` (no Python with ${SIDEC
     await sidecar.restart();
     await status().getByText('ready').waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.getByRole('button', { name: 'Stop the run for good' }).click();
-    await page.getByRole('button', { name: 'Stop it' }).click();
+    await page.getByRole('button', { name: 'Stop the run', exact: true }).click();
     await status().getByText('Stopped after step 0').waitFor(MAX_CONSECUTIVE_FAILURES);
   });
 
@@ -151,9 +151,9 @@ describe.skipIf(!here)(`a training server${here ? '' : ` (no Python with ${SIDEC
     await compare.locator('option', { hasText: 'Chain sums' }).first().waitFor({ state: 'attached' });
     const before = await page.locator('aside svg path').count();
     await compare.selectOption(await compare.locator('option[value^="run:"]').first().getAttribute('value'));
-    await page.getByText(/^Dotted: /).waitFor();
+    await page.getByText(/^Dotted lines: /).waitFor();
     expect(await page.locator('aside svg path').count()).toBeGreaterThan(before);
-    await page.getByText('its accuracy').waitFor();
+    await page.getByText('accuracy, other run').waitFor();
     expect(await violations(page)).toEqual([]);
     expect(await overflow(page)).toBeLessThanOrEqual(0);
   });

@@ -66,7 +66,7 @@ describe('a run of three tiny steps', () => {
   });
 
   test('every past step can be looked at again', async () => {
-    await page.getByRole('button', { name: 'Step before' }).click();
+    await page.getByRole('button', { name: 'Previous step' }).click();
     await page.getByText('step 2 of 3', { exact: true }).waitFor();
   });
 
@@ -108,7 +108,7 @@ describe('a run of three tiny steps', () => {
   });
 });
 
-test('a run that was broken off goes on from its last checkpoint', async () => {
+test('an interrupted run resumes from its last checkpoint', async () => {
   const app = inject('appUrl');
   const config = new URLSearchParams({ ...Object.fromEntries(TINY), max_steps: '2' });
   const { page, problems, close } = await openPage(browser, `${app}#/train?${config}`);

@@ -1,19 +1,19 @@
-/** @file The step that is pointed at and the step that is shown, shared by all charts of a page. */
+/** @file The step axis that all charts of a page share: its extent, the step under the pointer and the selected step. */
 
 export class ChartCursor {
-  /** Under the pointer; null when the pointer is elsewhere. */
+  /** The step under the pointer; null if the pointer is not on a chart. */
   hover = $state<number | null>(null);
 }
 
-/** What a chart needs to know about the steps, the same for all charts of a page. */
+/** The step axis of a chart. */
 export interface StepAxis {
-  /** End of the axis; it begins at 0. */
+  /** The last step on the axis, which begins at 0. */
   end: number;
-  /** Last step there is. */
+  /** The latest step of the run. */
   last: number;
-  /** What happened to the run, marked on the larger charts. */
+  /** Events between steps, marked on the larger charts. */
   marks: readonly { step: number; text: string }[];
-  /** Step shown by the group view; null when none is. */
+  /** The step that the group view shows; null for none. */
   selected: number | null;
   select: (step: number) => void;
   cursor: ChartCursor;

@@ -14,7 +14,7 @@ export function formatNumber(value: number | null | undefined): string {
   return text.replaceAll('-', '−');
 }
 
-/** As short as it goes, for settings and ticks: 1, 0.2, 3e−4, 112. At most four significant digits. */
+/** As short as possible, for settings and ticks: 1, 0.2, 3e−4, 112. At most four significant digits. */
 export function formatShort(value: number): string {
   const size = Math.abs(value);
   const text = size !== 0 && (size < 0.01 || size >= 1e6) ? value.toExponential(3) : value.toPrecision(4);
@@ -36,7 +36,7 @@ export function formatSigned(value: number, digits = 2): string {
   return `${value < 0 ? '−' : '+'}${text}`;
 }
 
-/** Fixed digits with a real minus sign, and none before a zero. */
+/** A fixed number of digits with a real minus sign, and no sign before zero. */
 export function formatFixed(value: number, digits: number): string {
   const text = value.toFixed(digits);
   return (Number(text) === 0 ? text.replace('-', '') : text).replace('-', '−');

@@ -1,15 +1,15 @@
-/** @file A heat map as paths of many cells each, so that thousands of cells cost some dozens of elements. */
+/** @file A heat map drawn as paths of many cells each, so that thousands of cells need only dozens of elements. */
 import type { Scale } from './scale';
 
 export const SHADES = 7;
 
 export interface HeatColumn {
   step: number;
-  /** Share in each bin, lowest bin first. */
+  /** The share in each bin, lowest bin first. */
   shares: readonly number[];
 }
 
-/** Neighbouring steps averaged, so that there are at most `limit` columns; each keeps its first step and its width. */
+/** Averages neighbouring steps into at most `limit` columns, each named by its first step; `width` is the steps per column. */
 export function mergeColumns(columns: readonly HeatColumn[], limit: number): { width: number; columns: HeatColumn[] } {
   const width = Math.max(1, Math.ceil(columns.length / limit));
   if (width === 1) return { width, columns: [...columns] };
@@ -26,13 +26,13 @@ export function mergeColumns(columns: readonly HeatColumn[], limit: number): { w
   return { width, columns: merged };
 }
 
-/** Shade 0 … SHADES − 1 of a share, or −1 for an empty bin. Square root: rare lengths must be seen. */
+/** Shade 0 … SHADES − 1 of a share, or −1 for an empty bin. The square root keeps rare lengths visible. */
 export function shadeOf(share: number): number {
   if (!(share > 0)) return -1;
   return Math.min(SHADES - 1, Math.floor(Math.sqrt(share) * SHADES * 1.3));
 }
 
-/** Columns whose cells share paths. As a run grows only the last chunk changes, and only its paths are drawn anew. */
+/** Columns per group of paths. As a run grows, only the last group changes and is drawn again. */
 const CHUNK = 16;
 
 export interface HeatPath {
@@ -42,9 +42,9 @@ export interface HeatPath {
 }
 
 /**
- * A path for each shade in each chunk of columns; a step's column is centred on the step.
- * @param width steps that a column stands for.
- * @param y maps bin edges 0 … bins to pixels, upwards.
+ * One path for each shade in each chunk of columns. A column is centred on its step.
+ * @param width steps per column
+ * @param y maps bin edges 0 … bins to pixels, upwards
  */
 export function heatPaths(columns: readonly HeatColumn[], width: number, x: Scale, y: Scale): HeatPath[] {
   const paths: HeatPath[] = [];
@@ -59,7 +59,7 @@ export function heatPaths(columns: readonly HeatColumn[], width: number, x: Scal
 /** Neighbouring cells of one shade become one rectangle. */
 function addColumn(paths: string[], { step, shares }: HeatColumn, width: number, x: Scale, y: Scale): void {
   const left = x(step - 0.5);
-  // Half a pixel of overlap: without it, columns at fractions of a pixel show seams.
+  // Half a pixel of overlap hides the seams between columns at fractions of a pixel.
   const cell = x(step - 0.5 + width) - left + 0.5;
   for (let bin = 0; bin < shares.length;) {
     const shade = shadeOf(shares[bin]!);

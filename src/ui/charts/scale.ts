@@ -20,15 +20,28 @@ export function linearScale(domain: readonly [number, number], range: readonly [
   });
 }
 
-/** About `count` round numbers within [low, high], multiples of 1, 2 or 5 × 10ⁿ; for a count of 1, the two ends. */
-export function ticks(low: number, high: number, count: number): number[] {
-  if (!(high > low) || count < 1) return [low];
-  if (count === 1) return [low, high];
-  const step = roundStep((high - low) / count);
+/**
+ * Ticks that divide [low, high] evenly, both ends included: as many of at most `count` parts as give short numbers, which
+ * are whole or have at most two significant digits.
+ */
+export function valueTicks(low: number, high: number, count: number): number[] {
+  if (!(high > low)) return [low];
+  for (let parts = count; parts > 1; parts--) {
+    const step = Number(((high - low) / parts).toPrecision(12));
+    if (Number.isInteger(step) || Number(step.toPrecision(2)) === step) {
+      return Array.from({ length: parts + 1 }, (_, i) => Number((low + i * step).toPrecision(12)));
+    }
+  }
+  return [low, high];
+}
+
+/** About `count` whole steps from 0 to `end`, both included: multiples of 1, 2 or 5 × 10ⁿ, but for the last. */
+export function stepTicks(end: number, count: number): number[] {
+  const step = Math.max(1, roundStep(end / Math.max(1, count)));
   const result: number[] = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++)
-    result.push(Number((i * step).toPrecision(12)));
-  return result;
+  // A multiple close to the end would overlap it.
+  for (let tick = 0; tick <= end - step / 2; tick += step) result.push(tick);
+  return [...result, end];
 }
 
 /** The smallest of 1, 2, 5 × 10ⁿ that is at least `rough`. */
@@ -38,7 +51,7 @@ export function roundStep(rough: number): number {
   return factor * power;
 }
 
-/** An upper bound on a round scale, so that an axis changes rarely while values arrive; 1 for no data. */
+/** A round upper bound, so that an axis changes rarely while values arrive; 1 if there are none. */
 export function roundUp(value: number): number {
   if (!(value > 0 && Number.isFinite(value))) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
@@ -47,8 +60,8 @@ export function roundUp(value: number): number {
 }
 
 /**
- * End of the step axis: doubles when it is full, up to the length of the run, so that early steps can be seen and the
- * picture changes only a few times.
+ * End of the step axis. It doubles when it is full, up to the length of the run, so that early steps can be seen and the
+ * axis changes only a few times.
  */
 export function stepAxisEnd(last: number, maxSteps: number): number {
   let end = 20;

@@ -1,4 +1,4 @@
-/** @file What the charts draw: named series over steps, and the SVG paths made of them. */
+/** @file Named series over steps, and their SVG paths. */
 import type { Scale } from './scale';
 
 /** Value at a step; null leaves a gap. */
@@ -9,16 +9,16 @@ export interface Series {
   points: readonly Point[];
   /** CSS colour. */
   color: string;
-  /** SVG dash pattern: series differ by more than their colour. */
+  /** SVG dash pattern, so that series don't differ by colour alone. */
   dash?: string;
   width?: number;
   /** Drawn and in the table, but not in the legend. */
   quiet?: boolean;
-  /** Draw a dot at each point, for series with few of them. */
+  /** Draw a dot at each point, for series with few points. */
   dots?: boolean;
 }
 
-/** Path through the points, broken where a value is missing. */
+/** A path through the points, interrupted where a value is missing. */
 export function linePath(points: readonly Point[], x: Scale, y: Scale): string {
   let path = '';
   let pen = false;
@@ -33,7 +33,7 @@ export function linePath(points: readonly Point[], x: Scale, y: Scale): string {
   return path;
 }
 
-/** Closed band between two lines over the same steps. */
+/** A closed band between two lines over the same steps. */
 export function bandPath(
   steps: readonly number[],
   low: readonly number[],
@@ -60,7 +60,7 @@ export function pointAt(points: readonly Point[], step: number): Point | undefin
   return points[low - 1];
 }
 
-/** Largest finite value of all series; 0 when there is none. */
+/** The largest finite value of all series; 0 if there is none. */
 export function largest(series: readonly Series[]): number {
   let result = 0;
   for (const { points } of series) {

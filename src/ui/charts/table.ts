@@ -1,4 +1,5 @@
 /** @file The table behind a chart. */
+import { t } from '../../i18n';
 import { formatNumber } from './format';
 import { pointAt, type Series } from './series';
 
@@ -9,12 +10,12 @@ export interface ChartTable {
   rows: readonly (readonly (number | null)[])[];
 }
 
-/** One row for each step that any series has a point at; a series without one there leaves the cell empty. */
+/** One row for each step at which any series has a point. The cells of the other series are empty. */
 export function seriesTable(title: string, series: readonly Series[]): ChartTable {
   const steps = [...new Set(series.flatMap((each) => each.points.map(([step]) => step)))].sort((a, b) => a - b);
   return {
     title,
-    columns: ['step', ...series.map((each) => each.name)],
+    columns: [t('train:charts.step'), ...series.map((each) => each.name)],
     rows: steps.map((step) => [
       step,
       ...series.map((each) => {
@@ -25,7 +26,7 @@ export function seriesTable(title: string, series: readonly Series[]): ChartTabl
   };
 }
 
-/** Comma-separated values with a header line, full precision. */
+/** Comma-separated values with a header line, in full precision. */
 export function tableToCsv(table: ChartTable): string {
   const quote = (cell: string): string => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
   return [table.columns.map(quote), ...table.rows.map((row) => row.map((cell) => (cell === null ? '' : String(cell))))]
@@ -33,7 +34,7 @@ export function tableToCsv(table: ChartTable): string {
     .join('');
 }
 
-/** Rows to show, evenly thinned to at most `limit`, always with the last one. */
+/** At most `limit` rows, evenly spaced, always with the last one. */
 export function thinRows<T>(rows: readonly T[], limit: number): readonly T[] {
   if (rows.length <= limit) return rows;
   const stride = Math.ceil(rows.length / limit);

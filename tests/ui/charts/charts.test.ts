@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { formatFixed, formatNumber, formatPercent, formatShort, formatSigned } from '../../../src/ui/charts/format';
 import { heatPaths, mergeColumns, SHADES, shadeOf } from '../../../src/ui/charts/heat';
-import { linearScale, roundUp, stepAxisEnd, ticks } from '../../../src/ui/charts/scale';
+import { linearScale, roundUp, stepAxisEnd, stepTicks, valueTicks } from '../../../src/ui/charts/scale';
 import { bandPath, largest, linePath, pointAt, type Point } from '../../../src/ui/charts/series';
 import { seriesTable, tableToCsv, thinRows } from '../../../src/ui/charts/table';
 
@@ -17,13 +17,20 @@ describe('scales', () => {
   it('survive an empty domain', () => {
     expect(linearScale([3, 3], [0, 50])(3)).toBe(0);
   });
-  it('tick at round numbers inside the domain', () => {
-    expect(ticks(0, 1, 2)).toEqual([0, 0.5, 1]);
-    expect(ticks(0, 112, 2)).toEqual([0, 100]);
-    expect(ticks(0, 160, 4)).toEqual([0, 50, 100, 150]);
-    expect(ticks(0, 0.3, 3)).toEqual([0, 0.1, 0.2, 0.3]);
-    expect(ticks(0, 0.4, 1)).toEqual([0, 0.4]);
-    expect(ticks(5, 5, 3)).toEqual([5]);
+  it('divide the value axis evenly into short numbers, both ends included', () => {
+    expect(valueTicks(0, 1, 2)).toEqual([0, 0.5, 1]);
+    expect(valueTicks(0, 1.2, 3)).toEqual([0, 0.4, 0.8, 1.2]);
+    expect(valueTicks(0, 48, 2)).toEqual([0, 24, 48]);
+    expect(valueTicks(0, 0.75, 2)).toEqual([0, 0.75]);
+    expect(valueTicks(0, 0.4, 1)).toEqual([0, 0.4]);
+    expect(valueTicks(5, 5, 3)).toEqual([5]);
+  });
+  it('tick the step axis at whole steps, the last included', () => {
+    expect(stepTicks(2, 4)).toEqual([0, 1, 2]);
+    expect(stepTicks(20, 4)).toEqual([0, 5, 10, 15, 20]);
+    expect(stepTicks(48, 4)).toEqual([0, 20, 48]);
+    expect(stepTicks(160, 4)).toEqual([0, 50, 100, 160]);
+    expect(stepTicks(1, 5)).toEqual([0, 1]);
   });
   it('round bounds up', () => {
     expect([0.31, 1, 1.2, 7.6, 40, 99].map(roundUp)).toEqual([0.4, 1, 1.5, 10, 40, 100]);

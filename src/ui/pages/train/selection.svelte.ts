@@ -1,20 +1,20 @@
-/** @file Which step, prompt and completion the group view shows. It follows the run until the reader picks a step. */
+/** @file Which step, prompt and completion the group view shows. It follows the run until the user picks a step. */
 
-/** While following, the group changes at most this often (ms): faster can't be read. */
+/** Minimum time between two changes of the group while following, in ms. Nobody can read faster. */
 const FOLLOW_INTERVAL = 400;
 
 export class Selection {
-  /** A step the reader picked; null while following the run. */
+  /** The step that the user picked; null while following the run. */
   pinned = $state<number | null>(null);
   /** Index into the step's groups. */
   prompt = $state(0);
-  /** Index into the group's completions; null = the one with the highest advantage. */
+  /** Index into the group's completions; null for the one with the highest advantage. */
   completion = $state<number | null>(null);
   #followed = $state(0);
   #latest = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** The step to show; 0 before the first. */
+  /** The step to show; 0 before the first step. */
   get step(): number {
     return this.pinned ?? this.#followed;
   }
@@ -23,12 +23,12 @@ export class Selection {
     return this.pinned === null;
   }
 
-  /** Tells the selection how far the run is. */
+  /** Sets the latest step of the run. */
   latest(step: number): void {
     const back = step < this.#latest;
     this.#latest = step;
     if (back) {
-      // Another run, or one that went back to a checkpoint.
+      // This is another run, or the run went back to a checkpoint.
       if (this.pinned !== null && this.pinned > step) this.pinned = null;
       this.#followed = step;
     } else if (this.#timer === undefined && step !== this.#followed) {

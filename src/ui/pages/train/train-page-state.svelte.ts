@@ -3,9 +3,10 @@
  * that a run goes on while the user looks at another page.
  */
 import { messageOf } from '../../../base/errors';
+import { t } from '../../../i18n';
 import type { ProbeResult } from '../../../engine/probe';
 import type { ChatModel } from '../../../runs/chat-model';
-import { configToParams } from '../../../runs/config';
+import { configToParams, defaultRunConfig } from '../../../runs/config';
 import type { RunConfig } from '../../../runs/events';
 import { getPreset, presetConfig } from '../../../runs/presets';
 import type { RemoteRunOptions } from '../../../servers/training/sidecar-schema';
@@ -17,18 +18,22 @@ import { askingFrom } from '../connect/asking';
 import { servers } from '../connect/room';
 import type { Which } from './compare/before-after.svelte';
 import { Comparison } from './compare/comparison.svelte';
-import { interruptedRun, type Continuation } from './run/continuation';
+import { continuationOf, interruptedRun, type Continuation } from './run/continuation';
 import { configFromLink, type LinkProblem } from './run/link-config';
 import { LocalEngine } from './run/local-engine';
 import { RemoteRuns } from './run/remote-runs.svelte';
+import type { RunActions } from './bar/run-actions';
 import type { RunSource } from './run/run-source';
 import { RunSaver } from './run/run-saver';
 import { TrainSession } from './run/session.svelte';
-import { liveSource, openSource, type SourceParts } from './run/sources';
+import { liveSource, openSource, resumedSource, type SourceParts } from './run/sources';
 import { RunLocations } from './server/run-locations';
 import type { ServerProblem } from './server/server-problems';
 import { TrainingServers } from './server/training-servers.svelte';
 import { EMBEDDED_MODELS, trainableModels } from './settings/trainable-models';
+
+/** What “Train more” adds to a finished run. */
+const MORE_STEPS = 100;
 
 type Started = { id: string } | { problems: ServerProblem[] };
 
@@ -38,8 +43,12 @@ class TrainPageState {
   probe = $state.raw<ProbeResult | null>(null);
   /** A problem that doesn't stop the run; empty if there is none. */
   warning = $state('');
+  /** The config of the link. */
+  linkConfig = $state.raw(defaultRunConfig);
   /** Settings of the link that could not be used. */
   linkProblems = $state.raw<readonly LinkProblem[]>([]);
+  /** Whether the user has dismissed the notice that WebGPU runs on the CPU. */
+  cpuNoticeDismissed = $state(false);
   /** Config names of the models that training can start from. */
   models = $state.raw(EMBEDDED_MODELS);
   /** A run that was interrupted and can be continued. */
@@ -64,10 +73,15 @@ class TrainPageState {
   readonly #parts: SourceParts = {
     local: () => this.#local.createTrainer(),
     storage: this.storage,
-    keep: (event) => this.#saver.add(event),
+    keep: (event) => {
+      this.#saver.add(event);
+      if (event.type === 'finished') void this.#findContinuation();
+    },
     server: (url) => this.remote.server(url),
     keepRemote: (id, stored) => this.remote.save(id, stored),
   };
+  /** The ended run on the page with its latest checkpoint, if it has one. */
+  #continuation = $state.raw<Continuation | null>(null);
   /** The query that the run on the page was opened from. */
   #openedQuery: string | null = null;
 
@@ -83,8 +97,27 @@ class TrainPageState {
       return source?.kind === 'live' && !source.remote && /^(running|working)$/.test(status);
     };
     $effect.root(() => {
-      $effect(() => (busy() ? activity.begin('the training run') : undefined));
+      $effect(() => (busy() ? activity.begin(t('train:notices.activity')) : undefined));
     });
+  }
+
+  /** Why this device can't train; null if it can or while that isn't known. */
+  get unavailable(): Extract<ProbeResult, { available: false }> | null {
+    return this.probe && !this.probe.available ? this.probe : null;
+  }
+
+  /** Whether WebGPU runs on the CPU. */
+  get onCpu(): boolean {
+    return this.probe?.available === true && this.probe.software;
+  }
+
+  /** Continues the ended run on the page; null if it can't be continued on this device. */
+  get trainMore(): RunActions['trainMore'] {
+    const continuation = this.#continuation;
+    if (!continuation || this.session.status !== 'ended' || !this.probe?.available) return null;
+    const left = continuation.run.config.max_steps - continuation.checkpoint;
+    const steps = left > 0 ? left : MORE_STEPS;
+    return { steps, start: () => void this.#continueRun(continuation, continuation.checkpoint + steps) };
   }
 
   /** Puts the run on the page that the address names, unless it is there already. */
@@ -105,7 +138,7 @@ class TrainPageState {
     const query = (this.#openedQuery = params.toString());
     this.session.error = '';
     this.remote.problem = null;
-    this.linkProblems = configFromLink(params).problems;
+    ({ config: this.linkConfig, problems: this.linkProblems } = configFromLink(params));
     if (params.has('server')) return this.#openRemote(params, query, atLoad);
     try {
       const [source, probe] = await Promise.all([openSource(params, this.#parts), this.#probeOnce()]);
@@ -166,13 +199,38 @@ class TrainPageState {
     if (which === 'before' && config) return this.#local.openModel(config.model);
     if (remote && this.openedCheckpoint) return this.#local.openModel(this.openedCheckpoint.model);
     const current = remote ? null : await this.#local.openCurrentModel();
-    if (which === 'before' || !current) throw new Error('There is no model here to ask.');
+    if (which === 'before' || !current) throw new Error(t('train:beforeAfter.noModel'));
     return current;
   }
 
-  #prepare(source: RunSource): Promise<void> {
+  /** Looks for a checkpoint from which the run on the page could continue, now that it has ended. */
+  async #findContinuation(): Promise<void> {
+    const { source, run } = this.session;
+    // The run's last events and its last checkpoint may still be on their way to the storage.
+    await this.#saver.flush();
+    run.flush();
+    const { started, phase } = run.view;
+    const found =
+      started && phase !== 'failed' ? await continuationOf(this.storage, started.run_id).catch(() => null) : null;
+    if (this.session.source === source) this.#continuation = found;
+  }
+
+  async #continueRun({ run, checkpoint }: Continuation, maxSteps: number): Promise<void> {
+    try {
+      const source = resumedSource(await this.storage.events(run.id), checkpoint, this.#parts, maxSteps);
+      const params = new URLSearchParams({ run: run.id, resume: String(checkpoint) });
+      this.#openedQuery = params.toString();
+      if (router.route.page === 'train') router.replaceParams(params);
+      await this.#prepare(source);
+      await this.session.play();
+    } catch (error) {
+      this.session.error = messageOf(error);
+    }
+  }
+
+  async #prepare(source: RunSource): Promise<void> {
     this.warning = '';
-    this.interrupted = this.openedCheckpoint = this.remote.problem = null;
+    this.#continuation = this.interrupted = this.openedCheckpoint = this.remote.problem = null;
     this.savedFrom = (source.kind === 'saved' && this.#locations.of(router.route.params.get('run') ?? '')) || '';
     if (!source.remote) void this.remote.stopSaving();
     if (source.kind === 'live' && !source.resume) {
@@ -180,7 +238,8 @@ class TrainPageState {
       this.#openedQuery = params.toString();
       if (router.route.page === 'train') router.replaceParams(params);
     }
-    return this.session.prepare(source);
+    await this.session.prepare(source);
+    if (source.kind === 'saved' && this.session.source === source) await this.#findContinuation();
   }
 
   async #openStarted(url: string, started: Started): Promise<ServerProblem[]> {

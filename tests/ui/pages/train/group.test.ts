@@ -9,7 +9,7 @@ import {
   isZeroVariance,
 } from '../../../../src/ui/pages/train/group/advantage';
 import { segments, tint, tokenLabel, tokenViews } from '../../../../src/ui/pages/train/group/completion-parts';
-import { LENGTH_BINS, lengthBin, outcomeOf, summarize } from '../../../../src/ui/pages/train/run/step-summary';
+import { LENGTH_BINS, lengthBin, outcomeOf, summarize } from '../../../../src/ui/pages/train/metrics/step-summary';
 
 function completion(change: Partial<Completion> = {}): Completion {
   const tokens = change.tokens ?? ['1', '2', '<eos>'];

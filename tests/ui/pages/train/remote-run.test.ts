@@ -322,7 +322,7 @@ describe('comparing runs', () => {
     const device = { kind: 'trl', description: 'TRL 1.13.0' } as const;
     const config = { ...started.config, learning_rate: 1e-5 };
     const other = reduceAll(emptyRun, [{ ...started, config, device }]);
-    expect(differences(own, other)).toEqual(['Learning rate 0.00001 instead of 0.0003', 'made on TRL 1.13.0']);
+    expect(differences(own, other)).toEqual(['Learning rate 1e−5 instead of 3e−4', 'made on TRL 1.13.0']);
     expect(differences(own, own)).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-/** @file The reducer behind the Train page: what a stream of events does to the view. */
+/** @file The reducer of the Train page: from run events to the view. */
 import { describe, expect, it } from 'vitest';
 import type { RunEvent, StepEvent } from '../../../../src/runs/events';
 import { emptyRun, lastStep, reduce, reduceAll, stepRecord } from '../../../../src/ui/pages/train/run/run-view';
@@ -25,14 +25,14 @@ describe('reduce', () => {
     expect(stepRecord(view, 7)).toBeUndefined();
   });
 
-  it('leaves the view it is given alone', () => {
+  it('does not mutate its argument', () => {
     const before = reduceAll(emptyRun, events.slice(0, 4));
     const copy = structuredClone(before);
     reduceAll(before, events.slice(4));
     expect(before).toEqual(copy);
   });
 
-  it('drops what was not kept when a run was interrupted, and says so', () => {
+  it('drops the steps that an interruption undid, and notes it', () => {
     const view = reduceAll(emptyRun, [
       started,
       ...[1, 2, 3, 4].map(stepEvent),
@@ -41,16 +41,16 @@ describe('reduce', () => {
     ]);
     expect(view.steps.map((record) => record.step)).toEqual([1, 2, 3]);
     expect(view.notes).toEqual([
-      { step: 2, kind: 'interrupted', text: 'Interrupted at step 4 (device lost); went on from step 2' },
+      { step: 2, kind: 'interrupted', text: 'Interrupted at step 4 (device lost), continued from step 2' },
     ]);
   });
 
-  it('replaces a step that is run again, and all that followed it', () => {
+  it('replaces a step that is run again, and drops the later ones', () => {
     const view = reduceAll(emptyRun, [started, ...[1, 2, 3].map(stepEvent), stepEvent(2)]);
     expect(view.steps.map((record) => record.step)).toEqual([1, 2]);
   });
 
-  it('keeps history when the same run starts again, forgets it when another does', () => {
+  it('keeps the steps when the same run starts again, but not when another one does', () => {
     const view = reduceAll(emptyRun, [started, stepEvent(1)]);
     expect(reduce(view, started).steps).toHaveLength(1);
     expect(reduce(view, { ...started, run_id: 'other' }).steps).toHaveLength(0);
@@ -70,8 +70,29 @@ describe('reduce', () => {
     expect(stepRecord(view, 1)?.weights).toEqual({ accuracy: 1, format: 0.2, length: 0 });
     expect(stepRecord(view, 2)?.weights).toEqual({ accuracy: 0.5, format: 0.1, length: 0.4 });
     expect(view.notes[0]?.text).toBe(
-      'Changed: learning_rate 0.0001, accuracy weight 0.5, format weight 0.1, length weight 0.4',
+      'Changed: Accuracy weight 0.5, Format weight 0.1, Length weight 0.4, Learning rate 1e−4',
     );
+  });
+
+  it('notes several changes of a setting between two steps as one, and none if it is back', () => {
+    const to = (step: number, learning_rate: number): RunEvent => ({
+      type: 'changed',
+      step,
+      change: { learning_rate },
+    });
+    const moved = reduceAll(emptyRun, [started, stepEvent(1), to(1, 1e-4), to(1, 2e-4), stepEvent(2), to(2, 1e-5)]);
+    expect(moved.notes.map(({ step, text }) => [step, text])).toEqual([
+      [1, 'Changed: Learning rate 2e−4'],
+      [2, 'Changed: Learning rate 1e−5'],
+    ]);
+    const back = reduceAll(emptyRun, [started, stepEvent(1), to(1, 1e-4), to(1, 3e-4)]);
+    expect([back.notes, back.config?.learning_rate]).toEqual([[], 3e-4]);
+  });
+
+  it('says from which step a resumed run continues', () => {
+    const resumed = { type: 'interrupted', step: 1, reason: 'resumed', resumes_from: 1 } as const;
+    const view = reduceAll(emptyRun, [started, stepEvent(1), started, resumed]);
+    expect(view.notes.map(({ text }) => text)).toEqual(['Continued from step 1']);
   });
 
   it('keeps the steps of a run that failed', () => {

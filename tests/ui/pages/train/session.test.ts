@@ -1,4 +1,4 @@
-/** @file What play, pause, step and reset do with a trainer, and where runs come from. */
+/** @file A session with its trainer (play, pause, step, reset), and the sources of runs. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { serializeEvents } from '../../../../src/runs/event-schema';
 import type { RunConfig, RunEvent } from '../../../../src/runs/events';
@@ -7,7 +7,8 @@ import type { Resume, Trainer } from '../../../../src/runs/trainer';
 import { lastStep } from '../../../../src/ui/pages/train/run/run-view';
 import type { RunSource } from '../../../../src/ui/pages/train/run/run-source';
 import { TrainSession } from '../../../../src/ui/pages/train/run/session.svelte';
-import { openSource, type SourceParts } from '../../../../src/ui/pages/train/run/sources';
+import { configFromLink } from '../../../../src/ui/pages/train/run/link-config';
+import { openSource, resumedSource, type SourceParts } from '../../../../src/ui/pages/train/run/sources';
 import { fixtureConfig, syntheticRun } from './fixture';
 
 const small = { num_prompts: 2, num_generations: 4, eval_steps: 0, save_steps: 2 };
@@ -82,7 +83,7 @@ beforeEach(() => {
 afterEach(() => vi.unstubAllGlobals());
 
 describe('a session', () => {
-  it('gets a run to its start, takes single steps, plays and pauses', async () => {
+  it('loads a run, takes single steps, plays and pauses', async () => {
     const { session, trainers, kept, source } = setUp();
     await session.prepare(source);
     expect(session.status).toBe('paused');
@@ -99,7 +100,7 @@ describe('a session', () => {
     expect(kept.map((event) => event.type)).toEqual(['started', 'eval', 'step']);
   });
 
-  it('changes the view with the frame, not with each event', async () => {
+  it('updates the view once per frame, not for each event', async () => {
     const { session, source } = setUp();
     await session.prepare(source);
     expect(session.run.view.phase).toBe('empty');
@@ -117,7 +118,7 @@ describe('a session', () => {
     expect(trainers[0]!.calls).toEqual(['start', 'resume']);
   });
 
-  it('resets to the same start with another trainer, and hears nothing more of the first', async () => {
+  it('resets to the same start with a new trainer and ignores the old one', async () => {
     const { session, trainers, source } = setUp();
     await session.prepare(source);
     await session.step();
@@ -141,7 +142,7 @@ describe('a session', () => {
     expect([session.status, session.error]).toEqual(['paused', '']);
   });
 
-  it('reports a refused change and goes on', async () => {
+  it('reports a refused change and continues', async () => {
     const { session, trainers, source } = setUp();
     await session.prepare(source);
     trainers[0]!.failing = ['update'];
@@ -190,7 +191,7 @@ describe('openSource', () => {
   }
   const open = (query: string) => openSource(new URLSearchParams(query), parts());
 
-  it('makes a live run of the config in the address', async () => {
+  it('makes a live run from the config in the address', async () => {
     const source = await open('learning_rate=0.0001&task=mul');
     expect(source).toMatchObject({ kind: 'live', config: { learning_rate: 1e-4, task: 'mul' } });
   });
@@ -213,7 +214,7 @@ describe('openSource', () => {
     await expect(open('recording=../secret')).rejects.toThrow('not the name of a recording');
   });
 
-  it('shows a saved run as far as it came, and trains it anew on a reset', async () => {
+  it('shows a saved run as far as it got, and trains it again on a reset', async () => {
     const source = await open('run=fixture');
     const session = new TrainSession();
     await session.prepare(source);
@@ -223,7 +224,7 @@ describe('openSource', () => {
     expect(source.again?.(source.config).kind).toBe('live');
   });
 
-  it('goes on after a checkpoint with the history before it', async () => {
+  it('resumes after a checkpoint with the history before it', async () => {
     const changed: RunEvent = { type: 'changed', step: 1, change: { learning_rate: 1e-5 } };
     const at = events.findIndex((event) => event.type === 'step') + 1;
     const source = await openSource(new URLSearchParams('run=fixture&resume=4'), {
@@ -244,7 +245,20 @@ describe('openSource', () => {
     expect(source.again?.(source.config)).toMatchObject({ config: { learning_rate: 3e-4 } });
   });
 
+  it('continues a finished run for more steps, and again from the longer run', async () => {
+    const source = resumedSource(events, 6, parts(), 106);
+    expect(source).toMatchObject({ resume: { run_id: 'fixture', step: 6 }, config: { max_steps: 106 } });
+    const [started] = events as [Extract<RunEvent, { type: 'started' }>];
+    const longer: RunEvent[] = [...events, { ...started, config: source.config }];
+    expect(resumedSource(longer, 6, parts()).config.max_steps).toBe(106);
+  });
+
+  it('opens a preset with changed settings', async () => {
+    expect(await open('preset=collapse&seed=7')).toMatchObject({ config: { learning_rate: 1e-3, seed: 7 } });
+    expect(configFromLink(new URLSearchParams('preset=nowhere')).problems).toMatchObject([{ param: 'preset' }]);
+  });
+
   it('says so when a run is not saved here', async () => {
-    await expect(open('run=other')).rejects.toThrow('not among the saved ones');
+    await expect(open('run=other')).rejects.toThrow('not saved on this device');
   });
 });

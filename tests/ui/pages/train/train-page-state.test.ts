@@ -1,6 +1,6 @@
 /** @file The state of the Train page: the address names the run, the GPU decides its size, an interrupted run is offered. */
 import 'fake-indexeddb/auto';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RunConfig, RunEvent } from '../../../../src/runs/events';
 import type { PrepareProgress } from '../../../../src/engine/load-options';
 import { RunStorage } from '../../../../src/storage/run-storage';
@@ -52,6 +52,7 @@ vi.mock('../../../../src/worker/client', () => ({
         send({ ...events[0], run_id: `run-${started.length}`, config } as RunEvent);
         return Promise.resolve();
       },
+      resume: () => Promise.resolve(),
       stop: () => Promise.resolve(),
       currentChatModel: () => Promise.resolve({ name: 'now' }),
     }),
@@ -68,6 +69,11 @@ async function openPage(hash = '') {
   return { trainPage, router, query: () => router.route.params.toString() };
 }
 
+// The modules are compiled once, which takes longer than a test may on a busy machine.
+beforeAll(async () => {
+  vi.stubGlobal('addEventListener', () => {});
+  await openPage();
+}, 60_000);
 beforeEach(() => {
   probed = gpu(false);
   started = [];
@@ -84,7 +90,7 @@ describe('the Train page', () => {
     expect(started.map((config) => config.learning_rate)).toEqual([1e-3]);
   });
 
-  it('takes a small batch on a processor, unless the address says otherwise', async () => {
+  it('takes a small batch on a CPU, unless the address has settings', async () => {
     probed = gpu(true);
     const { query } = await openPage();
     expect(started[0]).toMatchObject({ num_prompts: 4, num_generations: 8 });
@@ -94,14 +100,14 @@ describe('the Train page', () => {
     expect(started[0]).toMatchObject({ num_prompts: 2, num_generations: 16 });
   });
 
-  it('offers models that are stored to the end, for adapters, and says how far one is loaded', async () => {
+  it('offers completely downloaded models and shows the progress of loading one', async () => {
     const { trainPage } = await openPage('#/train?seed=1');
     expect(trainPage.models).toEqual(['tinythink-1m', 'store:a-0123456789']);
     void trainPage.open(new URLSearchParams('model=store:a-0123456789'));
     await vi.waitFor(() => expect(trainPage.session.loading).toBe('loading weights, 120 of 270 MB'));
   });
 
-  it('says how far a cold start is', async () => {
+  it('shows the progress of a cold start', async () => {
     const { trainPage } = await openPage('#/train?seed=1');
     void trainPage.open(new URLSearchParams('cold_start_steps=40'));
     await vi.waitFor(() => expect(trainPage.session.loading).toBe('cold start, update 3 of 40'));
@@ -113,20 +119,20 @@ describe('the Train page', () => {
     expect([trainPage.session.status, trainPage.session.source, started]).toEqual(['empty', null, []]);
   });
 
-  it('reports what it could not use of a link', async () => {
+  it('reports settings of a link that it could not use', async () => {
     const { trainPage } = await openPage('#/train?learning_rate=7&colour=red');
     expect(trainPage.linkProblems.map((problem) => problem.param)).toEqual(['learning_rate', 'colour']);
     expect(started[0]?.learning_rate).toBe(3e-4);
   });
 
-  it('keeps its run when the reader comes back by the plain link', async () => {
+  it('keeps its run when the user comes back by the plain link', async () => {
     const { trainPage, query } = await openPage('#/train?seed=4');
     await trainPage.open(new URLSearchParams());
     expect(started).toHaveLength(1);
     expect(query()).toBe('seed=4');
   });
 
-  it('names a run that was set up on the page in the address, and does not start it twice', async () => {
+  it('puts a run that was set up on the page into the address, and does not start it twice', async () => {
     const { trainPage, router, query } = await openPage('#/train?seed=4');
     await trainPage.begin({ ...started[0]!, seed: 5 });
     await trainPage.open(router.route.params);
@@ -134,18 +140,18 @@ describe('the Train page', () => {
     expect(started.map((config) => config.seed)).toEqual([4, 5]);
   });
 
-  it('shows why an address leads nowhere', async () => {
+  it('shows why an address cannot be opened', async () => {
     const { trainPage } = await openPage('#/train?run=nowhere');
-    expect(trainPage.session.error).toContain('not among the saved ones');
+    expect(trainPage.session.error).toContain('not saved on this device');
   });
 
-  it('asks the model before and the model now', async () => {
+  it('opens the model before training and the current one', async () => {
     const { trainPage } = await openPage('#/train?seed=4');
     expect((await trainPage.chatModel('before')).name).toBe('tinythink-1m');
     expect((await trainPage.chatModel('after')).name).toBe('now');
   });
 
-  it('saves a run from its first step on, and not before', async () => {
+  it('saves a run once it has made a step', async () => {
     const storage = new RunStorage();
     await openPage('#/train?seed=77');
     await new Promise((done) => setTimeout(done, 50));
@@ -156,7 +162,7 @@ describe('the Train page', () => {
     await vi.waitFor(async () => expect(await saved()).toMatchObject([{ last_step: 1, status: 'finished' }]));
   });
 
-  it('offers to go on with a run that was broken off, and goes on with it', async () => {
+  it('offers to resume an interrupted run, and resumes it', async () => {
     const storage = new RunStorage();
     for (const run of await storage.list()) await storage.delete(run.id);
     const broken = events.filter((event) => event.type !== 'finished');
@@ -170,5 +176,28 @@ describe('the Train page', () => {
     expect(resumed.trainPage.session.source?.resume).toEqual({ run_id: id, step: 2 });
     expect(resumed.trainPage.interrupted).toBeNull();
     expect(resumed.query()).toBe(`run=${id}&resume=2`);
+  });
+
+  it('continues a finished run for 100 more steps', async () => {
+    const storage = new RunStorage();
+    for (const run of await storage.list()) await storage.delete(run.id);
+    const { id } = await storage.importRun(events);
+    await storage.saveCheckpoint(id, 4, new Uint8Array(4));
+    const { trainPage, query } = await openPage(`#/train?run=${id}`);
+    trainPage.session.run.flush();
+    await vi.waitFor(() => expect(trainPage.trainMore?.steps).toBe(100));
+    trainPage.trainMore!.start();
+    await vi.waitFor(() => expect(trainPage.session.status).toBe('running'));
+    expect(started.at(-1)?.max_steps).toBe(104);
+    expect(query()).toBe(`run=${id}&resume=4`);
+  });
+
+  it('does not offer to continue a run without a checkpoint', async () => {
+    const storage = new RunStorage();
+    const { id } = await storage.importRun(events.map((e) => (e.type === 'started' ? { ...e, run_id: 'bare' } : e)));
+    const { trainPage } = await openPage(`#/train?run=${id}`);
+    trainPage.session.run.flush();
+    await new Promise((done) => setTimeout(done, 50));
+    expect(trainPage.trainMore).toBeNull();
   });
 });

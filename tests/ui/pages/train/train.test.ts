@@ -1,5 +1,6 @@
-/** @file The smaller parts of the Train page: selection, sliders, presets, dots, chart data, the beforeAfter, the router. */
+/** @file The smaller parts of the Train page: selection, sliders, presets, dots, chart data, before and after. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { getTask } from '../../../../src/tasks';
 import { COMPLETION_STYLES } from '../../../../src/tasks/answer';
 import { defaultRunConfig } from '../../../../src/runs/config';
 import { describeField, type NumberField } from '../../../../src/runs/fields';
@@ -11,8 +12,8 @@ import {
   metricPoints,
   rewardTop,
   styleLayers,
-} from '../../../../src/ui/pages/train/run/chart-data';
-import { BeforeAfterState } from '../../../../src/ui/pages/train/compare/before-after.svelte';
+} from '../../../../src/ui/pages/train/metrics/chart-data';
+import { BeforeAfterState, verdictOn } from '../../../../src/ui/pages/train/compare/before-after.svelte';
 import { presetOf } from '../../../../src/ui/pages/train/settings/preset-of';
 import { rewardDomain, rewardDots } from '../../../../src/ui/pages/train/group/reward-dots';
 import { emptyRun, reduceAll } from '../../../../src/ui/pages/train/run/run-view';
@@ -24,7 +25,7 @@ describe('the selection', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  it('follows the run, at a pace that can be read', () => {
+  it('follows the run at a readable pace', () => {
     const selection = new Selection();
     selection.latest(1);
     expect(selection.step).toBe(1);
@@ -34,7 +35,7 @@ describe('the selection', () => {
     vi.advanceTimersByTime(1000);
     expect(selection.step).toBe(3);
   });
-  it('stays at a picked step, and catches up when it follows again', () => {
+  it('stays at a picked step and catches up when it follows again', () => {
     const selection = new Selection();
     selection.latest(5);
     selection.pin(2);
@@ -44,7 +45,7 @@ describe('the selection', () => {
     selection.follow();
     expect([selection.step, selection.following]).toEqual([9, true]);
   });
-  it('goes back with a run that went back, and lets go of a step that is gone', () => {
+  it('goes back with the run and unpins a step that is gone', () => {
     const selection = new Selection();
     selection.latest(50);
     selection.pin(45);
@@ -82,13 +83,13 @@ describe('presetOf', () => {
       expect(presetOf({ ...presetConfig(preset), seed: 7, max_steps: 12, model: 'other' })).toBe(preset);
     }
   });
-  it('recognises none in settings of one’s own', () => {
+  it('recognises none in custom settings', () => {
     expect(presetOf({ ...defaultRunConfig, learning_rate: 1.23e-4 })).toBeUndefined();
   });
 });
 
 describe('reward dots', () => {
-  it('stack equal rewards and spread tall stacks around their place', () => {
+  it('stack equal rewards and spread tall stacks sideways', () => {
     const dots = rewardDots([1, 0, 1, 1], 2);
     expect(dots.filter((dot) => dot.reward === 1).map((dot) => [dot.index, dot.column, dot.row])).toEqual([
       [0, -0.5, 0],
@@ -105,27 +106,34 @@ describe('reward dots', () => {
 
 describe('chart data', () => {
   const view = reduceAll(emptyRun, [...syntheticRun({ num_prompts: 2, num_generations: 4, eval_steps: 2 }, 4)]);
-  it('has a point for each step or evaluation, null where a metric is missing', () => {
+  it('has a point for each step or evaluation, null if a metric is missing', () => {
     expect(metricPoints(view, 'reward').map(([step]) => step)).toEqual([1, 2, 3, 4]);
     expect(metricPoints(view, 'no such metric')[0]).toEqual([1, null]);
     expect(evalPoints(view, 'eval_accuracy').map(([step]) => step)).toEqual([0, 2, 4]);
     expect(lengthColumns(view)).toHaveLength(4);
   });
-  it('stacks styles to one, the most thinking at the bottom, and keeps unknown ones', () => {
+  it('stacks the shares of styles to one, the most thinking at the bottom, and keeps unknown ones', () => {
     const strange = { ...view.steps[0]!, summary: { ...view.steps[0]!.summary, styles: { full: 0.25, haiku: 0.75 } } };
     const layers = styleLayers({ ...view, steps: [...view.steps, strange] }, COMPLETION_STYLES);
-    expect(layers.map((layer) => layer.name)).toEqual(['check', 'full', 'partial', 'direct', 'unformatted', 'haiku']);
+    expect(layers.map((layer) => layer.name)).toEqual([
+      'checked',
+      'full steps',
+      'some steps',
+      'no steps',
+      'wrong format',
+      'haiku',
+    ]);
     for (let i = 0; i < 5; i++) {
       expect(layers.reduce((sum, layer) => sum + layer.values[i]!, 0)).toBeCloseTo(1);
     }
   });
-  it('gives the reward axis the most that can be earned', () => {
+  it('ends the reward axis at the largest possible reward', () => {
     expect(rewardTop(view)).toBeCloseTo(1.2);
     expect(rewardTop(emptyRun)).toBe(1);
   });
 });
 
-describe('a beforeAfter', () => {
+describe('asking before and after', () => {
   const requests: GenerateRequest[] = [];
   class Saying implements ChatModel {
     constructor(readonly name: string) {}
@@ -138,28 +146,44 @@ describe('a beforeAfter', () => {
 
   it('asks both the same question with the same seed', async () => {
     requests.length = 0;
-    const beforeAfter = new BeforeAfterState((which) => Promise.resolve(new Saying(which)));
-    await beforeAfter.ask(question);
-    expect(beforeAfter.answers.before).toMatchObject({ tokens: [...'before'], state: 'done', truncated: true });
-    expect(beforeAfter.answers.after).toMatchObject({ tokens: [...'after'], logprobs: [-1, -1, -1, -1, -1] });
+    const chats = new BeforeAfterState((which) => Promise.resolve(new Saying(which)));
+    await chats.ask(question);
+    expect(chats.answers.before).toMatchObject({ tokens: [...'before'], state: 'done', truncated: true });
+    expect(chats.answers.after).toMatchObject({ tokens: [...'after'], logprobs: [-1, -1, -1, -1, -1] });
     expect(requests[0]).toEqual(requests[1]);
     expect(requests[0]).toMatchObject({ seed: 3, temperature: 0.7, messages: [{ role: 'user', content: '1+1=' }] });
-    expect(beforeAfter.asking).toBe(false);
+    expect(chats.asking).toBe(false);
   });
-  it('shows what went wrong with one, and still asks the other', async () => {
-    const beforeAfter = new BeforeAfterState((which) =>
+  it('shows an error of one model and still asks the other', async () => {
+    const chats = new BeforeAfterState((which) =>
       which === 'before' ? Promise.reject(new Error('no weights')) : Promise.resolve(new Saying('ok')),
     );
-    await beforeAfter.ask(question);
-    expect(beforeAfter.answers.before).toMatchObject({ state: 'failed', problem: 'no weights' });
-    expect(beforeAfter.answers.after).toMatchObject({ tokens: ['o', 'k'], truncated: false });
+    await chats.ask(question);
+    expect(chats.answers.before).toMatchObject({ state: 'failed', problem: 'no weights' });
+    expect(chats.answers.after).toMatchObject({ tokens: ['o', 'k'], truncated: false });
   });
-  it('shows nothing more of a question that was given up', async () => {
-    const beforeAfter = new BeforeAfterState((which) => Promise.resolve(new Saying(which)));
-    const asking = beforeAfter.ask(question);
-    beforeAfter.stop();
+  it('shows nothing more after it was stopped', async () => {
+    const chats = new BeforeAfterState((which) => Promise.resolve(new Saying(which)));
+    const asking = chats.ask(question);
+    chats.stop();
     await asking;
-    expect(beforeAfter.answers.after.tokens).toEqual([]);
-    expect(beforeAfter.asking).toBe(false);
+    expect(chats.answers.after.tokens).toEqual([]);
+    expect(chats.asking).toBe(false);
+  });
+  it('removes the answers when the question changes', async () => {
+    const chats = new BeforeAfterState((which) => Promise.resolve(new Saying(which)));
+    await chats.ask(question);
+    expect(chats.asked).toBe('1+1=');
+    chats.clear();
+    expect([chats.asked, chats.answers.before.tokens, chats.answers.after.state]).toEqual(['', [], 'idle']);
+  });
+  it('judges answers as the accuracy reward does', () => {
+    const verdict = (text: string) => {
+      const answer = { tokens: [text, '<eos>'], logprobs: [], truncated: false, state: 'done' as const, problem: '' };
+      return verdictOn(answer, getTask('sum'), { prompt: '1+1=', answer: '2' });
+    };
+    expect(verdict('<think></think><answer>2</answer>')).toBe('right');
+    expect(verdict('<think></think><answer>3</answer>')).toBe('wrong');
+    expect(verdict('2')).toBe('unformatted');
   });
 });

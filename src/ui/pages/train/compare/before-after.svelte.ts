@@ -1,6 +1,8 @@
-/** @file The same question to two policies at once: the model before training and the model now. */
+/** @file Asks the model before training and the current one the same question. */
 import { messageOf } from '../../../../base/errors';
-import type { GenerateRequest, ChatModel } from '../../../../runs/chat-model';
+import type { ChatModel, GenerateRequest } from '../../../../runs/chat-model';
+import { parseChatCompletion, parseCompletion } from '../../../../tasks/answer';
+import type { Task } from '../../../../tasks/task';
 
 export type Which = 'before' | 'after';
 export const both: readonly Which[] = ['before', 'after'];
@@ -8,7 +10,7 @@ export const both: readonly Which[] = ['before', 'after'];
 export interface ModelAnswer {
   tokens: string[];
   logprobs: number[];
-  /** Ended at the token limit. */
+  /** Whether the answer ended at the token limit. */
   truncated: boolean;
   state: 'idle' | 'writing' | 'done' | 'failed';
   /** Why it failed. */
@@ -17,36 +19,50 @@ export interface ModelAnswer {
 
 export interface Question {
   prompt: string;
-  /** How to answer, for models that are told. */
+  /** How to answer, for models that follow instructions. */
   instruction?: string | undefined;
   temperature: number;
   seed: number;
   max_tokens: number;
 }
 
-const blank = (): ModelAnswer => ({ tokens: [], logprobs: [], truncated: false, state: 'idle', problem: '' });
+/** `unformatted`: without the required tags an answer earns nothing, whatever it says. */
+export type Verdict = 'right' | 'wrong' | 'unformatted';
 
-/** Opened for one answer and then closed, so that it holds no GPU memory while a run goes on. */
+/** Judges a finished answer as the accuracy reward does. */
+export function verdictOn(answer: ModelAnswer, task: Task, problem: { prompt: string; answer: string }): Verdict {
+  const completion = answer.tokens.join('').replace(/<eos>$/, '');
+  const { formatted, answer: text } =
+    task.instruction === undefined ? parseCompletion(completion, 0) : parseChatCompletion(completion);
+  if (!formatted || text === null) return 'unformatted';
+  return task.verify({ ...problem, steps: [] }, text) ? 'right' : 'wrong';
+}
+
+const emptyAnswer = (): ModelAnswer => ({ tokens: [], logprobs: [], truncated: false, state: 'idle', problem: '' });
+
+/** Opened for one answer and then closed, so that it holds no GPU memory during training. */
 type Closable = ChatModel & { close?: () => void };
 
 export class BeforeAfterState {
-  /** Replaced as a whole at most once per frame, never mutated. */
-  answers = $state.raw<Record<Which, ModelAnswer>>({ before: blank(), after: blank() });
+  /** Replaced as a whole, never mutated. */
+  answers = $state.raw<Record<Which, ModelAnswer>>({ before: emptyAnswer(), after: emptyAnswer() });
+  /** The prompt that the answers are to; empty if nothing was asked. */
+  asked = $state('');
   asking = $state(false);
-  readonly #policy: (which: Which) => Promise<Closable>;
+  readonly #openModel: (which: Which) => Promise<Closable>;
   #abort: AbortController | null = null;
 
-  constructor(policy: (which: Which) => Promise<Closable>) {
-    this.#policy = policy;
+  constructor(openModel: (which: Which) => Promise<Closable>) {
+    this.#openModel = openModel;
   }
 
-  /** Asks both; an answer under way is given up. Never rejects: what goes wrong is in the answer. */
+  /** Asks both and cancels any answer in progress. Never rejects: an answer says what went wrong. */
   async ask(question: Question): Promise<void> {
-    this.stop();
+    this.clear();
     const abort = (this.#abort = new AbortController());
     this.asking = true;
-    this.answers = { before: blank(), after: blank() };
-    // One after the other: both live on the same device, and a reader reads one at a time.
+    this.asked = question.prompt;
+    // One after the other: both run on the same GPU.
     for (const which of both) if (!abort.signal.aborted) await this.#write(which, question, abort.signal);
     if (this.#abort === abort) this.asking = false;
   }
@@ -55,6 +71,13 @@ export class BeforeAfterState {
     this.#abort?.abort();
     this.#abort = null;
     this.asking = false;
+  }
+
+  /** Removes the answers, for example because the question changes. */
+  clear(): void {
+    this.stop();
+    this.asked = '';
+    this.answers = { before: emptyAnswer(), after: emptyAnswer() };
   }
 
   async #write(which: Which, question: Question, signal: AbortSignal): Promise<void> {
@@ -66,21 +89,22 @@ export class BeforeAfterState {
       top_p: 1,
       seed: question.seed,
     };
-    let answer: ModelAnswer = { ...blank(), state: 'writing' };
+    let answer: ModelAnswer = { ...emptyAnswer(), state: 'writing' };
     const show = (change: Partial<ModelAnswer>): void => {
       if (signal.aborted) return;
       answer = { ...answer, ...change };
       this.answers = { ...this.answers, [which]: answer };
     };
-    let policy: Closable | undefined;
+    let model: Closable | undefined;
     try {
-      policy = await this.#policy(which);
+      show({});
+      model = await this.#openModel(which);
       const tokens: string[] = [];
       const logprobs: number[] = [];
       let cut = false;
-      for await (const { text, id, logprob, finish } of policy.generate(request, signal)) {
+      for await (const { text, id, logprob, finish } of model.generate(request, signal)) {
         cut = finish === 'length';
-        // What only says that it is over is no token.
+        // The last message may only say why the answer ended.
         if (text === '' && id === undefined) continue;
         tokens.push(text);
         logprobs.push(logprob ?? NaN);
@@ -90,7 +114,7 @@ export class BeforeAfterState {
     } catch (error) {
       show({ state: 'failed', problem: messageOf(error) });
     } finally {
-      policy?.close?.();
+      model?.close?.();
     }
   }
 }

@@ -1,10 +1,12 @@
-/** @file Another run on the charts of this one: a saved one or a recording, wherever it was made. */
+/** @file A second run on the charts: a saved run or a recording. */
+import { t } from '../../../../i18n';
 import { messageOf } from '../../../../base/errors';
 import { parseEvents } from '../../../../runs/event-schema';
 import type { RunConfig, RunEvent } from '../../../../runs/events';
-import { describeField, fieldKeys, getField, type FieldValue } from '../../../../runs/fields';
+import { fieldKeys, getField } from '../../../../runs/fields';
 import { effectiveEvents } from '../../../../runs/history';
 import type { RunStorage } from '../../../../storage/run-storage';
+import { formatValue, settingLabel } from '../run/describe-change';
 import { listRecordings, type RecordingEntry } from '../run/recordings';
 import { emptyRun, reduceAll, type RunView } from '../run/run-view';
 import { readRecording } from '../run/sources';
@@ -12,7 +14,8 @@ import { readRecording } from '../run/sources';
 export interface Choice {
   key: string;
   label: string;
-  group: 'Saved runs' | 'Recordings';
+  /** Heading in the list of choices. */
+  group: string;
 }
 
 export interface ComparisonParts {
@@ -23,24 +26,24 @@ export interface ComparisonParts {
 
 export class Comparison {
   choices = $state.raw<readonly Choice[]>([]);
-  /** The chosen run; null when there is none, or while it is read. */
+  /** The chosen run; null if there is none or while it is loading. */
   view = $state.raw<RunView | null>(null);
-  /** Of the choice; empty for none. */
+  /** Key of the choice; empty for none. */
   key = $state('');
   problem = $state('');
 
   constructor(private readonly parts: ComparisonParts) {}
 
-  /** What there is to compare with; a choice that is gone is dropped. */
+  /** Loads the choices, and drops the chosen run if it is gone. */
   async load(): Promise<void> {
     const { storage, recordings = listRecordings } = this.parts;
     const runs = await storage.list().catch(() => []);
     this.choices = [
-      ...runs.map(({ id, name }): Choice => ({ key: `run:${id}`, label: name, group: 'Saved runs' })),
+      ...runs.map(({ id, name }): Choice => ({ key: `run:${id}`, label: name, group: t('train:compare.savedRuns') })),
       ...(await recordings()).map(({ name, title }): Choice => ({
         key: `recording:${name}`,
         label: title,
-        group: 'Recordings',
+        group: t('train:compare.recordings'),
       })),
     ];
     if (this.key && !this.choices.some(({ key }) => key === this.key)) await this.choose('');
@@ -66,21 +69,22 @@ export class Comparison {
   }
 }
 
-/** What sets the other run apart, each as "Learning rate 0.001 instead of 0.0003"; what computed it comes last. */
+/** How another run differs, such as “Learning rate 0.001 instead of 3e−4”. The device comes last. */
 export function differences(own: RunView, other: RunView): string[] {
-  const [a, b] = [own.started?.config, other.started?.config];
-  if (!a || !b) return [];
+  if (!own.started || !other.started) return [];
+  const [a, b] = [own.started.config, other.started.config];
+  const value = (config: RunConfig, key: (typeof fieldKeys)[number]) => getField(config, key) ?? null;
   const settings = fieldKeys
-    .filter((key) => !Object.is(valueOf(a, key), valueOf(b, key)))
-    .map((key) => `${describeField(key).label} ${show(valueOf(b, key))} instead of ${show(valueOf(a, key))}`);
-  const [here, there] = [own.started!.device, other.started!.device];
-  // A recording doesn't say of what kind its device was, but it describes it.
-  return here.description === there.description ? settings : [...settings, `made on ${there.description}`];
-}
-
-const valueOf = (config: RunConfig, key: (typeof fieldKeys)[number]): FieldValue => getField(config, key) ?? null;
-
-function show(value: FieldValue): string {
-  if (typeof value === 'boolean') return value ? 'on' : 'off';
-  return value === null ? 'none' : String(value);
+    .filter((key) => !Object.is(value(a, key), value(b, key)))
+    .map((key) =>
+      t('train:compare.difference', {
+        label: settingLabel(key),
+        value: formatValue(value(b, key)),
+        own: formatValue(value(a, key)),
+      }),
+    );
+  const [here, there] = [own.started.device, other.started.device];
+  // A recording has the same description as the device it was made on, but not its kind.
+  const same = here.description === there.description;
+  return same ? settings : [...settings, t('train:compare.madeOn', { device: there.description })];
 }

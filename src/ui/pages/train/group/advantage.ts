@@ -1,21 +1,21 @@
-/** @file The arithmetic of an advantage, as the trainer does it, in parts that can be written out. */
+/** @file The parts of an advantage, as the trainer computes it, and the order and scale in which a group is shown. */
 import type { ScaleRewards } from '../../../../rl/config';
 import type { Completion, Group } from '../../../../runs/events';
 
 export interface AdvantageParts {
   reward: number;
   mean: number;
-  /** The standard deviation that divides: the group's, the batch's, or null when nothing divides. */
+  /** The standard deviation that the difference is divided by: the group's, the batch's, or null for none. */
   std: number | null;
   /** reward − mean. */
   difference: number;
   /** As recorded by the trainer. */
   advantage: number;
-  /** Nothing to learn: every completion of the group earned the same. */
+  /** Whether every completion of the group earned the same, so that there is nothing to learn. */
   zeroVariance: boolean;
 }
 
-/** @param batchStd the metric `reward_std`, which divides when rewards are scaled by batch. */
+/** @param batchStd the metric `reward_std`, which is the divisor when rewards are scaled by batch */
 export function advantageParts(
   completion: Completion,
   group: Group,
@@ -32,25 +32,31 @@ export function advantageParts(
   };
 }
 
-/** Rewards that differ by rounding only are equal; a group without a deviation (NaN) teaches nothing either. */
+/** Differences that are only rounding don't count. A group whose deviation is NaN teaches nothing either. */
 export function isZeroVariance(group: Group): boolean {
   return !(group.std > 1e-7);
 }
 
-/** Completions of a group from the highest advantage to the lowest, with their places in the group. */
-export function byAdvantage(group: Group): { completion: Completion; index: number }[] {
+export interface RankedCompletion {
+  completion: Completion;
+  /** Index into the group. */
+  index: number;
+}
+
+/** Completions of a group from the highest advantage to the lowest. */
+export function byAdvantage(group: Group): RankedCompletion[] {
   return group.completions
     .map((completion, index) => ({ completion, index }))
     .sort((a, b) => b.completion.advantage - a.completion.advantage || a.index - b.index);
 }
 
-/** The largest |advantage| on a round scale, so that bars of neighbouring steps can be compared: a multiple of ½, at least 1. */
+/** The |advantage| of a full bar: at least 1 and a multiple of ½, so that bars of neighbouring steps can be compared. */
 export function advantageScale(group: Group): number {
   const largest = Math.max(1, ...group.completions.map((completion) => Math.abs(completion.advantage)));
   return Math.ceil(largest * 2) / 2;
 }
 
-/** The first and the last of a list, `count` in all. */
+/** The first and the last items of a list, `count` in total. */
 export function endsOf<T>(items: readonly T[], count: number): T[] {
   const half = Math.floor(count / 2);
   return [...items.slice(0, half), ...items.slice(half - count)];

@@ -3,7 +3,7 @@ import type { Completion } from '../../../../runs/events';
 
 export type Part = 'think' | 'answer' | 'tag' | 'plain';
 
-/** What of a completion its tokens' looks depend on. */
+/** The part of a completion that determines how its tokens look. */
 export type TokenRecord = Pick<Completion, 'tokens' | 'logprobs' | 'logprobs_after'>;
 
 export interface TokenView {

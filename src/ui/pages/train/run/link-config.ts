@@ -1,4 +1,5 @@
 /** @file The config that a link names: a preset (`?preset=collapse`), settings, or a preset with changed settings. */
+import { t } from '../../../../i18n';
 import { configFromParams, configToParams } from '../../../../runs/config';
 import type { RunConfig } from '../../../../runs/events';
 import { getPreset, presetConfig } from '../../../../runs/presets';
@@ -19,6 +20,6 @@ export function configFromLink(params: URLSearchParams): { config: RunConfig; pr
   for (const [key, value] of params) if (key !== 'preset') settings.set(key, value);
   const { config, problems } = configFromParams(settings, SOURCE_PARAMS);
   if (name === null || preset) return { config, problems };
-  const message = `There is no preset “${name.slice(0, 60)}”. The default settings were kept.`;
+  const message = t('train:banner.noSuchPreset', { name: name.slice(0, 60) });
   return { config, problems: [{ param: 'preset', message }, ...problems] };
 }

@@ -1,5 +1,6 @@
 /** @file The engine of this device as the Train page uses it. No other file of the page calls the engine. */
 import { formatModelId } from '../../../../runs/model-id';
+import { t } from '../../../../i18n';
 import type { PrepareProgress } from '../../../../engine/load-options';
 import type { ProbeResult } from '../../../../engine/probe';
 import type { Trainer } from '../../../../runs/trainer';
@@ -53,12 +54,12 @@ export class LocalEngine {
 /** What happens before the first step, in a few words. */
 function describeProgress(progress: PrepareProgress): string {
   if ('update' in progress) {
-    const { update, updates } = progress;
-    return update < updates ? `cold start, update ${update} of ${updates}` : 'testing the model …';
+    const { update, updates: total } = progress;
+    return update < total ? t('train:preparing.coldStart', { update, total }) : t('train:preparing.testing');
   }
-  const megabytes = (count: number) => Math.ceil(count / 1e6);
   const { bytes, total } = progress;
+  const megabytes = (count: number) => Math.ceil(count / 1e6);
   return bytes < total
-    ? `loading weights, ${megabytes(bytes)} of ${megabytes(total)} MB`
-    : 'preparing and testing the model …';
+    ? t('train:preparing.weights', { loaded: megabytes(bytes), total: megabytes(total) })
+    : t('train:preparing.model');
 }

@@ -1,10 +1,10 @@
-/** @file The recorded runs that are served with the app, for those without a GPU and for comparing. */
+/** @file The recorded runs that come with the app, for people without a GPU and for comparing. */
 export interface RecordingEntry {
   name: string;
   title: string;
 }
 
-/** Empty when none are served here or the list can't be read. */
+/** Empty if there are none or the list can't be read. */
 export async function listRecordings(): Promise<RecordingEntry[]> {
   try {
     const response = await fetch('recordings/index.json');

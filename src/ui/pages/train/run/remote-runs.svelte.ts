@@ -1,4 +1,5 @@
 /** @file Opening and saving runs on GPU servers, and what keeps one from being watched. */
+import { t } from '../../../../i18n';
 import { messageOf } from '../../../../base/errors';
 import { addressSpace, thisPage } from '../../../../servers/diagnose';
 import { quoted, RemoteError } from '../../../../servers/errors';
@@ -38,9 +39,7 @@ export class RemoteRuns {
   async server(url: string): Promise<AnyServer> {
     const record = await this.#record(url);
     if (!record) {
-      throw new Error(
-        `The run is on ${quoted(url)}, which is not among the servers of the Connect page. Add it there first.`,
-      );
+      throw new Error(t('train:remote.unknownServer', { server: quoted(url) }));
     }
     return this.servers.open(record);
   }
@@ -55,8 +54,8 @@ export class RemoteRuns {
     const states = await Promise.all(names.map((name) => page.permission(name)));
     if (!states.includes('prompt')) return null;
     const finding: Finding = {
-      title: 'A run on a server',
-      text: 'The browser will ask whether this page may use the local network: the server is there.',
+      title: t('train:remote.permissionTitle'),
+      text: t('train:remote.permission'),
       remedies: [],
     };
     return { url, finding, known: true, needsKey: false };
@@ -72,7 +71,7 @@ export class RemoteRuns {
       record && unreached
         ? await this.asking.diagnose(await this.servers.open(record), error, new AbortController().signal)
         : {
-            title: needsKey ? 'Its server asks for the key' : 'This run can’t be watched',
+            title: t(needsKey ? 'train:remote.keyTitle' : 'train:remote.failedTitle'),
             text: messageOf(error),
             remedies: [],
           };

@@ -1,8 +1,8 @@
-/** @file The run on the page: events go in at any rate, the view changes a few times a second, with a frame. */
+/** @file The events of the run on the page, collected so that the view changes only a few times a second, with a frame. */
 import type { RunEvent } from '../../../../runs/events';
 import { emptyRun, reduceAll, type RunView } from './run-view';
 
-/** Least time between two changes of the view (ms): drawing faster than people see would only take time from the run. */
+/** Minimum time between two changes of the view, in ms. Drawing faster than people can see would slow the run down. */
 const INTERVAL = 200;
 
 export class RunState {
@@ -13,7 +13,7 @@ export class RunState {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #flushed = -Infinity;
 
-  /** Bound, so that it can be handed to a trainer as `onEvent`. */
+  /** Bound, so that it can be passed to a trainer as `onEvent`. */
   push = (event: RunEvent): void => {
     this.#queue.push(event);
     if (this.#frame || this.#timer) return;
@@ -22,7 +22,7 @@ export class RunState {
     else this.#timer = setTimeout(() => this.#schedule(), wait);
   };
 
-  /** Applies what is queued, now. */
+  /** Applies the queued events now. */
   flush(): void {
     this.#unschedule();
     this.#flushed = performance.now();
@@ -32,7 +32,7 @@ export class RunState {
     this.view = reduceAll(this.view, events);
   }
 
-  /** Forgets the run. */
+  /** Removes the run. */
   clear(): void {
     this.#unschedule();
     this.#queue = [];

@@ -1,8 +1,9 @@
-/** @file The reducer from run events to what the Train page shows. Pure: the same events give the same page. */
-import type { LiveConfig } from '../../../../rl/config';
+/** @file The reducer from run events to what the Train page shows. It is pure: the same events give the same view. */
+import { t } from '../../../../i18n';
 import { weightsByName } from '../../../../rl/rewards';
 import type { EvalEvent, Group, RunConfig, RunEvent, StartedEvent, StepEvent } from '../../../../runs/events';
-import { summarize, type StepSummary } from './step-summary';
+import { describeChange } from './describe-change';
+import { summarize, type StepSummary } from '../metrics/step-summary';
 
 export interface StepRecord {
   step: number;
@@ -10,27 +11,29 @@ export interface StepRecord {
   groups: readonly Group[];
   timings: Readonly<Record<string, number>>;
   summary: StepSummary;
-  /** The weights that the step's rewards were summed with. */
+  /** The weights of the step's rewards in their sum. */
   weights: Readonly<Record<string, number>>;
 }
 
-/** Something that happened between two steps and that a reader of the charts should know. */
+/** Something that happened between two steps and explains what the charts show. */
 export interface RunNote {
   step: number;
   kind: 'changed' | 'checkpoint' | 'interrupted';
   text: string;
+  /** The config before the change, for `changed`. */
+  before?: RunConfig;
 }
 
 export interface RunView {
   phase: 'empty' | 'going' | 'finished' | 'failed';
   started: StartedEvent | null;
-  /** As started, with what was changed since; null before `started`. */
+  /** The config that the run started with and the changes since; null before `started`. */
   config: RunConfig | null;
   /** In order of their step numbers, without gaps in a complete stream. */
   steps: readonly StepRecord[];
   evals: readonly EvalEvent[];
   notes: readonly RunNote[];
-  /** Why the run ended; empty while it goes on. */
+  /** How the run ended; empty while it goes on. */
   ending: string;
 }
 
@@ -51,7 +54,7 @@ export function reduceAll(view: RunView, events: readonly RunEvent[]): RunView {
 export function reduce(view: RunView, event: RunEvent): RunView {
   switch (event.type) {
     case 'started': {
-      // The same run, resumed: what it did before stays on the charts.
+      // The same run was resumed: its earlier steps stay on the charts.
       const before = view.started?.run_id === event.run_id ? view : emptyRun;
       return { ...before, phase: 'going', started: event, config: event.config, ending: '' };
     }
@@ -60,11 +63,9 @@ export function reduce(view: RunView, event: RunEvent): RunView {
     case 'eval':
       return { ...view, evals: [...evalsBefore(view.evals, event), event] };
     case 'checkpoint':
-      return note(view, { step: event.step, kind: 'checkpoint', text: 'Checkpoint saved' });
-    case 'changed': {
-      const changed = note(view, { step: event.step, kind: 'changed', text: describeChange(event.change) });
-      return { ...changed, config: view.config && { ...view.config, ...event.change } };
-    }
+      return note(view, { step: event.step, kind: 'checkpoint', text: t('train:changes.checkpoint') });
+    case 'changed':
+      return change(view, event);
     case 'interrupted': {
       const kept = {
         ...view,
@@ -72,21 +73,36 @@ export function reduce(view: RunView, event: RunEvent): RunView {
         evals: upTo(view.evals, event.resumes_from),
         notes: upTo(view.notes, event.resumes_from),
       };
-      const text = `Interrupted at step ${event.step} (${event.reason}); went on from step ${event.resumes_from}`;
-      return note(kept, { step: event.resumes_from, kind: 'interrupted', text });
+      const { step, reason, resumes_from: from } = event;
+      const text =
+        step === from ? t('train:changes.continued', { from }) : t('train:changes.interrupted', { step, reason, from });
+      return note(kept, { step: from, kind: 'interrupted', text });
     }
-    case 'finished':
-      return {
-        ...view,
-        phase: 'finished',
-        ending: event.reason === 'stopped' ? `Stopped after step ${event.step}` : `Finished after ${event.step} steps`,
-      };
-    case 'failed':
-      return { ...view, phase: 'failed', ending: `Failed at step ${event.step}: ${event.reason}` };
+    case 'finished': {
+      const { step, reason } = event;
+      const ending = reason === 'stopped' ? t('train:run.stopped', { step }) : t('train:run.finished', { count: step });
+      return { ...view, phase: 'finished', ending };
+    }
+    case 'failed': {
+      const { step, reason } = event;
+      return { ...view, phase: 'failed', ending: t('train:run.failed', { step, reason }) };
+    }
   }
 }
 
-/** A cold start is measured before and after, both at step 0. */
+/** All changes between the same two steps make one note, so that moving a slider doesn't fill the list. */
+function change(view: RunView, { step, change: changed }: Extract<RunEvent, { type: 'changed' }>): RunView {
+  if (!view.config) return view;
+  const config = { ...view.config, ...changed };
+  const last = view.notes.at(-1);
+  const joined = last?.kind === 'changed' && last.step === step;
+  const before = (joined && last.before) || view.config;
+  const notes = joined ? view.notes.slice(0, -1) : view.notes;
+  const text = describeChange(before, config);
+  return { ...view, config, notes: text ? [...notes, { step, kind: 'changed', text, before }] : notes };
+}
+
+/** A cold start is evaluated before and after, both at step 0. */
 function evalsBefore(evals: readonly EvalEvent[], { step, phase }: EvalEvent): readonly EvalEvent[] {
   const beginning = step === 0 && phase === undefined ? evals.filter((each) => each.phase !== undefined) : [];
   return step === 0 ? beginning : upTo(evals, step - 1);
@@ -97,7 +113,7 @@ export function lastStep(view: RunView): number {
   return view.steps.at(-1)?.step ?? 0;
 }
 
-/** The record of a step, or undefined. Steps are numbered from 1 without gaps, so this is a look-up, not a search. */
+/** The record of a step, or undefined. Steps usually have no gaps, so this is a look-up rather than a search. */
 export function stepRecord(view: RunView, step: number): StepRecord | undefined {
   const guess = view.steps[step - (view.steps[0]?.step ?? 1)];
   return guess?.step === step ? guess : view.steps.find((candidate) => candidate.step === step);
@@ -121,12 +137,4 @@ function note(view: RunView, added: RunNote): RunView {
 
 function upTo<T extends { step: number }>(items: readonly T[], step: number): readonly T[] {
   return items.at(-1) !== undefined && items.at(-1)!.step > step ? items.filter((item) => item.step <= step) : items;
-}
-
-function describeChange({ reward_funcs = [], reward_weights = [], ...others }: LiveConfig): string {
-  const parts = [
-    ...Object.entries(others).map(([field, value]) => `${field} ${String(value)}`),
-    ...reward_funcs.map((name, i) => `${name} weight ${String(reward_weights[i])}`),
-  ];
-  return `Changed: ${parts.join(', ')}`;
 }

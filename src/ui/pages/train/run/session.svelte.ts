@@ -1,4 +1,5 @@
 /** @file One run and its trainer: play, pause, step and stop, and the state that the page shows. */
+import { t } from '../../../../i18n';
 import { messageOf } from '../../../../base/errors';
 import type { LiveConfig } from '../../../../rl/config';
 import type { RunConfig, RunEvent } from '../../../../runs/events';
@@ -115,7 +116,7 @@ export class TrainSession {
 
   /** The current weights as the files of a model folder. */
   exportModel(): Promise<Map<string, Uint8Array>> {
-    if (!this.#trainer) return Promise.reject(new Error('There is no run to export a model from.'));
+    if (!this.#trainer) return Promise.reject(new Error(t('train:run.noExport')));
     return this.#trainer.exportModel();
   }
 

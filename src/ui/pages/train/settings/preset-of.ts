@@ -1,12 +1,12 @@
-/** @file Which preset a config is, so that the page can say what to watch. */
+/** @file Which preset a config belongs to, so that the page can say what to watch. */
 import { configToParams } from '../../../../runs/config';
 import type { RunConfig } from '../../../../runs/events';
 import { presetConfig, presets, type Preset } from '../../../../runs/presets';
 
-/** What changes how a run looks or how long it goes on, but not what it shows. */
+/** Settings that change how long a run is or how it is shown, but not what it shows. */
 const IGNORED = ['model', 'seed', 'max_steps', 'eval_steps', 'eval_problems', 'save_steps', 'log_probability_change'];
 
-/** The preset with the same settings, whatever the seed and the length of the run. Presets are for all weights. */
+/** The preset with the same settings, whatever the seed and the number of steps. Presets never train adapters. */
 export function presetOf(config: RunConfig): Preset | undefined {
   if (config.lora_r !== null) return undefined;
   const wanted = essence(config);

@@ -1,9 +1,9 @@
-/** @file A setting on a slider of 0 … 100 over its usual values, linear or logarithmic. */
+/** @file The position of a setting on a slider from 0 to 100 over its usual values, linear or logarithmic. */
 import type { NumberField } from '../../../../runs/fields';
 
 type Ends = Pick<NumberField, 'usual' | 'scale' | 'step'>;
 
-/** Where a value is on the slider; values beyond the usual ones are at its ends. */
+/** The position of a value. Values outside the usual range are at the ends. */
 export function sliderPosition({ usual: [low, high], scale }: Ends, value: number): number {
   const share =
     scale === 'log' ? Math.log(Math.max(value, low) / low) / Math.log(high / low) : (value - low) / (high - low);

@@ -1,4 +1,4 @@
-/** @file What the charts show of a step's completions: lengths by outcome, the length distribution, shares of styles. */
+/** @file Statistics of a step's completions for the charts: lengths by outcome, distribution of lengths, shares of styles. */
 import type { Completion, Group } from '../../../../runs/events';
 
 export type Outcome = 'correct' | 'incorrect' | 'truncated';
@@ -11,7 +11,7 @@ export interface StepSummary {
   completions: number;
   /** Share of the completions whose accuracy reward is above one half. */
   accuracy: number;
-  /** Mean length in tokens by outcome; null where no completion ended so. */
+  /** Mean length in tokens by outcome; null if no completion had that outcome. */
   lengths: Record<Outcome, number | null>;
   /** Share of the completions in each of `LENGTH_BINS` equal bins of 0 … max_completion_length. */
   histogram: readonly number[];
@@ -23,13 +23,13 @@ export function isCorrect(completion: Completion): boolean {
   return (completion.rewards['accuracy'] ?? 0) > 0.5;
 }
 
-/** A truncated completion is truncated whatever it earned: its length says where it was cut, not where it ended. */
+/** A truncated completion counts as truncated whatever it earned, because its length is not its own. */
 export function outcomeOf(completion: Completion): Outcome {
   if (completion.truncated) return 'truncated';
   return isCorrect(completion) ? 'correct' : 'incorrect';
 }
 
-/** @param maxLength max_completion_length of the run, in tokens. */
+/** @param maxLength max_completion_length of the run, in tokens */
 export function summarize(groups: readonly Group[], maxLength: number): StepSummary {
   const histogram = new Array<number>(LENGTH_BINS).fill(0);
   const styles: Record<string, number> = {};
@@ -60,7 +60,7 @@ export function summarize(groups: readonly Group[], maxLength: number): StepSumm
   };
 }
 
-/** The bin of a length; a completion of exactly `maxLength` tokens is in the last. */
+/** The bin of a length. A completion of exactly `maxLength` tokens is in the last one. */
 export function lengthBin(length: number, maxLength: number): number {
   const bin = Math.floor((length / Math.max(1, maxLength)) * LENGTH_BINS);
   return Math.min(LENGTH_BINS - 1, Math.max(0, bin));
