@@ -102,7 +102,8 @@ export default defineConfig({
           name: 'unit',
           include: [
             'tests/{base,cli,eval,formats,rl,runs,servers,storage,tasks,ui,worker}/**/*.test.ts',
-            'tests/engine/local-trainer.test.ts',
+            'tests/engine/library/**/*.test.ts',
+            'tests/engine/{open,training/local-trainer}.test.ts',
             'tests/*.test.ts',
           ],
         },
@@ -110,14 +111,14 @@ export default defineConfig({
       gpuProject('gpu', 1, [
         '{gpu,nn}/**/*',
         'model/{train,decode}/**/*',
-        'engine/{cold-start,device-loss,distillation,plan,session}',
+        'engine/training/{device-loss,distillation,grpo,plan,sft}',
       ]),
       // The kernels once more, where there is no f16 and a subgroup has 4 lanes; and whole models of many kinds of weights,
       // which are mostly compiling: this driver is quick at it.
       gpuProject(
         'gpu-swiftshader',
         2,
-        ['{gpu,nn}/**/*', 'model/{infer,lora}/**/*', 'engine/{packed-chat-model,lora-session}'],
+        ['{gpu,nn}/**/*', 'model/{infer,lora}/**/*', 'engine/chat/**/*', 'engine/training/{adapters,full-weights}'],
         { TINYTHINK_ADAPTERS: 'swiftshader' },
       ),
       {

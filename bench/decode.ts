@@ -2,10 +2,10 @@
  * @file How fast does sampling go? All rows generate all of their tokens (no token ends a completion), so the figure is the
  * engine's and not the model's choice of lengths.
  */
-import type { ModelFolder } from '../src/formats/hf/model-folder';
+import { tokenizerOf, type Model } from '../src/formats/model';
 import type { Gpu } from '../src/gpu/gpu';
 import type { RunConfig } from '../src/rl/config';
-import { GrpoSession } from '../src/engine/grpo-session';
+import { openTraining } from '../src/engine/open';
 import { encodePrompt } from '../src/rl/prompt';
 import { getTask } from '../src/tasks';
 import { rng } from '../src/base/rng';
@@ -23,25 +23,20 @@ export interface DecodeBench {
   ms_per_token: number;
 }
 
-export async function benchDecode(
-  gpu: Gpu,
-  config: RunConfig,
-  folder: ModelFolder,
-  repeats: number,
-): Promise<DecodeBench> {
-  const endless = { ...folder, config: { ...folder.config, eos_token_ids: [] } };
-  const { generator, learner } = await GrpoSession.create(gpu, config, endless);
+export async function benchDecode(gpu: Gpu, config: RunConfig, model: Model, repeats: number): Promise<DecodeBench> {
+  const endless = { ...model, config: { ...model.config, eos_token_ids: [] } };
+  const { sampler } = (await openTraining(gpu, endless, config)).parts;
   const task = getTask(config.task);
   const random = rng(config.seed);
   const prompts = Array.from({ length: config.num_prompts }, () =>
-    encodePrompt(folder.tokenizer, task.generate(random, config.difficulty).prompt),
+    encodePrompt(tokenizerOf(model), task.generate(random, config.difficulty).prompt),
   );
   const { max_completion_length: max_new_tokens, num_generations } = config;
   let stream = 0;
   const times = await clocked(
     () => {
       const settings = { temperature: 1, top_k: 0, top_p: 1, max_new_tokens, seed: config.seed, stream: stream++ };
-      return generator.generate(learner.params, prompts, num_generations, settings);
+      return sampler.sample(prompts, num_generations, settings);
     },
     3,
     repeats,

@@ -3,9 +3,9 @@
  * measured at: 16 prompts × 16 completions × at most 112 new tokens.
  */
 import type { Gpu } from '../src/gpu/gpu';
-import type { ModelFolder } from '../src/formats/hf/model-folder';
+import type { Model } from '../src/formats/model';
 import type { RunConfig } from '../src/rl/config';
-import { GrpoSession } from '../src/engine/grpo-session';
+import { openTraining, planTraining } from '../src/engine/open';
 import { median } from './statistics';
 
 export interface GrpoBench {
@@ -29,10 +29,10 @@ export interface GrpoBench {
 export async function benchGrpo(
   gpu: Gpu,
   config: RunConfig,
-  folder: ModelFolder,
+  model: Model,
   { warmup = 5, steps = 30 }: { warmup?: number; steps?: number } = {},
 ): Promise<GrpoBench> {
-  const session = await GrpoSession.create(gpu, config, folder);
+  const session = await openTraining(gpu, model, config);
   const totals: number[] = [];
   const phases: Record<string, number[]> = {};
   let lengths = 0;
@@ -44,7 +44,7 @@ export async function benchGrpo(
     for (const [phase, ms] of Object.entries(timings)) (phases[phase] ??= []).push(ms);
     lengths += metrics['completions/mean_length']!;
   }
-  const profiled = await GrpoSession.create(gpu, config, folder, { profile: 'phase' });
+  const profiled = (await openTraining(gpu, model, config, { profile: 'phase' })).grpo;
   const milliseconds: Record<string, number> = {};
   for (let step = 1; step <= warmup + steps; step++) {
     await profiled.step(step, {});
@@ -67,7 +67,7 @@ export async function benchGrpo(
     dispatches_total: Object.values(dispatches).reduce((a, b) => a + b, 0),
     mean_length,
     tokens_per_second: (1000 * mean_length * sequences) / step_ms.median,
-    bytes: session.plan.bytes,
+    bytes: (await planTraining(gpu, model, config)).bytes,
   };
 }
 

@@ -4,7 +4,8 @@
  * scoring, gradients, AdamW. Rewards are random: what they are costs nothing here.
  */
 import type { Gpu } from '../src/gpu/gpu';
-import { LoraPolicy } from '../src/model/lora/lora-policy';
+import { createAdapters } from '../src/engine/training/adapters';
+import { defaultRunConfig } from '../src/runs/config';
 import { loraModules } from '../src/model/lora/lora-layout';
 import { rng } from '../src/base/rng';
 import { randomModel, shapes } from './shapes';
@@ -67,9 +68,7 @@ export async function benchLora(gpu: Gpu, options: LoraBenchOptions, profile?: '
   if (!config) throw new RangeError(`there is no shape ${shape}; there are ${Object.keys(shapes).join(', ')}`);
   if (!type) throw new RangeError(`weights are f16, q8 or q4, not ${quant}`);
   const tokens = promptLength + group * max_new;
-  const policy = await LoraPolicy.create(gpu, randomModel(shape, config, type), {
-    lora: { r: 16, lora_alpha: 32, target_modules: loraModules },
-    quant: 'stored',
+  const plan = {
     learner: {
       maxTokens: tokens,
       maxPositions: promptLength + max_new,
@@ -77,11 +76,17 @@ export async function benchLora(gpu: Gpu, options: LoraBenchOptions, profile?: '
       batchSequences: group,
       reference: false,
     },
-    loss: { objective: 'clip', sequenceRatio: false, klRatio: false },
-    slots: group,
-    seed: 1,
-  });
-  const { learner } = policy;
+    bytes: {},
+  };
+  const sizes = {
+    num_prompts: 1,
+    num_generations: group,
+    max_completion_length: max_new,
+    longestPrompt: promptLength,
+  };
+  const run = { ...defaultRunConfig, ...sizes, quant: 'stored' as const, seed: 1 };
+  const lora = { r: 16, lora_alpha: 32, target_modules: loraModules };
+  const { learner, sampler } = await createAdapters(gpu, randomModel(shape, config, type), run, lora, plan, sizes);
   const times = { step: [] as number[], sampling: [] as number[], first: [] as number[], update: [] as number[] };
   const random = rng(1);
   let gradNorm = 0;
@@ -90,7 +95,7 @@ export async function benchLora(gpu: Gpu, options: LoraBenchOptions, profile?: '
     const start = performance.now();
     const prompt = Array.from({ length: promptLength }, () => random.int(0, config.vocab_size - 1));
     const sampling = { temperature: 1, top_k: 0, top_p: 1, max_new_tokens: max_new, seed: 1, stream: step };
-    const completions = (await policy.sample(prompt, group, sampling)).map(({ ids }) => ids);
+    const completions = (await sampler.sample([prompt], group, sampling))[0]!.map(({ ids }) => ids);
     const sampled = performance.now();
     const batch = learner.load([{ prompt, completions }], (_, rows) => ({
       advantage: random.next() - 0.5,
@@ -104,11 +109,11 @@ export async function benchLora(gpu: Gpu, options: LoraBenchOptions, profile?: '
     const read = Promise.all([recorder.read(learner.stats, group * 32), recorder.read(learner.optimizer.norm, 4)]);
     recorder.submit();
     gradNorm = new Float32Array((await read)[1])[0]!;
-    policy.adaptersChanged();
+    sampler.weightsChanged();
     const end = performance.now();
-    await policy.sample(prompt, group, { ...sampling, max_new_tokens: 1 });
+    await sampler.sample([prompt], group, { ...sampling, max_new_tokens: 1 });
     const first = performance.now() - end;
-    policy.adaptersChanged();
+    sampler.weightsChanged();
     if (last) timings = await recorder.timings();
     else if (step > WARMUP) {
       times.step.push(end - start);

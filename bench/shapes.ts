@@ -4,8 +4,9 @@
  */
 import type { DecoderConfig } from '../src/formats/hf/hf-config';
 import { parameterShapes } from '../src/formats/hf/architecture';
-import type { OpenedModel, RangedFile, TensorEntry } from '../src/formats/files/model-files';
+import type { Model } from '../src/formats/model';
 import type { StoredType } from '../src/formats/gguf/stored-types';
+import type { RangedFile, TensorEntry } from '../src/formats/files/model-files';
 import { float32ToFloat16 } from '../src/base/half';
 import { kindOf, weightFormats } from '../src/nn/infer/packed';
 import { rng } from '../src/base/rng';
@@ -90,11 +91,7 @@ const scalesAt: Partial<Record<StoredType, number[]>> = {
 };
 
 /** A model of a shape whose matrices are random and stored as `type`; everything but its tokenizer. */
-export function randomModel(
-  name: string,
-  config: DecoderConfig,
-  type: StoredType,
-): Pick<OpenedModel, 'name' | 'config' | 'tensors' | 'bytes'> {
+export function randomModel(name: string, config: DecoderConfig, type: StoredType): Model {
   const tensors = new Map<string, TensorEntry>();
   let bytes = 0;
   for (const { name: tensor, shape } of parameterShapes(config)) {
@@ -107,7 +104,7 @@ export function randomModel(
     tensors.set(tensor, { name: tensor, shape, type: stored, file: randomFile(stored, size), begin: 0, bytes: size });
     bytes += size;
   }
-  return { name, config, tensors, bytes };
+  return { name, config, tensors, bytes, tokenizer: null, sampling: {}, files: new Map(), adapter: null };
 }
 
 function randomFile(type: StoredType, size: number): RangedFile {

@@ -1,9 +1,9 @@
 /** @file How fast is an update? Forward, backward and AdamW over a batch whose completions all have the same length. */
-import type { ModelFolder } from '../src/formats/hf/model-folder';
+import { tokenizerOf, type Model } from '../src/formats/model';
 import { parameterCount } from '../src/formats/hf/architecture';
 import type { Gpu } from '../src/gpu/gpu';
 import type { RunConfig } from '../src/rl/config';
-import { GrpoSession } from '../src/engine/grpo-session';
+import { openTraining } from '../src/engine/open';
 import { encodePrompt } from '../src/rl/prompt';
 import { getTask } from '../src/tasks';
 import { rng } from '../src/base/rng';
@@ -24,20 +24,15 @@ export interface TrainBench {
   teraflops: number;
 }
 
-export async function benchTrain(
-  gpu: Gpu,
-  config: RunConfig,
-  folder: ModelFolder,
-  repeats: number,
-): Promise<TrainBench> {
-  const { learner } = await GrpoSession.create(gpu, config, folder);
+export async function benchTrain(gpu: Gpu, config: RunConfig, model: Model, repeats: number): Promise<TrainBench> {
+  const { learner } = (await openTraining(gpu, model, config)).parts;
   const task = getTask(config.task);
   const random = rng(config.seed);
   const { num_generations, num_prompts, max_completion_length: length } = config;
   const groups = Array.from({ length: num_prompts }, () => ({
-    prompt: encodePrompt(folder.tokenizer, task.generate(random, config.difficulty).prompt),
+    prompt: encodePrompt(tokenizerOf(model), task.generate(random, config.difficulty).prompt),
     completions: Array.from({ length: num_generations }, () =>
-      Array.from({ length }, () => random.int(0, folder.config.vocab_size - 1)),
+      Array.from({ length }, () => random.int(0, model.config.vocab_size - 1)),
     ),
   }));
   const sequences = num_prompts * num_generations;
@@ -69,7 +64,7 @@ export async function benchTrain(
     micro_batches: microBatches,
     ...times_ms,
     tokens_per_second: (1000 * tokens) / times_ms.median_ms,
-    teraflops: (6 * parameterCount(folder.config) * tokens) / (times_ms.median_ms * 1e9),
+    teraflops: (6 * parameterCount(model.config) * tokens) / (times_ms.median_ms * 1e9),
   };
 }
 

@@ -39,7 +39,9 @@ async function load({ model: name, dtype }: { model: string; dtype: string }): P
   const gpu = await Gpu.request(navigator.gpu);
   const options = { quant, context: CONTEXT, cache: 'f32' } as const;
   const plan = inferencePlan(config, (tensor) => tensors.get(tensor)!.type, options);
-  generator = new TextGenerator(await InferenceModel.load(gpu, { config, tensors, bytes }, plan), { stops: [] });
+  generator = new TextGenerator(await InferenceModel.load(gpu, { config, tensors, bytes, adapter: null }, plan), {
+    stops: [],
+  });
   return gpu.description;
 }
 

@@ -1,8 +1,7 @@
 /** @file The headless runner's disk: model folders in and out, and files of JSON lines that survive an interruption. */
 import { writeJsonLines } from '../base/json-lines';
-import { mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, resolve, sep } from 'node:path';
-import type { FileSource } from '../formats/files/file-source';
 
 const code = (error: unknown) => (error as NodeJS.ErrnoException | undefined)?.code;
 
@@ -13,22 +12,6 @@ export function inside(folder: string, path: string): string {
     throw new Error(`'${path}' leads out of the folder ${folder}`);
   }
   return join(folder, normal);
-}
-
-/** A model folder on disk; a file that isn't there reads as null, as every `FileSource` has it. */
-export function folderSource(folder: string): FileSource {
-  return {
-    name: folder,
-    async read(path) {
-      const file = inside(folder, path);
-      try {
-        return new Uint8Array(await readFile(file));
-      } catch (error) {
-        if (code(error) === 'ENOENT') return null;
-        throw new Error(`could not read ${file}: ${(error as Error).message}`, { cause: error });
-      }
-    },
-  };
 }
 
 /** Writes a file as a whole or not at all: an interruption leaves the old one. Makes the folders it needs. */

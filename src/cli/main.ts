@@ -2,7 +2,7 @@
 import { messageOf } from '../base/errors';
 import { bench } from './commands/bench';
 import { distil } from './commands/distil';
-import { evaluateModel } from './commands/evaluate';
+import { evaluate } from './commands/evaluate';
 import { generate, logits } from './commands/generate';
 import { pretrain } from './commands/pretrain';
 import { train } from './commands/train';
@@ -12,7 +12,7 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   train,
   generate,
   logits,
-  eval: evaluateModel,
+  eval: evaluate,
   distil,
   pretrain,
   bench,

@@ -1,7 +1,6 @@
 /** @file Whom `distil` asks: a model on this machine, or one on a server that people already run. */
 import { basename, resolve } from 'node:path';
-import { loadModelFolder } from '../formats/hf/model-folder';
-import { openModel } from '../formats/open-model';
+import { openChatModel } from '../engine/open';
 import { detectServer } from '../servers/detect';
 import { ServerKey } from '../servers/key';
 import { listModels, type RemoteModel } from '../servers/models';
@@ -9,24 +8,18 @@ import { ServerChatModel } from '../servers/chat/server-chat-model';
 import { SERVER_KINDS } from '../servers/kinds';
 import { isModelServer, serverUrl, type RemoteServer } from '../servers/server';
 import type { Teacher } from '../eval/distillation';
-import { PackedChatModel } from '../engine/packed-chat-model';
-import { TinyChatModel } from '../engine/tiny-chat-model';
 import type { ChatModel } from '../runs/chat-model';
-import { VOCABULARY_SIZE } from '../tasks/vocabulary';
 import { inferenceOptions } from './commands/generate';
-import { folderSource } from './files';
+import { openModelAt } from './engine';
 import { openGpu } from './gpu';
-import { modelFiles } from './model-files';
 import { UsageError } from './options';
 
 /** The only place that a key is taken from: options end up in histories and lists of processes. */
 const KEY = 'TINYTHINK_KEY';
 
 export interface OpenTeacher {
-  policy: ChatModel;
+  model: ChatModel;
   teacher: Teacher;
-  /** Knows the bare tasks and no language. */
-  toy: boolean;
   /** On a server, where several answers can be written at once. */
   remote: boolean;
 }
@@ -47,16 +40,9 @@ export async function openTeacher(options: TeacherOptions): Promise<OpenTeacher>
   if (options['server-kind'] !== undefined || options['remote-model'] !== undefined) {
     throw new UsageError('--server-kind and --remote-model go with the address of a server as --teacher');
   }
-  const opened = await openModel(await modelFiles(options.teacher));
   const teacher = { model: basename(resolve(options.teacher)), server: 'this machine' };
-  const gpu = await openGpu();
-  if (opened.tokenizer.vocabularySize <= VOCABULARY_SIZE) {
-    const policy = await TinyChatModel.create(gpu, await loadModelFolder(folderSource(options.teacher)));
-    return { policy, teacher, toy: true, remote: false };
-  }
-  const policy = await PackedChatModel.create(gpu, opened, inferenceOptions(options));
-  const { sampling } = opened;
-  return { policy: Object.assign(policy, { sampling }), teacher, toy: false, remote: false };
+  const model = await openChatModel(await openGpu(), await openModelAt(options.teacher), inferenceOptions(options));
+  return { model, teacher, remote: false };
 }
 
 async function openServer(options: TeacherOptions): Promise<OpenTeacher> {
@@ -64,9 +50,8 @@ async function openServer(options: TeacherOptions): Promise<OpenTeacher> {
   const { server, models } = await findServer(options, key);
   const model = chooseModel(models, options['remote-model'], server);
   return {
-    policy: new ServerChatModel(server, model),
+    model: new ServerChatModel(server, model),
     teacher: { model: model.id, server: server.kind },
-    toy: false,
     remote: true,
   };
 }

@@ -6,7 +6,7 @@
 import { readJsonLines, writeJsonLines } from '../base/json-lines';
 import * as v from 'valibot';
 import { finalAnswer } from '../tasks/answer';
-import type { SftExample } from '../rl/lessons';
+import type { SftExample } from '../rl/sft-examples';
 import { getTask } from '../tasks';
 import { SPECIAL_TOKENS } from '../tasks/vocabulary';
 import type { Answer } from './evaluation';

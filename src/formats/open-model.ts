@@ -1,28 +1,22 @@
-/** @file Opens a model of any size: everything but its weights, of which only the places are found out. */
-import type { FileSource } from './files/file-source';
-import { openGguf } from './gguf/gguf';
-import { ggufTokenizer } from './gguf/gguf-tokenizer';
+/** @file Opens any model: everything but its weights, of which only the places in their files are found. */
+import type { ModelFiles } from './files/model-files';
+import { readFolderText } from './hf/folder';
 import { matchTensors, ModelFolderError } from './hf/match-tensors';
-import type { ModelFiles, OpenedModel, TensorEntry } from './files/model-files';
-import { loadModelText } from './hf/model-folder';
 import { findTensors } from './hf/safetensors-file';
+import type { Model, RecommendedSampling } from './model';
 import type { TextTokenizer } from './text/tokenizer';
-import { readWhole } from './files/whole-file';
-
-/** Larger than any tokenizer.json. */
-const MAX_TEXT_BYTES = 128 << 20;
 
 /**
- * A Hugging Face folder (config.json, tokenizer, safetensors in one file or sharded), or a single .gguf file. The config is
- * checked before anything of the weights is asked for.
- * @throws UnsupportedModelError, ModelFolderError, GgufError, TokenizerError, each with a message for the user
+ * Opens a Hugging Face folder (config.json, tokenizer, safetensors in one file or sharded), or a single .gguf file. The
+ * config is checked before anything of the weights is asked for.
+ * @throws UnsupportedModelError, ModelFolderError, GgufError or TokenizerError, each with a message for the user; AbortError
  */
-export async function openModel(files: ModelFiles, signal?: AbortSignal): Promise<OpenedModel> {
-  const single = await ggufPath(files);
-  return single === null ? await openFolder(files, signal) : await openSingle(files, single, signal);
+export async function openModel(files: ModelFiles, signal?: AbortSignal): Promise<Model> {
+  const gguf = await ggufPath(files);
+  return gguf === null ? openFolder(files, signal) : openGgufFile(files, gguf, signal);
 }
 
-/** The .gguf of a model that is nothing else; null for a folder. */
+/** The path of the .gguf in a model that is nothing else; null for a folder. */
 async function ggufPath(files: ModelFiles): Promise<string | null> {
   const paths = await files.list();
   if (paths === null)
@@ -35,24 +29,19 @@ async function ggufPath(files: ModelFiles): Promise<string | null> {
 
 const lastPart = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 
-async function openFolder(files: ModelFiles, signal?: AbortSignal): Promise<OpenedModel> {
-  const text = await loadModelText(textSource(files, signal));
-  const tensors = matchTensors(text.config, await findTensors(files, signal));
-  const { config, tokenizer } = text;
-  const generation = text.files.get('generation_config.json');
-  return {
-    name: files.name,
-    config,
-    tokenizer,
-    tensors,
-    bytes: totalBytes(tensors),
-    sampling: recommended(files.name, tokenizer, generation && JSON.parse(new TextDecoder().decode(generation))),
-  };
+async function openFolder(source: ModelFiles, signal?: AbortSignal): Promise<Model> {
+  const { config, generation, tokenizer, files } = await readFolderText(source, signal);
+  const tensors = matchTensors(config, await findTensors(source, signal));
+  const sampling = recommendedSampling(source.name, tokenizer, generation);
+  const { name } = source;
+  return { name, config, tokenizer, tensors, bytes: totalBytes(tensors), sampling, files, adapter: null };
 }
 
-async function openSingle(files: ModelFiles, path: string, signal?: AbortSignal): Promise<OpenedModel> {
-  const file = await files.open(path);
-  if (!file) throw new ModelFolderError(`${files.name} has no ${path}`);
+async function openGgufFile(source: ModelFiles, path: string, signal?: AbortSignal): Promise<Model> {
+  const file = await source.open(path);
+  if (!file) throw new ModelFolderError(`${source.name} has no ${path}`);
+  // The page's first seconds, which open the embedded folder, don't wait for the code of another format.
+  const [{ openGguf }, { ggufTokenizer }] = await Promise.all([import('./gguf/gguf'), import('./gguf/gguf-tokenizer')]);
   const { metadata, config, tensors, sampling } = await openGguf(file, signal);
   const tokenizer = ggufTokenizer(metadata);
   if (tokenizer.vocabularySize > config.vocab_size) {
@@ -60,33 +49,24 @@ async function openSingle(files: ModelFiles, path: string, signal?: AbortSignal)
       `the tokenizer has ${tokenizer.vocabularySize} tokens, but the embedding has ${config.vocab_size} rows`,
     );
   }
-  const name = `${files.name} ${metadata.string('general.name') ?? ''}`;
+  const described = `${source.name} ${metadata.string('general.name') ?? ''}`;
   return {
-    name: files.name,
+    name: source.name,
     config,
     tokenizer,
     tensors,
     bytes: totalBytes(tensors),
-    sampling: recommended(name, tokenizer, sampling),
+    sampling: recommendedSampling(described, tokenizer, sampling),
+    files: new Map(),
+    adapter: null,
   };
 }
 
-const totalBytes = (tensors: ReadonlyMap<string, TensorEntry>) =>
+const totalBytes = (tensors: ReadonlyMap<string, { bytes: number }>) =>
   [...tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0);
 
-/** The small files of a folder, each read whole. */
-function textSource(files: ModelFiles, signal?: AbortSignal): FileSource {
-  return {
-    name: files.name,
-    async read(path) {
-      const file = await files.open(path);
-      return file && (await readWhole(file, MAX_TEXT_BYTES, signal));
-    },
-  };
-}
-
-/** What each setting may be; anything else in a file is passed over. */
-const ranges: Record<keyof OpenedModel['sampling'], [least: number, most: number]> = {
+/** The range of each setting; values outside it are ignored. */
+const ranges: Record<keyof RecommendedSampling, [least: number, most: number]> = {
   temperature: [0, 10],
   top_p: [0, 1],
   top_k: [0, 1 << 20],
@@ -94,19 +74,19 @@ const ranges: Record<keyof OpenedModel['sampling'], [least: number, most: number
   repetition_penalty: [0.01, 100],
 };
 
-/** The makers' settings, from generation_config.json or the GGUF; where there are none, what DeepSeek says of R1's distills. */
-function recommended(name: string, tokenizer: TextTokenizer, given: unknown): OpenedModel['sampling'] {
+/** From generation_config.json or the GGUF; where neither says anything, what DeepSeek recommends for R1's distillations. */
+function recommendedSampling(name: string, tokenizer: TextTokenizer | null, given: unknown): RecommendedSampling {
   const settings = (given ?? {}) as Record<string, unknown>;
-  const sampling: OpenedModel['sampling'] = {};
+  const sampling: RecommendedSampling = {};
   for (const [key, [least, most]] of Object.entries(ranges)) {
     const value = settings[key];
     if (typeof value === 'number' && value >= least && value <= most) sampling[key as keyof typeof ranges] = value;
   }
   if (settings.do_sample === false) {
-    // Greedy: what would only shape a draw counts for nothing, the penalty still does.
+    // Greedy decoding ignores everything that shapes a draw, but not the penalty.
     const { repetition_penalty } = sampling;
     return { temperature: 0, ...(repetition_penalty !== undefined && { repetition_penalty }) };
   }
-  const isR1 = /r1-distill/i.test(name) || tokenizer.tokenId('<｜Assistant｜>') !== null;
+  const isR1 = /r1-distill/i.test(name) || (tokenizer !== null && tokenizer.tokenId('<｜Assistant｜>') !== null);
   return isR1 && Object.keys(sampling).length === 0 ? { temperature: 0.6, top_p: 0.95 } : sampling;
 }

@@ -7,7 +7,7 @@ import { COMPLETION_STYLES } from '../tasks/answer';
 import type { RunConfig } from './config';
 import { taskPrompt } from './prompt';
 import { scoreCompletion } from './rewards';
-import type { EvaluationResult } from './session';
+import type { EvaluationResult } from './step-result';
 import type { TokenTexts } from './token-texts';
 
 export interface EvaluationParts {

@@ -1,6 +1,5 @@
 /** @file The adapters that a run's config asks for. */
-import { loraModules, type LoraModule } from '../model/lora/lora-layout';
-import type { LoraConfig } from '../model/lora/lora-policy';
+import { loraModules, type LoraConfig, type LoraModule } from '../model/lora/lora-layout';
 import type { RunConfig } from './config';
 
 /** What stands for every module that can have an adapter; PEFT's name for it. */

@@ -1,41 +1,36 @@
-/** @file A task's prompt as the model reads it. */
+/** @file A task's prompt as a model reads it: bare, or as an instruction to a model that reads language. */
 import type { TextTokenizer } from '../formats/text/tokenizer';
 import { getTask } from '../tasks';
 import type { Problem, Task } from '../tasks/task';
-import type { RunConfig } from './config';
 
 /** Tokens of `<bos>` and the longest prompt that any task writes. */
 export const MAX_PROMPT_LENGTH = 32;
 
-/** Token ids of `<bos>`, where the tokenizer has one, and the prompt. */
-export function encodePrompt(tokenizer: TextTokenizer, prompt: string): number[] {
-  const ids = tokenizer.encode(prompt);
-  return tokenizer.bosId === null ? ids : [tokenizer.bosId, ...ids];
-}
-
 /** Tokens of the longest prompt that a chat template makes of a task with an instruction. */
 export const MAX_CHAT_PROMPT_LENGTH = 384;
 
-/** How a model that reads is to answer a task that doesn't say so itself: in the form that is rewarded. */
+/** Tells a model that reads how to answer a task that doesn't say so itself: in the form that is rewarded. */
 const ANSWER_FORM =
   'Think step by step between <think> and </think>. Then give only the final answer between <answer> and </answer>.';
 
-/** The task as it is put to a model that reads. */
+/** The task as an instruction in words. */
 export const inWords = (task: Task): Task =>
   task.instruction === undefined ? { ...task, instruction: `${task.description} ${ANSWER_FORM}` } : task;
 
-/** The task of a run for people: adapters learn on models that read. @throws RangeError */
-export const askedTask = ({ task, lora_r }: Pick<RunConfig, 'task' | 'lora_r'>): Task =>
-  lora_r === null ? getTask(task) : inWords(getTask(task));
+/** Whether a model reads language, and not only the characters of the toy tasks. */
+export const readsLanguage = (tokenizer: TextTokenizer): boolean => canWrite(tokenizer, ANSWER_FORM);
 
-/** The task as a run asks it: bare where the model has no words. @throws RangeError */
-export function taskOf(config: Pick<RunConfig, 'task' | 'lora_r'>, tokenizer: TextTokenizer): Task {
-  const task = getTask(config.task);
-  const asked = askedTask(config);
-  return task.instruction !== undefined || canWrite(tokenizer, asked.instruction ?? '') ? asked : task;
+/** The task as a model with this tokenizer is asked it. @throws RangeError for a task that doesn't exist */
+export function taskFor(name: string, tokenizer: TextTokenizer): Task {
+  const task = getTask(name);
+  return readsLanguage(tokenizer) ? inWords(task) : task;
 }
 
-/** Whether a text is in a tokenizer's characters; some write spaces in ways of their own. */
+/** Tokens of the longest prompt of a task, as `taskFor` gives it. */
+export const maxPromptLength = ({ instruction }: Task): number =>
+  instruction === undefined ? MAX_PROMPT_LENGTH : MAX_CHAT_PROMPT_LENGTH;
+
+/** Whether a text is in a tokenizer's characters; some tokenizers change spaces. */
 function canWrite(tokenizer: TextTokenizer, text: string): boolean {
   const letters = (of: string) => of.replace(/\s+/g, '');
   try {
@@ -45,11 +40,17 @@ function canWrite(tokenizer: TextTokenizer, text: string): boolean {
   }
 }
 
+/** Token ids of `<bos>`, where the tokenizer has one, and the prompt. */
+export function encodePrompt(tokenizer: TextTokenizer, prompt: string): number[] {
+  const ids = tokenizer.encode(prompt);
+  return tokenizer.bosId === null ? ids : [tokenizer.bosId, ...ids];
+}
+
 /** Token ids of what a model is asked: through its chat template where the task has an instruction. */
 export function taskPrompt(tokenizer: TextTokenizer, task: Task, { prompt }: Problem): number[] {
   if (task.instruction === undefined) return encodePrompt(tokenizer, prompt);
   const message = { role: 'user', content: `${prompt}\n${task.instruction}` };
-  // A base model knows no conversation.
+  // A base model has no chat template.
   if (!tokenizer.hasChatTemplate) return encodePrompt(tokenizer, `${message.content}\n`);
   return tokenizer.encodeChat([message], { add_generation_prompt: true });
 }

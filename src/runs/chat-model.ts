@@ -1,4 +1,7 @@
 /** @file Anything that answers a prompt: the local engine, or any server that people already run. */
+import type { RecommendedSampling } from '../formats/model';
+
+export type { RecommendedSampling } from '../formats/model';
 
 export interface Message {
   role: 'system' | 'user' | 'assistant';
@@ -75,14 +78,17 @@ export interface ContextUse {
   prefill_ms: number;
 }
 
-export type RecommendedSampling = Partial<
-  Pick<GenerateRequest, 'temperature' | 'top_p' | 'top_k' | 'min_p' | 'repetition_penalty'>
->;
-
 export interface ChatModel {
   readonly name: string;
   /** What the model's makers recommend, where they do. */
   readonly sampling?: RecommendedSampling;
+  /** False for a model that knows only the characters of the toy tasks; true when left out. */
+  readonly readsLanguage?: boolean;
   /** Streams tokens until the end of the answer; ends early, without throwing, when the signal aborts. */
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<ChatToken>;
+}
+
+/** A chat model that holds memory until it is closed. */
+export interface OpenChatModel extends ChatModel {
+  close(): void;
 }

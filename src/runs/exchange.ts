@@ -1,8 +1,8 @@
 /** @file Runs and models as files: what a person downloads, and what they open again here or elsewhere. */
 import { messageOf } from '../base/errors';
-import { mapSource } from '../formats/files/file-source';
-import { loadModelFolder } from '../formats/hf/model-folder';
-import type { ModelFolder } from '../formats/hf/model-folder';
+import { mapFiles } from '../formats/files/memory-files';
+import { baseOfAdapter, PEFT_CONFIG } from '../formats/hf/peft';
+import { openModel } from '../formats/open-model';
 import { packZip, unpackZip } from '../base/zip';
 import type { RunEvent } from './events';
 import { parseEvents, serializeEvents } from './event-schema';
@@ -15,7 +15,7 @@ export interface ExportedFile {
 
 export type ImportedFile =
   | { kind: 'run'; events: RunEvent[] }
-  | { kind: 'model'; name: string; folder: ModelFolder; files: Map<string, Uint8Array<ArrayBuffer>> };
+  | { kind: 'model'; name: string; files: Map<string, Uint8Array<ArrayBuffer>> };
 
 /** Larger files are refused before they are read as text: a string in a browser ends at about 2^29 characters. */
 const MAX_EVENTS_BYTES = 2 ** 29 - 24;
@@ -33,7 +33,7 @@ export function exportModelZip(runName: string, files: ReadonlyMap<string, Uint8
 }
 
 /**
- * Reads a file that a person gave: a run's events, or a model folder in a zip.
+ * Reads a file that a person gave: a run's events, or a model or adapter folder in a zip.
  * @throws Error with a message for the user; nothing is stored
  */
 export async function importFile(name: string, bytes: Uint8Array): Promise<ImportedFile> {
@@ -45,7 +45,10 @@ export async function importFile(name: string, bytes: Uint8Array): Promise<Impor
         .replace(/\.zip$/i, '')
         .replace(/[^\w. -]/g, '_')
         .slice(0, 100) || 'model';
-    return { kind: 'model', name: model, folder: await loadModelFolder(mapSource(name, files)), files };
+    const source = mapFiles(name, files);
+    // What can't be computed, or lacks a part, is refused now and not when it is used.
+    await (files.has(PEFT_CONFIG) ? baseOfAdapter(source) : openModel(source));
+    return { kind: 'model', name: model, files };
   }
   if (bytes.length > MAX_EVENTS_BYTES) throw new Error(`${name} is too large to be read here: ${bytes.length} bytes`);
   let text: string;

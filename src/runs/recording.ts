@@ -1,7 +1,7 @@
 /** @file A trainer that trains nothing: it replays a run's events, at a pace, step by step, or from any step. */
 import type { RunEvent } from './events';
 import { effectiveEvents } from './history';
-import type { Trainer } from './trainer';
+import type { RunObserver, Trainer } from './trainer';
 
 export interface RecordingOptions {
   /** Milliseconds between two steps. */
@@ -16,7 +16,7 @@ export class RecordedTrainer implements Trainer {
   #next = 0;
   #pace: number;
   #timer: ReturnType<typeof setTimeout> | null = null;
-  #onEvent: ((event: RunEvent) => void) | null = null;
+  #observer: RunObserver | null = null;
   #ended = false;
   readonly #exportModel: RecordingOptions['exportModel'];
 
@@ -36,15 +36,15 @@ export class RecordedTrainer implements Trainer {
     return this.#frames.length - 1;
   }
 
-  start(_config: unknown, onEvent: (event: RunEvent) => void): Promise<void> {
-    if (this.#onEvent) return Promise.reject(new Error('this recording is already playing'));
-    this.#onEvent = onEvent;
+  start(_config: unknown, observer: RunObserver): Promise<void> {
+    if (this.#observer) return Promise.reject(new Error('this recording is already playing'));
+    this.#observer = observer;
     this.#play();
     return Promise.resolve();
   }
 
   resume(): void {
-    if (this.#timer || this.#ended || !this.#onEvent) return;
+    if (this.#timer || this.#ended || !this.#observer) return;
     const tick = () => {
       this.#timer = null;
       this.#play();
@@ -66,9 +66,9 @@ export class RecordedTrainer implements Trainer {
 
   async stop(): Promise<void> {
     await this.pause();
-    if (this.#ended || !this.#onEvent) return;
+    if (this.#ended || !this.#observer) return;
     this.#ended = true;
-    this.#onEvent({ type: 'finished', step: Math.max(0, this.#next - 1), reason: 'stopped' });
+    this.#observer.event({ type: 'finished', step: Math.max(0, this.#next - 1), reason: 'stopped' });
   }
 
   update(): Promise<void> {
@@ -93,7 +93,7 @@ export class RecordedTrainer implements Trainer {
    * of events, a second `started` of the same run is a run that goes on.
    */
   seek(step: number): void {
-    if (!this.#onEvent) return;
+    if (!this.#observer) return;
     this.#ended = false;
     this.#next = 0;
     const target = Math.min(Math.max(0, Math.round(step)), this.steps);
@@ -107,7 +107,7 @@ export class RecordedTrainer implements Trainer {
     this.#next++;
     for (const event of frame) {
       if (event.type === 'finished' || event.type === 'failed') this.#ended = true;
-      this.#onEvent!(event);
+      this.#observer!.event(event);
     }
     // A recording without an ending is of a run that broke off: nothing more will come.
     if (this.#next === this.#frames.length) this.#ended = true;

@@ -1,56 +1,53 @@
 /**
- * @file The page's side of the engine: trainers and policies that look like any other, and a worker that is started when
- * it is first needed and anew after it died. What was on a dead worker says so, and nothing waits for it for ever.
+ * @file The page's side of the engine: trainers and chat models that look like any other, and a worker that is started
+ * when it is first needed, and again after it died. Whatever was on a dead worker fails with a message; nothing waits
+ * for it forever.
  */
-import { proxy, releaseProxy, wrap } from 'comlink';
-import type { Remote } from 'comlink';
+import { proxy, releaseProxy, wrap, type Remote } from 'comlink';
+import type { LoadOptions, LoadProgress } from '../engine/load-options';
+import type { ProbeResult } from '../engine/probe';
 import { chosenPaths } from '../formats/files/blob-files';
 import type { ChosenFiles, ModelAddress } from '../formats/hub/model-address';
 import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/hub/stored-model';
 import type { LiveConfig, RunConfig } from '../rl/config';
+import type { ChatToken, GenerateRequest, OpenChatModel } from '../runs/chat-model';
 import type { RunEvent } from '../runs/events';
-import type { LoadProgress, PrepareProgress } from '../engine/load-options';
-import type { GenerateRequest, ChatModel, ChatToken } from '../runs/chat-model';
+import type { Resume, RunObserver, Trainer } from '../runs/trainer';
 import { requestPersistence } from '../storage/persistence';
-import type { Resume, Trainer } from '../runs/trainer';
-import type { EngineApi, FilesModel, ModelLibrary, NamedModel, ChatModelRef } from './protocol';
-import type { ProbeResult } from '../engine/probe';
+import type { EngineApi, ModelLibrary, ModelFacts, ModelRef } from './protocol';
+import { registerTransfers } from './transfer';
 
 /** The worker is gone; the next use starts another. */
 export class EngineDiedError extends Error {
   override name = 'EngineDiedError';
 }
 
-export interface OpenChatModel extends ChatModel {
-  /** Gives its GPU memory back. */
-  close(): void;
-}
-
-export interface LocalEngineTrainer extends Trainer {
-  /** The model with the weights of now, to talk to; while the run is paused or has ended. */
-  currentChatModel(): Promise<OpenChatModel>;
-}
-
 /** The part of a Worker that is used. */
 export type WorkerLike = Pick<Worker, 'postMessage' | 'addEventListener' | 'removeEventListener' | 'terminate'>;
 
-/** One life of a worker. */
-interface Life {
-  worker: WorkerLike;
+/** One worker, from its start to its end. */
+interface WorkerHandle {
   api: Remote<EngineApi>;
-  /** Rejects with an EngineDiedError when the worker dies; never resolves. */
-  death: Promise<never>;
-  die(reason: string): void;
+  /** Rejects with an EngineDiedError when the worker ends; never resolves. */
+  terminated: Promise<never>;
+  terminate(reason: string): void;
+}
+
+export interface OpenModelOptions extends LoadOptions {
+  /** Called with how much of the weights is on the GPU. */
+  onProgress?: (progress: LoadProgress) => void;
+  signal?: AbortSignal;
 }
 
 const startWorker = (): WorkerLike =>
   new Worker(new URL('./engine.worker.ts', import.meta.url), { type: 'module', name: 'tinythink engine' });
 
+registerTransfers();
+
 export class EngineClient implements ModelLibrary {
   readonly #spawn: () => WorkerLike;
   readonly #base: () => string;
-  #life: Life | null = null;
-  #nextTask = 1;
+  #worker: WorkerHandle | null = null;
 
   constructor(spawn = startWorker, base = () => document.baseURI) {
     this.#spawn = spawn;
@@ -59,246 +56,228 @@ export class EngineClient implements ModelLibrary {
 
   /** What GPU the engine finds, or why it finds none. */
   probe(): Promise<ProbeResult> {
-    return this.#call(this.#living(), (api) => api.probe() as Promise<ProbeResult>);
+    return this.#call((api) => api.probe() as Promise<ProbeResult>);
   }
 
   /** Bytes of GPU memory that a run needs, by what they are for. */
-  plan(config: RunConfig): Promise<Record<string, number>> {
-    return this.#call(this.#living(), (api) => api.plan(config));
+  planRun(config: RunConfig): Promise<Record<string, number>> {
+    return this.#call((api) => api.planRun(config));
   }
 
-  /**
-   * A trainer for one run.
-   * @param onWarning told what went wrong without stopping the run
-   * @param onPreparing told how much of a downloaded model's weights is on the GPU, and how far a cold start is
-   */
-  createTrainer(
-    onWarning: (message: string) => void = () => {},
-    onPreparing: (progress: PrepareProgress) => void = () => {},
-  ): LocalEngineTrainer {
-    const life = this.#living();
-    const id = this.#call(life, (api) => api.createTrainer(proxy(onWarning), proxy(onPreparing)));
-    // Whoever uses the trainer hears of it; until then it is not an unhandled rejection.
-    id.catch(() => {});
-    const ask = async <T>(work: (api: Remote<EngineApi>, id: number) => Promise<T>): Promise<T> => {
-      const known = await id;
-      return this.#call(life, (api) => work(api, known));
+  describeModel(ref: ModelRef): Promise<ModelFacts> {
+    return this.#call((api) => api.describeModel(sendable(ref)));
+  }
+
+  /** A trainer for one run. */
+  createTrainer(): Trainer {
+    const worker = this.#running();
+    const remote = this.#call((api) => api.createTrainer() as unknown as Promise<Remote<Trainer>>, worker);
+    // Whoever uses the trainer sees the failure; until then it is not an unhandled rejection.
+    remote.catch(() => {});
+    const ask = async <T>(work: (trainer: Remote<Trainer>) => Promise<T>): Promise<T> => {
+      const trainer = await remote;
+      return this.#call(() => work(trainer), worker);
     };
     return {
-      async start(config: RunConfig, onEvent: (event: RunEvent) => void, resume?: Resume) {
-        const watched = watchRun(onEvent, life.death);
-        await ask((api, known) => api.start(known, config, proxy(watched), resume));
+      start(config: RunConfig, observer: RunObserver, resume?: Resume) {
+        const watched = watchRun(observer, worker.terminated);
+        return ask((trainer) => trainer.start(config, proxy(watched), resume));
       },
-      resume: () => ask((api, known) => api.resume(known)),
-      pause: () => ask((api, known) => api.pause(known)),
-      step: () => ask((api, known) => api.step(known)),
-      stop: () => ask((api, known) => api.stop(known)),
-      update: (change: LiveConfig) => ask((api, known) => api.update(known, change)),
-      exportModel: () => ask((api, known) => api.exportModel(known)),
-      currentChatModel: async () => this.#openChatModel(life, { trainer: await id }, 'current weights'),
+      resume: () => ask(async (trainer) => trainer.resume()),
+      pause: () => ask((trainer) => trainer.pause()),
+      step: () => ask((trainer) => trainer.step()),
+      stop: () => ask((trainer) => trainer.stop()),
+      update: (change: LiveConfig) => ask(async (trainer) => trainer.update(change)),
+      exportModel: () => ask((trainer) => trainer.exportModel()),
+      openChatModel: async (weights) => {
+        const chat = await ask((trainer) => openOf(trainer)(weights));
+        return this.#localModel(chat, worker);
+      },
     };
   }
 
   /**
-   * Opens a model to talk to.
-   * @param model a name alone, or with how to load it (see `ChatModelRef`); or files
-   * @param onProgress told how much of a downloaded model's or a file's weights is on the GPU
+   * Opens a model to chat with.
    * @throws Error with a message for the user; DOMException AbortError
    */
-  openChatModel(
-    model: string | NamedModel | FilesModel,
-    onProgress?: (progress: LoadProgress) => void,
-    signal?: AbortSignal,
-  ): Promise<OpenChatModel> {
-    const wanted = typeof model === 'string' ? { name: model } : 'files' in model ? withPaths(model) : model;
-    const name = 'name' in wanted ? wanted.name : (wanted.files[0]?.name ?? 'no files');
-    return this.#openChatModel(this.#living(), wanted, name, onProgress, signal);
+  async openChatModel(ref: ModelRef | string, options: OpenModelOptions = {}): Promise<OpenChatModel> {
+    const { onProgress = () => {}, signal, ...request } = options;
+    signal?.throwIfAborted();
+    const worker = this.#running();
+    const wanted = sendable(typeof ref === 'string' ? { name: ref } : ref);
+    const chat = await this.#abortable(signal, () =>
+      this.#call((api) => api.openChatModel(wanted, request, proxy(onProgress), signal ?? null), worker),
+    );
+    return this.#localModel(chat as unknown as Remote<OpenChatModel>, worker);
   }
 
   inspectModel(address: ModelAddress, signal?: AbortSignal): Promise<ModelSummary> {
-    const inspect = (api: Remote<EngineApi>, task: number) =>
-      api.inspectModel(task, sendable(address)) as Promise<ModelSummary>;
-    return this.#task(this.#living(), signal, inspect);
+    return this.#abortable(signal, () => this.#call((api) => api.inspectModel(sendable(address), signal)));
   }
 
   storedModels(): Promise<StoredModel[]> {
-    return this.#call(this.#living(), (api) => api.storedModels() as Promise<StoredModel[]>);
+    return this.#call((api) => api.storedModels());
   }
 
-  async downloadModel(
+  downloadModel(
     address: ModelAddress,
     onProgress: (progress: DownloadProgress) => void = () => {},
     signal?: AbortSignal,
   ): Promise<StoredModel> {
-    // Only a page may ask, not a worker. The download goes on without waiting for what people answer.
+    // Only a page may ask, not a worker. The download doesn't wait for the answer.
     void requestPersistence();
-    const download = (api: Remote<EngineApi>, task: number) =>
-      api.downloadModel(task, sendable(address), proxy(onProgress)) as Promise<StoredModel>;
-    return this.#task(this.#living(), signal, download);
+    return this.#abortable(signal, () =>
+      this.#call((api) => api.downloadModel(sendable(address), proxy(onProgress), signal)),
+    );
   }
 
   async cancelDownload(id: string): Promise<void> {
     // Without a worker there is no download.
-    if (this.#life) await this.#call(this.#life, (api) => api.cancelDownload(id));
+    if (this.#worker) await this.#call((api) => api.cancelDownload(id));
   }
 
   removeModel(id: string): Promise<void> {
-    return this.#call(this.#living(), (api) => api.removeModel(id));
+    return this.#call((api) => api.removeModel(id));
   }
 
   storageUse(): Promise<StorageUse> {
-    return this.#call(this.#living(), (api) => api.storageUse() as Promise<StorageUse>);
+    return this.#call((api) => api.storageUse());
   }
 
   /** Ends the worker and all that is on it; the next use starts another. */
   dispose(): void {
-    this.#life?.die('it was closed');
+    this.#worker?.terminate('it was closed');
   }
 
-  async #openChatModel(
-    life: Life,
-    model: ChatModelRef,
-    name: string,
-    onProgress?: (progress: LoadProgress) => void,
-    signal?: AbortSignal,
-  ): Promise<OpenChatModel> {
-    const told = onProgress && proxy(onProgress);
-    const id = await this.#task(life, signal, (api, task) => api.openChatModel(task, model, told));
-    const sampling = await this.#call(life, (api) => api.recommendedSampling(id));
+  /** A chat model of the worker as one of this page: its answers end when the worker does. */
+  async #localModel(chat: Remote<OpenChatModel>, worker: WorkerHandle): Promise<OpenChatModel> {
+    const [name, sampling, readsLanguage] = await this.#call(
+      () => Promise.all([chat.name, chat.sampling, chat.readsLanguage]),
+      worker,
+    );
+    let closed = false;
+    const start = async (request: GenerateRequest, signal: AbortSignal) => {
+      if (closed) throw new Error('This model has been closed.');
+      return this.#call(() => chat.generate(request, signal) as unknown as Promise<AsyncIterable<ChatToken>>, worker);
+    };
     return {
       name,
-      sampling,
-      generate: (request, signal) =>
-        streamTokens(
-          (onToken) => this.#call(life, (api) => api.generate(id, request, proxy(onToken))),
-          () => void this.#call(life, (api) => api.abort(id)).catch(() => {}),
-          signal,
-          request,
-        ),
-      close: () => void this.#call(life, (api) => api.closeChatModel(id)).catch(() => {}),
+      ...(sampling && { sampling }),
+      ...(readsLanguage !== undefined && { readsLanguage }),
+      async *generate(request, signal) {
+        if (signal.aborted || request.max_tokens <= 0) return;
+        const tokens = (await start(request, signal))[Symbol.asyncIterator]();
+        const stopped = aborted(signal);
+        try {
+          for (;;) {
+            const next = await Promise.race([tokens.next(), worker.terminated, stopped.promise]);
+            if (next === 'aborted' || next.done) return;
+            yield next.value;
+          }
+        } finally {
+          stopped.release();
+          void tokens.return?.();
+        }
+      },
+      close: () => {
+        if (closed) return;
+        closed = true;
+        void this.#call(() => chat.close(), worker)
+          .then(() => chat[releaseProxy]())
+          .catch(() => {});
+      },
     };
   }
 
-  async #call<T>(life: Life, work: (api: Remote<EngineApi>) => Promise<T>): Promise<T> {
-    if (life !== this.#life) return life.death;
-    return Promise.race([work(life.api), life.death]);
+  async #call<T>(work: (api: Remote<EngineApi>) => Promise<T>, worker = this.#running()): Promise<T> {
+    if (worker !== this.#worker) return worker.terminated;
+    return Promise.race([work(worker.api), worker.terminated]);
   }
 
-  /** A call that the signal can cancel. */
-  async #task<T>(
-    life: Life,
-    signal: AbortSignal | undefined,
-    work: (api: Remote<EngineApi>, task: number) => Promise<T>,
-  ): Promise<T> {
+  /** An AbortError thrown in the worker arrives as a plain error; the signal says what it was. */
+  async #abortable<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     signal?.throwIfAborted();
-    const task = this.#nextTask++;
-    const stop = () => void this.#call(life, (api) => api.cancelTask(task)).catch(() => {});
-    signal?.addEventListener('abort', stop);
     try {
-      return await this.#call(life, (api) => work(api, task));
+      return await work();
     } catch (error) {
-      // What the worker threw for it is a plain error by now.
       signal?.throwIfAborted();
       throw error;
-    } finally {
-      signal?.removeEventListener('abort', stop);
     }
   }
 
-  #living(): Life {
-    this.#life ??= this.#begin();
-    return this.#life;
+  #running(): WorkerHandle {
+    this.#worker ??= this.#start();
+    return this.#worker;
   }
 
-  #begin(): Life {
+  #start(): WorkerHandle {
     const worker = this.#spawn();
     const api = wrap<EngineApi>(worker);
     let reject: (error: EngineDiedError) => void = () => {};
-    const death = new Promise<never>((_, no) => (reject = no));
-    death.catch(() => {});
-    const life: Life = {
-      worker,
+    const terminated = new Promise<never>((_, no) => (reject = no));
+    terminated.catch(() => {});
+    const handle: WorkerHandle = {
       api,
-      death,
-      die: (reason) => {
-        if (this.#life === life) this.#life = null;
+      terminated,
+      terminate: (reason) => {
+        if (this.#worker === handle) this.#worker = null;
         api[releaseProxy]();
         worker.terminate();
         reject(
           new EngineDiedError(
-            `The engine stopped (${reason}). It starts anew when it is next used; a saved run goes on from its last checkpoint.`,
+            `The engine stopped (${reason}). It starts again when it is next used; a saved run continues from its last checkpoint.`,
           ),
         );
       },
     };
     worker.addEventListener('error', (event) => {
       const { message } = event as ErrorEvent;
-      life.die(message || 'its program could not be loaded');
+      handle.terminate(message || 'its program could not be loaded');
     });
-    worker.addEventListener('messageerror', () => life.die('a message could not be read'));
+    worker.addEventListener('messageerror', () => handle.terminate('a message could not be read'));
     void api.setBase(this.#base()).catch(() => {});
-    return life;
+    return handle;
   }
 }
+
+/** Optional in the interface; the engine's own trainers have it. */
+const openOf = (trainer: Remote<Trainer>) =>
+  trainer.openChatModel as unknown as (weights: 'start' | 'current') => Promise<Remote<OpenChatModel>>;
 
 /** Not every browser sends a file's place in its folder along. */
-const withPaths = <T extends ChosenFiles>(chosen: T): T => ({ ...chosen, paths: chosenPaths(chosen) });
-const sendable = (address: ModelAddress) => (address.kind === 'files' ? withPaths(address) : address);
+const sendable = <T extends ModelRef | ModelAddress>(ref: T): T =>
+  'files' in ref ? { ...ref, paths: chosenPaths(ref as ChosenFiles) } : ref;
 
-/** Tells a run's viewer when the worker dies under it: a run must not just fall silent. */
-function watchRun(onEvent: (event: RunEvent) => void, death: Promise<never>): (event: RunEvent) => void {
-  let step = 0;
-  let going = false;
-  death.catch((error: Error) => {
-    if (going) onEvent({ type: 'failed', step, reason: error.message });
-    going = false;
+/** Resolves when the signal aborts. `release` stops listening. */
+function aborted(signal: AbortSignal): { promise: Promise<'aborted'>; release(): void } {
+  let stop: () => void = () => {};
+  const promise = new Promise<'aborted'>((resolve) => {
+    stop = () => resolve('aborted');
+    signal.addEventListener('abort', stop);
   });
-  return (event) => {
-    if (event.type === 'step') step = event.step;
-    going = event.type !== 'finished' && event.type !== 'failed';
-    onEvent(event);
-  };
+  return { promise, release: () => signal.removeEventListener('abort', stop) };
 }
 
-/** A call with a callback as an iterable of tokens. Leaving the loop or aborting ends the answer on the other side. */
-async function* streamTokens(
-  generate: (onToken: (token: ChatToken) => void) => Promise<void>,
-  abort: () => void,
-  signal: AbortSignal,
-  { max_tokens }: GenerateRequest,
-): AsyncGenerator<ChatToken> {
-  if (signal.aborted || max_tokens <= 0) return;
-  const waiting: ChatToken[] = [];
-  let wake: () => void = () => {};
-  let over = false;
-  const finished = generate((token) => {
-    waiting.push(token);
-    wake();
-  }).finally(() => {
-    over = true;
-    wake();
+/** A full observer, which tells a run's viewer when the worker dies under it: a run must not just fall silent. */
+function watchRun(
+  observer: RunObserver,
+  terminated: Promise<never>,
+): Required<Omit<RunObserver, 'disconnected' | 'lost'>> {
+  let step = 0;
+  let active = false;
+  terminated.catch((error: Error) => {
+    if (active) observer.event({ type: 'failed', step, reason: error.message });
+    active = false;
   });
-  // It is awaited below; an early leaver doesn't.
-  finished.catch(() => {});
-  const stop = () => {
-    over = true;
-    abort();
-    wake();
+  return {
+    event(event: RunEvent) {
+      if (event.type === 'step') step = event.step;
+      active = event.type !== 'finished' && event.type !== 'failed';
+      observer.event(event);
+    },
+    status: (status) => observer.status?.(status),
+    warning: (message) => observer.warning?.(message),
   };
-  signal.addEventListener('abort', stop);
-  try {
-    for (;;) {
-      if (signal.aborted) return;
-      const token = waiting.shift();
-      if (token) yield token;
-      else if (over) break;
-      else await new Promise<void>((resolve) => (wake = resolve));
-    }
-    await finished;
-  } finally {
-    signal.removeEventListener('abort', stop);
-    if (!over) abort();
-  }
 }
 
 let shared: EngineClient | null = null;

@@ -2,13 +2,13 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { folderSource } from '../../src/cli/files';
 import { modelFiles } from '../../src/cli/model-files';
+import { tokenizerOf } from '../../src/formats/model';
 import { openModel } from '../../src/formats/open-model';
 import { readPeft } from '../../src/formats/hf/peft';
 import { Gpu } from '../../src/gpu/gpu';
 import { loraTargets } from '../../src/model/lora/lora-layout';
-import { PackedChatModel } from '../../src/engine/packed-chat-model';
+import { PackedChatModel } from '../../src/engine/chat/packed-chat-model';
 import type { AnswerTurn } from '../../src/storage/conversation';
 import { parseConversations } from '../../src/storage/conversation-schema';
 import { adapters, openGpu } from '../support/adapter';
@@ -46,11 +46,11 @@ async function reference(adapted: boolean): Promise<string> {
   const driver = (await adapters()).find(({ name }) => name !== 'llvmpipe');
   if (!driver) throw new Error('the browser’s own driver is not usable in Node');
   const opened = await openModel(await modelFiles(MODEL));
-  const adapter = adapted ? await readPeft(folderSource(ADAPTER), loraTargets(opened.config)) : undefined;
+  const adapter = adapted ? await readPeft(await modelFiles(ADAPTER), loraTargets(opened.config)) : null;
   const gpu = await Gpu.request(openGpu(driver));
-  const policy = await PackedChatModel.create(gpu, opened, { context: CONTEXT }, undefined, undefined, adapter);
+  const policy = await PackedChatModel.load(gpu, { ...opened, adapter }, { context: CONTEXT });
   // The files have no template; in the hub's copy it says no more than this.
-  opened.tokenizer.applyChatTemplate = () => `<bos>${QUESTION}`;
+  tokenizerOf(opened).applyChatTemplate = () => `<bos>${QUESTION}`;
   const draw = { temperature: 0, top_k: 0, top_p: 1, seed: 0, max_tokens: TOKENS };
   let text = '';
   const request = { ...draw, messages: [{ role: 'user' as const, content: QUESTION }] };

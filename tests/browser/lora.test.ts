@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { mapSource } from '../../src/formats/files/file-source';
+import { mapFiles } from '../../src/formats/files/memory-files';
 import { parseDecoderConfig } from '../../src/formats/hf/hf-config';
 import { readPeft } from '../../src/formats/hf/peft';
 import { unpackZip } from '../../src/base/zip';
@@ -102,7 +102,7 @@ test('the run is kept, and its adapter is exported as a folder that PEFT reads',
   const exported = await download;
   expect(exported.suggestedFilename()).toMatch(/^Word-problems-tiny-smollm2-rank-4-.*step-2-adapter\.zip$/);
   const files = unpackZip(new Uint8Array(readFileSync(await exported.path())));
-  const { modules } = await readPeft(mapSource('exported', files), loraTargets(parseDecoderConfig(config)));
+  const { modules } = await readPeft(mapFiles('exported', files), loraTargets(parseDecoderConfig(config)));
   expect(modules.size).toBe(4);
   for (const { b } of modules.values()) expect(b.some((value) => value !== 0)).toBe(true);
 });

@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { mapSource } from '../../src/formats/files/file-source';
-import { loadModelFolder } from '../../src/formats/hf/model-folder';
+import { mapFiles } from '../../src/formats/files/memory-files';
+import { openModel } from '../../src/formats/open-model';
 import { unpackZip } from '../../src/base/zip';
 import { overflow, violations } from '../support/axe';
 import { launchBrowser } from '../support/browser';
@@ -164,7 +164,7 @@ describe.skipIf(!here)(`a training server${here ? '' : ` (no Python with ${SIDEC
       page.getByRole('button', { name: 'Download step 3' }).click(),
     ]);
     const files = unpackZip(new Uint8Array(readFileSync(await download.path())));
-    expect((await loadModelFolder(mapSource('downloaded', files))).tensors.size).toBeGreaterThan(10);
+    expect((await openModel(mapFiles('downloaded', files))).tensors.size).toBeGreaterThan(10);
     await page.getByRole('button', { name: 'Open here step 3' }).click();
     await page.getByRole('link', { name: 'Train in this browser from step 3' }).waitFor(MAX_CONSECUTIVE_FAILURES);
     await page.getByRole('link', { name: 'Chat with step 3' }).click();

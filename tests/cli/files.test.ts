@@ -1,30 +1,13 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { folderSource, JsonLines, writeFolder, writeWhole } from '../../src/cli/files';
+import { JsonLines, writeFolder, writeWhole } from '../../src/cli/files';
 
 let folder: string;
 beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'tinythink-'))));
 afterEach(() => rm(folder, { recursive: true, force: true }));
 const text = (path: string) => readFile(join(folder, path), 'utf8');
-
-describe('folderSource', () => {
-  test('reads a file, and null for one that is not there', async () => {
-    await writeFile(join(folder, 'config.json'), '{}');
-    const source = folderSource(folder);
-    expect(new TextDecoder().decode((await source.read('config.json'))!)).toBe('{}');
-    expect(await source.read('missing.json')).toBeNull();
-  });
-
-  test.each(['../secret', 'a/../../secret', '/etc/passwd', '..'])('does not leave the folder: %s', async (path) => {
-    await expect(folderSource(folder).read(path)).rejects.toThrow('leads out of the folder');
-  });
-
-  test('a folder where a file should be is an error that names it, not a missing file', async () => {
-    await expect(folderSource(folder).read('.')).rejects.toThrow(`could not read ${folder}`);
-  });
-});
 
 describe('writing', () => {
   test('writes a model folder, subfolders too, and leaves no drafts', async () => {

@@ -1,9 +1,10 @@
 /** @file Which of a teacher's answers are kept and why the others are not; data sets out, in and damaged; what a student can write. */
 import 'fake-indexeddb/auto';
 import { describe, expect, it } from 'vitest';
-import { folderSource } from '../../src/cli/files';
-import { loadModelText } from '../../src/formats/hf/model-folder';
-import { encodeExamples, exampleBatch, type SftExample } from '../../src/rl/lessons';
+import { modelFiles } from '../../src/cli/model-files';
+import { readFolderText } from '../../src/formats/hf/folder';
+import { tokenizerOf } from '../../src/formats/model';
+import { encodeExamples, exampleBatch, type SftExample } from '../../src/rl/sft-examples';
 import { DatasetStorage } from '../../src/storage/dataset-storage';
 import {
   datasetName,
@@ -193,50 +194,52 @@ describe('a data set', () => {
 });
 
 describe('a student', () => {
-  const folder = () =>
-    loadModelText(folderSource(new URL('../../public/models/tinythink-1m', import.meta.url).pathname));
-  const lesson = (change: Partial<SftExample> = {}): SftExample => ({ ...sftExamples(samples())[0]!, ...change });
+  const student = async () => {
+    const files = await modelFiles(new URL('../../public/models/tinythink-1m', import.meta.url).pathname);
+    return tokenizerOf({ name: files.name, ...(await readFolderText(files)) });
+  };
+  const example = (change: Partial<SftExample> = {}): SftExample => ({ ...sftExamples(samples())[0]!, ...change });
 
   it('learns from what it can write, of its task, that is short enough', async () => {
-    const { tokenizer } = await folder();
+    const tokenizer = await student();
     const given = [
-      lesson(),
-      lesson({ task: 'mul' }),
-      lesson({ completion: '<think>Let me think! Ω</think><answer>2</answer>' }),
-      lesson({ problem: '1×2=' }),
-      lesson({ completion: `<think>${'1+1=2;'.repeat(20)}</think><answer>2</answer>` }),
-      lesson({ problem: `${'1+'.repeat(40)}1=` }),
+      example(),
+      example({ task: 'mul' }),
+      example({ completion: '<think>Let me think! Ω</think><answer>2</answer>' }),
+      example({ problem: '1×2=' }),
+      example({ completion: `<think>${'1+1=2;'.repeat(20)}</think><answer>2</answer>` }),
+      example({ problem: `${'1+'.repeat(40)}1=` }),
     ];
-    const { lessons, leftOut } = encodeExamples(given, tokenizer, getTask('sum'), { max_completion_length: 40 });
-    expect(leftOut).toEqual({ 'of another task': 1, 'not in its characters': 2, 'too long': 2 });
-    expect(lessons).toHaveLength(1);
-    expect(tokenizer.decode(lessons[0]!.prompt)).toBe(`<bos>${exam[0]!.prompt}`);
-    expect(tokenizer.decode(lessons[0]!.completion)).toBe(`${right(0)}<eos>`);
+    const { examples, skipped } = encodeExamples(given, tokenizer, getTask('sum'), { max_completion_length: 40 });
+    expect(skipped).toEqual({ 'of another task': 1, 'not in its characters': 2, 'too long': 2 });
+    expect(examples).toHaveLength(1);
+    expect(tokenizer.decode(examples[0]!.prompt)).toBe(`<bos>${exam[0]!.prompt}`);
+    expect(tokenizer.decode(examples[0]!.completion)).toBe(`${right(0)}<eos>`);
     expect(() => encodeExamples(given.slice(1), tokenizer, getTask('sum'), { max_completion_length: 40 })).toThrow(
-      'has 5 lines, and this model can learn from none of them: 1 of another task, 2 not in its characters, 2 too long',
+      'has 5 examples, and this model can learn from none of them: 1 of another task, 2 not in its characters, 2 too long',
     );
   });
 
   it('can write every trace of its tasks', async () => {
-    const { tokenizer } = await folder();
+    const tokenizer = await student();
     for (const task of allTasks.filter(({ instruction }) => instruction === undefined)) {
       const traces = task.styles.map((style) => {
         const random = rng(1);
         const problem = task.generate(random, task.difficulty.default);
         return { task: task.name, problem: problem.prompt, completion: task.trace(random, problem, style) };
       });
-      const { lessons } = encodeExamples(traces, tokenizer, task, { max_completion_length: 1000 });
-      expect(lessons).toHaveLength(traces.length);
+      const { examples } = encodeExamples(traces, tokenizer, task, { max_completion_length: 1000 });
+      expect(examples).toHaveLength(traces.length);
     }
   });
 
-  it('sees each lesson once before any comes again, and not always in the same order', () => {
-    const lessons = Array.from({ length: 10 }, (_, i) => ({ prompt: [i], completion: [i] }));
-    const seen = [1, 2, 3, 4, 5].flatMap((step) => exampleBatch(lessons, 3, step, 4).map(({ prompt }) => prompt[0]!));
+  it('sees each example once before any is repeated, and not always in the same order', () => {
+    const examples = Array.from({ length: 10 }, (_, i) => ({ prompt: [i], completion: [i] }));
+    const seen = [1, 2, 3, 4, 5].flatMap((step) => exampleBatch(examples, 3, step, 4).map(({ prompt }) => prompt[0]!));
     const epochs = [seen.slice(0, 10), seen.slice(10)];
     for (const epoch of epochs) expect([...epoch].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(epochs[0]).not.toEqual(epochs[1]);
-    expect(exampleBatch(lessons, 3, 1, 256)).toHaveLength(10);
-    expect(exampleBatch(lessons, 3, 2, 4)).toEqual(exampleBatch(lessons, 3, 2, 4));
+    expect(exampleBatch(examples, 3, 1, 256)).toHaveLength(10);
+    expect(exampleBatch(examples, 3, 2, 4)).toEqual(exampleBatch(examples, 3, 2, 4));
   });
 });

@@ -1,7 +1,7 @@
 /** @file The committed checkpoints (tests/goldens/checkpoints) as ModelFiles. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import type { ModelFiles } from '../../src/formats/files/model-files';
-import { mapFiles } from '../../src/formats/files/whole-file';
+import { mapFiles } from '../../src/formats/files/memory-files';
 
 const root = new URL('../goldens/checkpoints/', import.meta.url);
 

@@ -1,12 +1,12 @@
 /** @file The decoder in float64 on the CPU, straight from an opened model: slow, plain, and with nothing of the engine's. */
 import { readTensor } from '../../src/formats/gguf/dequantise';
-import type { OpenedModel } from '../../src/formats/files/model-files';
+import type { Model } from '../../src/formats/model';
 import { ropeFrequencies } from '../../src/nn/rope';
 
 type Vector = Float64Array;
 
 /** Logits at every position of a sequence, [tokens][vocab]. */
-export async function referenceLogits(model: OpenedModel, ids: readonly number[]): Promise<Vector[]> {
+export async function referenceLogits(model: Pick<Model, 'config' | 'tensors'>, ids: readonly number[]): Promise<Vector[]> {
   const { config } = model;
   const weights = new Map<string, Float32Array>();
   for (const [name, entry] of model.tensors) weights.set(name, await readTensor(entry));

@@ -1,15 +1,16 @@
 /** @file Reads the checkpoints and goldens that tests/goldens/make_models.py wrote. */
 import { readFileSync } from 'node:fs';
-import { folderSource } from '../../src/cli/files';
-import { loadModelFolder } from '../../src/formats/hf/model-folder';
+import { modelFiles } from '../../src/cli/model-files';
 import { readSafetensors, toFloat32, toIntegers } from '../../src/formats/hf/safetensors';
+import { readWeights } from '../../src/formats/model';
+import { openModel } from '../../src/formats/open-model';
 
 const root = new URL('../goldens/models/', import.meta.url).pathname;
 
 export const goldenModels = ['llama', 'qwen2', 'qwen3'] as const;
 
 export async function loadGolden(name: (typeof goldenModels)[number]) {
-  const folder = await loadModelFolder(folderSource(root + name));
+  const model = await openModel(await modelFiles(root + name));
   const file = readSafetensors(readFileSync(`${root}${name}.golden.safetensors`));
   const info = JSON.parse(readFileSync(`${root}${name}.golden.json`, 'utf8')) as {
     lengths: number[];
@@ -29,7 +30,7 @@ export async function loadGolden(name: (typeof goldenModels)[number]) {
   const ids = toIntegers(file.tensors.get('input_ids')!);
   let start = 0;
   const sequences = info.lengths.map((length) => ids.slice(start, (start += length)));
-  return { folder, info, sequences, tensor };
+  return { model, weights: await readWeights(model), info, sequences, tensor };
 }
 
 /** ‖a − b‖ / ‖b‖ */

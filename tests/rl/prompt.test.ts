@@ -1,28 +1,40 @@
-/** @file How a task is put to a model: in words and through its template where it reads, bare where it knows only the task. */
+/** @file A model that reads language is asked a task in words, through its chat template; one of the task's own characters is asked it bare. */
 import { expect, it } from 'vitest';
-import { folderSource } from '../../src/cli/files';
-import { loadModelText } from '../../src/formats/hf/model-folder';
-import { askedTask, taskOf, taskPrompt } from '../../src/rl/prompt';
 import { rng } from '../../src/base/rng';
+import { modelFiles } from '../../src/cli/model-files';
+import { readFolderText } from '../../src/formats/hf/folder';
+import { tokenizerOf } from '../../src/formats/model';
+import {
+  MAX_CHAT_PROMPT_LENGTH,
+  MAX_PROMPT_LENGTH,
+  maxPromptLength,
+  readsLanguage,
+  taskFor,
+  taskPrompt,
+} from '../../src/rl/prompt';
 
-const tokenizerOf = async (path: string) => (await loadModelText(folderSource(path))).tokenizer;
-const adapters = { task: 'sum', lora_r: 4 };
+const tokenizerAt = async (path: string) => {
+  const files = await modelFiles(path);
+  return tokenizerOf({ name: files.name, ...(await readFolderText(files)) });
+};
 
-it('adapters learn toy tasks in words, on a model that reads', async () => {
-  const tokenizer = await tokenizerOf('tests/goldens/checkpoints/smollm2');
-  const task = taskOf(adapters, tokenizer);
+it('asks a model that reads in words, through its chat template', async () => {
+  const tokenizer = await tokenizerAt('tests/goldens/checkpoints/smollm2');
+  expect(readsLanguage(tokenizer)).toBe(true);
+  const task = taskFor('sum', tokenizer);
   expect(task.instruction).toMatch(/^Add and subtract .* between <answer> and <\/answer>\.$/);
-  expect(task).toEqual(askedTask(adapters));
+  expect(maxPromptLength(task)).toBe(MAX_CHAT_PROMPT_LENGTH);
   const problem = task.generate(rng(1), 3);
   const text = tokenizer.decode(taskPrompt(tokenizer, task, problem));
   expect(text).toContain(`${problem.prompt}\n${task.instruction}`);
   expect(text).toContain('<|im_start|>');
-  expect(taskOf({ task: 'sum', lora_r: null }, tokenizer).instruction).toBeUndefined();
 });
 
-it('a model of the task alone is asked the bare task', async () => {
-  const tokenizer = await tokenizerOf('public/models/tinythink-1m');
-  const task = taskOf(adapters, tokenizer);
+it('asks a model of the tasks’ own characters the bare task', async () => {
+  const tokenizer = await tokenizerAt('public/models/tinythink-1m');
+  expect(readsLanguage(tokenizer)).toBe(false);
+  const task = taskFor('sum', tokenizer);
   expect(task.instruction).toBeUndefined();
+  expect(maxPromptLength(task)).toBe(MAX_PROMPT_LENGTH);
   expect(tokenizer.decode(taskPrompt(tokenizer, task, { prompt: '1+2=', answer: '3', steps: [] }))).toBe('<bos>1+2=');
 });

@@ -194,7 +194,7 @@ describe('RecordedTrainer', () => {
     vi.useFakeTimers();
     const seen: RunEvent[] = [];
     const trainer = new RecordedTrainer(events, { pace: 100 });
-    void trainer.start(null, (event) => seen.push(event));
+    void trainer.start(null, { event: (event) => void seen.push(event) });
     return { trainer, seen };
   }
 
@@ -256,7 +256,7 @@ describe('RecordedTrainer', () => {
     const { trainer } = play();
     await expect(trainer.update()).rejects.toThrow(/A recording is what it was/);
     await expect(trainer.exportModel()).rejects.toThrow(/not kept/);
-    await expect(trainer.start(null, () => {})).rejects.toThrow(/already playing/);
+    await expect(trainer.start(null, { event: () => {} })).rejects.toThrow(/already playing/);
     expect(() => new RecordedTrainer([stepEvent(1)])).toThrow(/does not begin/);
     const kept = new RecordedTrainer(recording, {
       exportModel: () => Promise.resolve(new Map([['a', new Uint8Array(1)]])),

@@ -1,13 +1,16 @@
-/** @file A small model folder, a run's events and a deterministic engine for the tests of src/runs. */
+/** @file A small model, a run's events and a deterministic training session, for tests that need no GPU. */
 import { readFileSync } from 'node:fs';
-import { mapSource } from '../../src/formats/files/file-source';
+import type { TrainingSession, WhichWeights } from '../../src/engine/training/session';
+import { mapFiles } from '../../src/formats/files/memory-files';
 import { parameterShapes } from '../../src/formats/hf/architecture';
 import { parseDecoderConfig } from '../../src/formats/hf/hf-config';
-import { loadModelFolder } from '../../src/formats/hf/model-folder';
-import type { ModelFolder } from '../../src/formats/hf/model-folder';
-import { readSafetensors, toFloat32, writeSafetensors } from '../../src/formats/hf/safetensors';
+import { writeSafetensors } from '../../src/formats/hf/safetensors';
+import { readWeights, type Model } from '../../src/formats/model';
+import { openModel } from '../../src/formats/open-model';
+import { decodeCheckpoint, encodeCheckpoint } from '../../src/rl/checkpoint';
 import type { LiveConfig, RunConfig } from '../../src/rl/config';
-import type { EngineSession, StepResult } from '../../src/rl/session';
+import type { StepResult } from '../../src/rl/step-result';
+import type { ChatModel } from '../../src/runs/chat-model';
 import { defaultRunConfig } from '../../src/runs/config';
 import type { RunEvent, StartedEvent, StepEvent } from '../../src/runs/events';
 
@@ -37,7 +40,7 @@ export function tinyFiles(): Map<string, Uint8Array> {
     ['model.safetensors', writeSafetensors(weights)],
   ]);
 }
-export const tinyFolder = (): Promise<ModelFolder> => loadModelFolder(mapSource('tiny', tinyFiles()));
+export const tinyModel = (): Promise<Model> => openModel(mapFiles('tiny', tinyFiles()));
 
 export function startedEvent(patch: Partial<StartedEvent> = {}): StartedEvent {
   return {
@@ -81,13 +84,15 @@ export interface EnginePlan {
   /** Called before each step is computed; may throw, or lose the device. */
   beforeStep?(step: number, engine: TestEngine): void | Promise<void>;
   metrics?(step: number): Record<string, number>;
+  /** The model to chat with that shares the session's memory; none when left out. */
+  chatModel?(weights: WhichWeights, engine: TestEngine): ChatModel;
 }
 
 /**
- * An engine whose whole state is one number in `model.norm.weight`: a step sets it to 2·state + step + seed. So the
+ * A training session whose whole state is one number in `model.norm.weight`: a step sets it to 2·state + step + seed. So the
  * state after n steps tells which steps were made, in which order, from which start.
  */
-export class TestEngine implements EngineSession {
+export class TestEngine implements TrainingSession {
   readonly lost: Promise<string>;
   lose!: (reason: string) => void;
   destroyed = false;
@@ -97,7 +102,7 @@ export class TestEngine implements EngineSession {
 
   constructor(
     readonly config: RunConfig,
-    readonly folder: ModelFolder,
+    readonly model: Model,
     readonly plan: EnginePlan = {},
   ) {
     this.lost = new Promise((resolve) => (this.lose = resolve));
@@ -118,27 +123,25 @@ export class TestEngine implements EngineSession {
     return Promise.resolve({ metrics: { eval_accuracy: step / 100, state: this.state }, samples: [] });
   }
 
-  evaluateBeforeColdStart() {
+  evaluateBeforeSft() {
     return Promise.resolve({ metrics: { eval_accuracy: -1, state: this.state }, samples: [] });
   }
 
   async checkpoint(): Promise<Uint8Array> {
-    return writeSafetensors([
-      ...(await this.exportTensors()),
-      { name: 'adam_m.model.norm.weight', shape: [1], data: Float32Array.of(7) },
-    ]);
+    if (this.busy > 0) throw new Error('two calls at once');
+    const weights = [...(await readWeights(this.model))].map(([name, tensor]) => ({ name, ...tensor }));
+    for (const { name, data } of weights) if (name === 'model.norm.weight') data.fill(this.state);
+    const moments = Float32Array.of(7);
+    return encodeCheckpoint({ updates: 0, tokens: 0, parameters: weights, moments, reference: [], adapter: null });
   }
 
   restore(bytes: Uint8Array): Promise<void> {
-    this.state = toFloat32(readSafetensors(bytes).tensors.get('model.norm.weight')!)[0]!;
+    this.state = decodeCheckpoint(bytes).parameters.find(({ name }) => name === 'model.norm.weight')!.data[0]!;
     return Promise.resolve();
   }
 
-  exportTensors() {
-    if (this.busy > 0) return Promise.reject(new Error('two calls at once'));
-    const tensors = [...this.folder.tensors].map(([name, { shape, data }]) => ({ name, shape, data: data.slice() }));
-    for (const tensor of tensors) if (tensor.name === 'model.norm.weight') tensor.data.fill(this.state);
-    return Promise.resolve(tensors);
+  chatModel(weights: WhichWeights): ChatModel | null {
+    return this.plan.chatModel?.(weights, this) ?? null;
   }
 
   destroy(): void {

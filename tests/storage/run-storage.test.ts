@@ -1,14 +1,12 @@
-/** @file Saved runs: appending, reload in the middle, quota, deletion; models by name; files in and out. */
+/** @file Saved runs: appending, reload in the middle, quota, deletion; files in and out. */
 import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { mapSource } from '../../src/formats/files/file-source';
 import { unpackZip } from '../../src/base/zip';
 import { exportEvents, exportModelZip, importFile } from '../../src/runs/exchange';
 import type { RunEvent } from '../../src/runs/events';
-import { loadNamedModel } from '../../src/engine/models';
 import { RunStorage } from '../../src/storage/run-storage';
 import { RunWriter } from '../../src/storage/run-writer';
-import { evalEvent, startedEvent, stepEvent, TestEngine, tinyFiles, tinyFolder } from '../runs/fixtures';
+import { evalEvent, startedEvent, stepEvent, tinyFiles } from '../runs/fixtures';
 
 let names = 0;
 let storage: RunStorage;
@@ -180,44 +178,6 @@ describe('RunWriter', () => {
   });
 });
 
-describe('loadNamedModel', () => {
-  const places = () => ({
-    storage,
-    embedded: (name: string) => mapSource(name, name === 'tinythink-1m' ? tinyFiles() : new Map()),
-  });
-
-  it('finds embedded and imported models, and checkpoints of runs', async () => {
-    expect((await loadNamedModel('tinythink-1m', places())).name).toBe('tinythink-1m');
-    await storage.saveModel('mine', tinyFiles());
-    expect(await storage.modelNames()).toEqual(['mine']);
-    expect((await loadNamedModel('file:mine', places())).tensors.size).toBe(11);
-
-    const engine = new TestEngine(startedEvent().config, await tinyFolder());
-    engine.state = 42;
-    await storage.create(startedEvent());
-    await storage.saveCheckpoint('run-1', 5, await engine.checkpoint());
-    const trained = await loadNamedModel('run:run-1@5', places());
-    expect(trained.tensors.get('model.norm.weight')!.data[0]).toBe(42);
-    expect(trained.tokenizer.encode('1')).toEqual([8]);
-    // A run that started from that checkpoint has its files from the same root.
-    const config = { ...startedEvent().config, model: 'run:run-1@5' };
-    await storage.create(startedEvent({ run_id: 'run-2', config }));
-    await storage.saveCheckpoint('run-2', 1, await engine.checkpoint());
-    expect((await loadNamedModel('run:run-2@1', places())).config.hidden_size).toBe(8);
-  });
-
-  it('says what is gone', async () => {
-    await expect(loadNamedModel('nothing', places())).rejects.toThrow('nothing has no config.json');
-    await expect(loadNamedModel('run:x@1', places())).rejects.toThrow(/has been deleted/);
-    await storage.create(startedEvent());
-    await expect(loadNamedModel('run:run-1@7', places())).rejects.toThrow(/"Chain sums" has no checkpoint of step 7/);
-    await expect(loadNamedModel('file:x', places())).rejects.toThrow(/Import it again/);
-    await storage.saveCheckpoint('run-1', 1, new Uint8Array(9));
-    await storage.create(startedEvent({ config: { ...startedEvent().config, model: 'run:run-1@1' } }));
-    await expect(loadNamedModel('run:run-1@1', places())).rejects.toThrow(/circle/);
-  });
-});
-
 describe('files', () => {
   it('exports events that import as the same run', async () => {
     const events = [startedEvent(), ...steps(1, 2)];
@@ -231,7 +191,7 @@ describe('files', () => {
     expect(file.name).toBe('e-vil.zip');
     expect([...unpackZip(file.bytes).keys()]).toContain('model.safetensors');
     const imported = await importFile('my <model>.zip', file.bytes);
-    expect(imported).toMatchObject({ kind: 'model', name: 'my _model_', folder: { config: { hidden_size: 8 } } });
+    expect(imported).toMatchObject({ kind: 'model', name: 'my _model_', files: tinyFiles() });
   });
 
   it('refuses other files by name', async () => {

@@ -34,10 +34,13 @@ export type Fault =
   | { kind: 'web page' }
   | { kind: 'etag'; value: string };
 
-/** One request for bytes of a file; `from` as asked for. */
+/** One request for bytes of a file. */
 export interface Asked {
   path: string;
+  /** The first byte that is asked for. */
   from: number;
+  /** The byte behind the last one that is asked for; Infinity for all. */
+  to: number;
   /** Counted from 0 over all requests for this path. */
   count: number;
 }
@@ -106,7 +109,8 @@ export async function startHubServer(options: HubServerOptions): Promise<HubServ
     const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
     const from = Number(range?.[1] ?? 0);
     const count = asked.filter((each) => each.path === path).length;
-    const request_ = { path, from, count };
+    const to = range?.[2] ? Number(range[2]) + 1 : Infinity;
+    const request_ = { path, from, to, count };
     asked.push(request_);
     const fault = hub.options.fault?.(request_);
     if (fault?.kind === 'status') {

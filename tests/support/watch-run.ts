@@ -6,8 +6,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { mapSource } from '../../src/formats/files/file-source';
-import { loadModelFolder } from '../../src/formats/hf/model-folder';
+import { mapFiles } from '../../src/formats/files/memory-files';
+import { openModel } from '../../src/formats/open-model';
 import { Sidecar } from '../../src/servers/training/sidecar';
 import { SidecarTrainer } from '../../src/servers/training/sidecar-trainer';
 
@@ -16,10 +16,10 @@ const sidecar = new Sidecar(url);
 const info = await sidecar.info();
 const trainer = new SidecarTrainer(sidecar);
 const types: string[] = [];
-await trainer.watch(id, (event) => types.push(event.type));
+await trainer.watch(id, { event: (event) => void types.push(event.type) });
 const files = await trainer.exportModel();
 for (const [name, bytes] of files) writeFileSync(join(folder, name), bytes);
-const model = await loadModelFolder(mapSource(id, files));
+const model = await openModel(mapFiles(id, files));
 const log = await sidecar.logs(id);
 console.log(
   JSON.stringify({

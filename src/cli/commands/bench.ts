@@ -15,10 +15,9 @@ import { benchSampler, formatSampler } from '../../../bench/sampler';
 import { benchTrain, formatTrain } from '../../../bench/train';
 import { shapes } from '../../../bench/shapes';
 import { formatVerified, verify } from '../../../bench/verify';
-import { loadModelFolder } from '../../formats/hf/model-folder';
 import type { WeightKind } from '../../nn/infer/packed';
 import { configForTask, defaultRunConfig } from '../../runs/config';
-import { folderSource } from '../files';
+import { openModelAt } from '../engine';
 import { openGpu } from '../gpu';
 import { parseOptions, UsageError } from '../options';
 
@@ -90,7 +89,7 @@ export async function bench([kind = '', ...args]: string[]): Promise<void> {
       max_completion_length: options['max-new'],
       log_probability_change: false,
     };
-    const folder = await loadModelFolder(folderSource(options.model));
+    const folder = await openModelAt(options.model);
     if (kind === 'train') return print(await benchTrain(gpu, config, folder, options.steps), formatTrain);
     if (kind === 'decode') return print(await benchDecode(gpu, config, folder, options.steps), formatDecode);
     const result = await benchGrpo(gpu, config, folder, {

@@ -62,18 +62,18 @@ export async function distil(args: string[]): Promise<void> {
   const exam = buildProblems(source);
   if (exam.length < n) console.error(`There are ${exam.length} different problems of this kind.`);
 
-  const { policy, teacher, toy, remote } = await openTeacher(options);
-  const { sampling } = policy;
+  const { model, teacher, remote } = await openTeacher(options);
+  const { sampling, readsLanguage = true } = model;
   const settings = {
-    temperature: options.temperature ?? sampling?.temperature ?? (toy ? 1 : 0.7),
-    top_p: options['top-p'] ?? sampling?.top_p ?? (toy ? 1 : 0.95),
+    temperature: options.temperature ?? sampling?.temperature ?? (readsLanguage ? 0.7 : 1),
+    top_p: options['top-p'] ?? sampling?.top_p ?? (readsLanguage ? 0.95 : 1),
     top_k: sampling?.top_k ?? 0,
     min_p: sampling?.min_p ?? 0,
     repetition_penalty: sampling?.repetition_penalty ?? 1,
-    max_tokens: options['max-new'] ?? (toy ? MAX_NEW.toy : MAX_NEW.other),
+    max_tokens: options['max-new'] ?? (readsLanguage ? MAX_NEW.other : MAX_NEW.toy),
     seed,
   };
-  const messages = toy ? bareMessages : ({ messages }: (typeof exam)[number]) => messages;
+  const messages = readsLanguage ? ({ messages }: (typeof exam)[number]) => messages : bareMessages;
 
   const path = `${options.out}.answers.jsonl`;
   const answers = await takeUp(path, { teacher, source: { ...source, n: undefined }, settings });
@@ -93,7 +93,7 @@ export async function distil(args: string[]): Promise<void> {
   let reported = Date.now();
   const notices = new Set<string>();
   const failure = await evaluateMissing(
-    policy,
+    model,
     {
       exam,
       k,

@@ -2,21 +2,17 @@
  * @file `generate --model DIR|FILE.gguf --prompt TEXT` and `logits --model DIR|FILE.gguf --ids 1,2,3 --out FILE`, both with a
  * PEFT folder as --adapter.
  */
-import type { OpenedModel } from '../../formats/files/model-files';
-import { openModel } from '../../formats/open-model';
-import { readPeft, type PeftAdapter } from '../../formats/hf/peft';
+import { openChatModel } from '../../engine/open';
 import { writeSafetensors } from '../../formats/hf/safetensors';
 import { InferenceModel } from '../../model/infer/inference-model';
 import { inferencePlan, type InferenceOptions } from '../../model/infer/inference-plan';
-import { loraTargets } from '../../model/lora/lora-layout';
 import { adaptedTensors } from '../../model/lora/lora-merge';
 import { promptLogits } from '../../model/infer/logits';
 import { quantizations, type Quantization } from '../../model/infer/weight-plan';
 import { cacheKinds, type CacheKind } from '../../nn/infer/kv-cache';
-import { PackedChatModel } from '../../engine/packed-chat-model';
-import { folderSource, writeWhole } from '../files';
+import { openModelAt } from '../engine';
+import { writeWhole } from '../files';
 import { openGpu } from '../gpu';
-import { modelFiles } from '../model-files';
 import { parseOptions, UsageError } from '../options';
 
 /** How a model is held; the same for every command that opens one. */
@@ -25,10 +21,6 @@ export const inferenceFlags = {
   cache: { type: 'string', default: 'f16' },
   context: { type: 'number' },
 } as const;
-
-/** The adapter in a PEFT folder, where one is named. @throws PeftError */
-const adapterOf = async (path: string | undefined, { config }: OpenedModel): Promise<PeftAdapter | undefined> =>
-  path === undefined ? undefined : await readPeft(folderSource(path), loraTargets(config));
 
 /** @throws UsageError naming what can be chosen */
 export function inferenceOptions(options: {
@@ -66,11 +58,9 @@ export async function generate(args: string[]): Promise<void> {
     seed: { type: 'number', default: 0 },
     ...inferenceFlags,
   });
-  const opened = await openModel(await modelFiles(options.model));
-  const adapter = await adapterOf(options.adapter, opened);
-  const gpu = await openGpu();
-  const policy = await PackedChatModel.create(gpu, opened, inferenceOptions(options), undefined, undefined, adapter);
-  const { sampling } = opened;
+  const model = await openModelAt(options.model, options.adapter);
+  const chat = await openChatModel(await openGpu(), model, inferenceOptions(options));
+  const { sampling } = model;
   const system = options.system === undefined ? [] : [{ role: 'system' as const, content: options.system }];
   const request = {
     messages: [...system, { role: 'user' as const, content: options.prompt }],
@@ -82,7 +72,7 @@ export async function generate(args: string[]): Promise<void> {
     repetition_penalty: options['repetition-penalty'] ?? sampling.repetition_penalty ?? 1,
     seed: options.seed,
   };
-  for await (const { text, notice } of policy.generate(request, new AbortController().signal)) {
+  for await (const { text, notice } of chat.generate(request, new AbortController().signal)) {
     if (notice) console.error(notice);
     process.stdout.write(text);
   }
@@ -99,13 +89,12 @@ export async function logits(args: string[]): Promise<void> {
     ...inferenceFlags,
     cache: { type: 'string', default: 'f32' },
   });
-  const opened = await openModel(await modelFiles(options.model));
-  const { config } = opened;
+  const opened = await openModelAt(options.model, options.adapter);
+  const { config, adapter } = opened;
   const ids = options.ids.split(',').map(Number);
   if (!ids.every((id) => Number.isInteger(id) && id >= 0 && id < config.vocab_size)) {
     throw new UsageError(`--ids takes whole numbers from 0 to ${config.vocab_size - 1}, separated by commas`);
   }
-  const adapter = await adapterOf(options.adapter, opened);
   const gpu = await openGpu();
   const typeOf = (name: string) => opened.tensors.get(name)!.type;
   const plan = inferencePlan(config, typeOf, {
@@ -113,7 +102,7 @@ export async function logits(args: string[]): Promise<void> {
     ...inferenceOptions(options),
     ...(adapter && { adapted: adaptedTensors(adapter) }),
   });
-  const model = await InferenceModel.load(gpu, opened, plan, undefined, undefined, adapter);
+  const model = await InferenceModel.load(gpu, opened, plan);
   const data = new Float32Array(ids.length * config.vocab_size);
   (await promptLogits(model, ids)).forEach((row, i) => data.set(row, i * config.vocab_size));
   await writeWhole(options.out, writeSafetensors([{ name: 'logits', shape: [ids.length, config.vocab_size], data }]));

@@ -3,11 +3,12 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseDecoderConfig } from '../../formats/hf/hf-config';
-import { loadModelText, writeModelFolder } from '../../formats/hf/model-folder';
+import { readFolderText, writeModelFolder } from '../../formats/hf/folder';
 import { Pretrainer, type PretrainProgress } from '../../rl/pretrainer';
 import { parseRecipe } from '../../rl/recipe';
 import { parseOptions } from '../options';
-import { folderSource, JsonLines, writeFolder, writeWhole } from '../files';
+import { JsonLines, writeFolder, writeWhole } from '../files';
+import { modelFiles } from '../model-files';
 import { openGpu } from '../gpu';
 
 const CHECKPOINT = 'checkpoint.safetensors';
@@ -25,7 +26,7 @@ export async function pretrain(args: string[]): Promise<void> {
     'micro-batch': { type: 'number', default: 32768 },
   });
   const recipe = parseRecipe(JSON.parse(await readFile(options.recipe, 'utf8')));
-  const base = await loadModelText(folderSource(options.base ?? join('public/models', recipe.name)));
+  const base = await readFolderText(await modelFiles(options.base ?? join('public/models', recipe.name)));
   // The recipe's sizes win over the base folder's, in what is trained and in what is written.
   const json = { ...JSON.parse(new TextDecoder().decode(base.files.get('config.json'))), ...recipe.model };
   const config = parseDecoderConfig(json);

@@ -1,41 +1,35 @@
 /**
- * @file `train`: a GRPO run on this machine's GPU; writes its events, and at the end the model. With --lora-r it trains
- * adapters of a model of any size, a folder or a .gguf, and writes PEFT folders.
+ * @file `train`: a GRPO run on this machine's GPU. Writes its events, its checkpoints, and at the end the model: a Hugging
+ * Face folder, or with --lora-r a PEFT folder. --adapter starts from a base with an adapter.
  */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { messageOf } from '../../base/errors';
-import { loadModelFolder } from '../../formats/hf/model-folder';
-import type { OpenedModel } from '../../formats/files/model-files';
-import { openModel } from '../../formats/open-model';
-import type { ColdStartProgress } from '../../rl/cold-start';
+import { LocalTrainer } from '../../engine/training/local-trainer';
+import { datasetName } from '../../eval/distillation';
+import { exportCheckpoint } from '../../rl/checkpoint';
 import type { RunConfig } from '../../rl/config';
-import { GrpoSession, type GrpoSessionOptions, type Rollout } from '../../engine/grpo-session';
-import type { SftExample } from '../../rl/lessons';
-import { adapterOfCheckpoint } from '../../rl/lora-checkpoint';
-import { LoraSession } from '../../engine/lora-session';
+import type { Rollout } from '../../rl/rollout';
 import { configForTask, defaultRunConfig } from '../../runs/config';
-import { datasetName, sftExamples, parseDataset } from '../../eval/distillation';
 import type { RunEvent } from '../../runs/events';
-import { LocalTrainer, type LocalTrainerParts } from '../../engine/local-trainer';
 import { fieldOfOption, parseField, withField, type FieldKey, type FieldValue } from '../../runs/fields';
 import { getPreset, presetConfig, presets } from '../../runs/presets';
-import { folderSource, JsonLines, writeFolder } from '../files';
-import { openGpu } from '../gpu';
-import { modelFiles } from '../model-files';
+import type { RunStatus } from '../../runs/trainer';
+import { nodeEngine, openModelAt } from '../engine';
+import { JsonLines, writeFolder } from '../files';
 import { parseOptions, UsageError } from '../options';
 
 export async function train(args: string[]): Promise<void> {
-  const own = ['model', 'events', 'out', 'preset', 'dump-batches', 'cold-start-dataset'];
+  const own = ['model', 'adapter', 'events', 'out', 'preset', 'dump-batches', 'cold-start-dataset'];
   const { mine, settings } = split(args, own);
   const options = parseOptions(mine, {
     model: { type: 'string', required: true },
+    adapter: { type: 'string' },
     out: { type: 'string', required: true },
     events: { type: 'string' },
     preset: { type: 'string' },
     'dump-batches': { type: 'flag' },
-    /** A file that `distil` wrote, for the cold start. */
+    /** A file that `distil` wrote, for the supervised start. */
     'cold-start-dataset': { type: 'string' },
   });
   const preset = presetNamed(options.preset);
@@ -44,30 +38,34 @@ export async function train(args: string[]): Promise<void> {
   const set = settings.reduce((config, [key, value]) => withField(config, key, value), base);
   // A run knows models by name; the folder itself is this command's business.
   const config: RunConfig = { ...set, model: `file:${basename(resolve(options.model))}` };
-  const file = options['cold-start-dataset'];
-  if (file !== undefined) config.cold_start_dataset = datasetName(basename(file));
-  const lessons = file === undefined ? null : await readSftExamples(file);
+  const dataset = options['cold-start-dataset'];
+  if (dataset !== undefined) config.cold_start_dataset = datasetName(basename(dataset));
   if (!existsSync(options.model)) throw new UsageError(`there is no model at ${options.model}`);
+  if (dataset !== undefined && !existsSync(dataset)) throw new UsageError(`there is no data set at ${dataset}`);
 
   const events = await JsonLines.open(options.events ?? join(options.out, 'events.jsonl'), 'nothing');
   const batches = options['dump-batches'] ? await JsonLines.open(join(options.out, 'batches.jsonl'), 'nothing') : null;
   const onBatch = (step: number, lr: number, rollout: Rollout) =>
     batches?.write(dump(step, lr, rollout, config.num_generations));
-  const session = { onBatch, ...(lessons && { lessons }) };
-  const trainer = new LocalTrainer(
-    config.lora_r === null
-      ? trainWeights(options.model, session)
-      : await trainAdapters(options.model, options.out, session),
-  );
+  let device = '';
+  const engine = nodeEngine({ onBatch, onDevice: (description) => (device = description) }, dataset);
+  const trainer = new LocalTrainer({
+    openModel: async (name) => ({ ...(await openModelAt(options.model, options.adapter)), name }),
+    openSession: (wanted, model, tell) => engine.openTraining(model, wanted, tell),
+    device: () => device,
+    saveCheckpoint: (_, step, bytes, model) =>
+      writeFolder(join(options.out, `checkpoint-${step}`), exportCheckpoint(model, bytes)),
+  });
   let failure: string | null = null;
   const ended = new Promise<void>((resolve) => {
-    const onEvent = (event: RunEvent) => {
-      events.write(event);
-      report(event);
-      if (event.type === 'failed') failure = event.reason;
-      if (event.type === 'failed' || event.type === 'finished') resolve();
+    const event = (each: RunEvent) => {
+      events.write(each);
+      report(each);
+      if (each.type === 'failed') failure = each.reason;
+      if (each.type === 'failed' || each.type === 'finished') resolve();
     };
-    void trainer.start(config, onEvent).then(
+    const observer = { event, status: reportStatus, warning: (message: string) => console.warn(message) };
+    void trainer.start(config, observer).then(
       () => trainer.resume(),
       (error: Error) => {
         failure = error.message;
@@ -87,53 +85,12 @@ export async function train(args: string[]): Promise<void> {
   if (failure !== null) throw new Error(failure);
 }
 
-/** @throws UsageError when there is no such file; DatasetError */
-async function readSftExamples(path: string): Promise<SftExample[]> {
-  const text = await readFile(path, 'utf8').catch(() => null);
-  if (text === null) throw new UsageError(`there is no data set at ${path}`);
-  const { samples, wrong, repeated } = parseDataset(text);
-  if (wrong + repeated > 0) console.warn(`${path}: ${wrong} wrong and ${repeated} repeated lines are left out`);
-  return sftExamples(samples);
-}
-
-/** A line for every tenth of a cold start. */
-function onColdStart({ update, updates }: ColdStartProgress): void {
+/** Prints a line for every tenth of the supervised start. */
+function reportStatus(status: RunStatus): void {
+  if (status.kind !== 'sft') return;
+  const { update, updates } = status;
   const tenth = Math.max(1, Math.floor(updates / 10));
-  if (update % tenth === 0 || update === updates) console.log(`cold start: update ${update} of ${updates}`);
-}
-
-/** A run in which all weights learn. */
-function trainWeights(path: string, session: GrpoSessionOptions): LocalTrainerParts {
-  // A lost device can't be used again: each session opens its own.
-  let device = '';
-  return {
-    loadModel: () => loadModelFolder(folderSource(path)),
-    createSession: async (config, folder, onNotice) => {
-      const gpu = await openGpu();
-      device = gpu.description;
-      return GrpoSession.create(gpu, config, folder, { ...session, onNotice, onColdStart });
-    },
-    device: () => device,
-    onWarning: (message) => console.warn(message),
-  };
-}
-
-/** A run in which adapters learn. Each checkpoint becomes a PEFT folder of its own. */
-async function trainAdapters(path: string, out: string, session: GrpoSessionOptions): Promise<LocalTrainerParts> {
-  const model: OpenedModel = await openModel(await modelFiles(path));
-  let device = '';
-  return {
-    // The run loop asks for a model's sizes and tokenizer; its weights go from their files straight to the GPU.
-    loadModel: (name) => Promise.resolve({ ...model, name, tensors: new Map(), files: new Map() }),
-    createSession: async (config, _, onNotice) => {
-      const gpu = await openGpu();
-      device = gpu.description;
-      return LoraSession.create(gpu, config, model, { ...session, onNotice, onColdStart });
-    },
-    device: () => device,
-    saveCheckpoint: (_, step, bytes) => writeFolder(join(out, `checkpoint-${step}`), adapterOfCheckpoint(bytes)),
-    onWarning: (message) => console.warn(message),
-  };
+  if (update % tenth === 0 || update === updates) console.log(`supervised start: update ${update} of ${updates}`);
 }
 
 function presetNamed(name: string | undefined): RunConfig {

@@ -4,8 +4,6 @@
  * file, and both look the same from here up.
  */
 import type { StoredType } from '../gguf/stored-types';
-import type { DecoderConfig } from '../hf/hf-config';
-import type { TextTokenizer } from '../text/tokenizer';
 
 /** A file of known size whose ranges can be streamed. */
 export interface RangedFile {
@@ -46,17 +44,4 @@ export interface TensorEntry {
    * 2(r − head_dim / 2) + 1 of that head.
    */
   interleavedHeads?: number;
-}
-
-/** All that is known of a model before its weights are read. */
-export interface OpenedModel {
-  name: string;
-  config: DecoderConfig;
-  tokenizer: TextTokenizer;
-  /** One for each of `parameterShapes(config)`, checked against it. */
-  tensors: Map<string, TensorEntry>;
-  /** Bytes of all tensors as stored. */
-  bytes: number;
-  /** From generation_config.json, or what the model's makers recommend (DeepSeek-R1: 0.6, 0.95). */
-  sampling: { temperature?: number; top_p?: number; top_k?: number; min_p?: number; repetition_penalty?: number };
 }

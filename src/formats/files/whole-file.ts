@@ -1,5 +1,5 @@
-/** @file A small range of a file as one piece of memory, and files that are in memory. */
-import type { ModelFiles, RangedFile } from './model-files';
+/** @file Reads a small range of a file into one piece of memory. */
+import type { RangedFile } from './model-files';
 
 /**
  * The bytes from `begin` to before `end`, by default all.
@@ -24,32 +24,4 @@ export async function readWhole(
     throw new Error(`${file.name} was cut short: ${bytes.byteLength} bytes expected, ${filled} came`);
   }
   return bytes;
-}
-
-const PIECE = 1 << 20;
-
-/** Bytes in memory as a file. */
-export function memoryFile(name: string, bytes: Uint8Array): RangedFile {
-  return {
-    name,
-    size: bytes.byteLength,
-    async *read(begin, end, signal) {
-      for (let at = begin; at < end; at += PIECE) {
-        signal?.throwIfAborted();
-        yield bytes.slice(at, Math.min(end, at + PIECE)) as Uint8Array<ArrayBuffer>;
-      }
-    },
-  };
-}
-
-/** Files in a map by path, for example an unpacked zip. */
-export function mapFiles(name: string, files: ReadonlyMap<string, Uint8Array>): ModelFiles {
-  return {
-    name,
-    list: () => Promise.resolve([...files.keys()]),
-    open(path) {
-      const bytes = files.get(path);
-      return Promise.resolve(bytes ? memoryFile(path, bytes) : null);
-    },
-  };
 }

@@ -10,7 +10,8 @@ import { families, familyOf, nameOfGguf, type ModelType } from '../hf/architectu
 import { parseDecoderConfig, UnsupportedModelError } from '../hf/hf-config';
 import type { DecoderConfig, RopeScaling } from '../hf/hf-config';
 import { matchTensors } from '../hf/match-tensors';
-import type { OpenedModel, RangedFile, TensorEntry } from '../files/model-files';
+import type { RecommendedSampling } from '../model';
+import type { RangedFile, TensorEntry } from '../files/model-files';
 import { readWhole } from '../files/whole-file';
 
 /** A file that is not GGUF as the format is specified, or that is cut short. */
@@ -59,7 +60,7 @@ export interface GgufModel {
   metadata: GgufMetadata;
   config: DecoderConfig;
   tensors: Map<string, TensorEntry>;
-  sampling: OpenedModel['sampling'];
+  sampling: RecommendedSampling;
 }
 
 /** More than any model that fits a browser has. */
@@ -283,7 +284,7 @@ async function ropeFactors(config: DecoderConfig, entry: TensorEntry, signal?: A
   return { rope_type: 'factors', factors };
 }
 
-function samplingOf(metadata: GgufMetadata): OpenedModel['sampling'] {
+function samplingOf(metadata: GgufMetadata): RecommendedSampling {
   const names = {
     temperature: 'temp',
     top_p: 'top_p',

@@ -3,7 +3,8 @@
  * adapter_model.safetensors. Whatever would change the arithmetic and isn't implemented is refused by name.
  */
 import { messageOf } from '../../base/errors';
-import type { FileSource } from '../files/file-source';
+import type { ModelFiles } from '../files/model-files';
+import { readWhole } from '../files/whole-file';
 import { readSafetensors, SafetensorsError, toFloat32, writeSafetensors } from './safetensors';
 
 /** An adapter that can't be read, or that this engine doesn't compute. */
@@ -32,6 +33,7 @@ export interface PeftAdapter {
 export const PEFT_CONFIG = 'adapter_config.json';
 export const PEFT_WEIGHTS = 'adapter_model.safetensors';
 const PREFIX = 'base_model.model.';
+const LORA_TENSOR = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/;
 
 type Json = Record<string, unknown>;
 
@@ -61,17 +63,17 @@ const accepted: Record<string, readonly unknown[]> = {
  * @throws PeftError with a message for the user
  */
 export async function readPeft(
-  source: FileSource,
+  source: ModelFiles,
   targets: readonly { name: string; inFeatures: number; outFeatures: number }[],
 ): Promise<PeftAdapter> {
   const config = await readConfig(source);
-  const weights = await source.read(PEFT_WEIGHTS);
+  const weights = await readFileWhole(source, PEFT_WEIGHTS);
   if (!weights) throw new PeftError(`${source.name} has no ${PEFT_WEIGHTS}`);
   const { tensors } = inFile(() => readSafetensors(weights));
   const known = new Map(targets.map((target) => [target.name, target]));
   const modules = new Map<string, PeftModule>();
   for (const name of tensors.keys()) {
-    const [, module, matrix] = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/.exec(name) ?? [];
+    const [, module, matrix] = LORA_TENSOR.exec(name) ?? [];
     if (!module) throw new PeftError(`${source.name}: tensor ${name} is not a LoRA's A or B`);
     const target = known.get(module);
     if (!target) throw new PeftError(`${source.name} adapts ${module}, which is not a linear layer of this model`);
@@ -133,6 +135,77 @@ export function writePeft(
   ]);
 }
 
+/**
+ * Any adapter's folder. Modules of different ranks and scales become PEFT's `rank_pattern` and `alpha_pattern`.
+ * @param base_model a name on the Hub, or a path
+ */
+export function writeAdapter({ modules }: PeftAdapter, base_model: string): Map<string, Uint8Array<ArrayBuffer>> {
+  const all = [...modules];
+  const r = Math.max(...all.map(([, { rank }]) => rank));
+  const files = writePeft(
+    { r, lora_alpha: r, target_modules: [...new Set(all.map(([name]) => name.split('.').at(-1)!))], base_model },
+    all.flatMap(([name, { a, b, rank }]) => peftTensors([[name, { a, b }]], rank)),
+  );
+  const config = JSON.parse(new TextDecoder().decode(files.get(PEFT_CONFIG))) as Json;
+  const patterns = {
+    rank_pattern: Object.fromEntries(all.map(([name, { rank }]) => [name, rank])),
+    alpha_pattern: Object.fromEntries(all.map(([name, { rank, scale }]) => [name, scale * rank])),
+  };
+  files.set(PEFT_CONFIG, new TextEncoder().encode(`${JSON.stringify({ ...config, ...patterns }, null, 2)}\n`));
+  return files;
+}
+
+/** The adapter that adds what both add: its ranks are the sums of theirs. */
+export function stackAdapters(first: PeftAdapter, second: PeftAdapter): PeftAdapter {
+  const modules = new Map(first.modules);
+  for (const [name, added] of second.modules) {
+    const there = modules.get(name);
+    modules.set(name, there ? stackModules(there, added) : added);
+  }
+  return { name: second.name, modules };
+}
+
+/** Scales go into B, since they may differ. */
+function stackModules(x: PeftModule, y: PeftModule): PeftModule {
+  const rank = x.rank + y.rank;
+  const rows = x.b.length / x.rank;
+  const a = new Float32Array(x.a.length + y.a.length);
+  a.set(x.a);
+  a.set(y.a, x.a.length);
+  const b = new Float32Array(rows * rank);
+  for (let row = 0; row < rows; row++) {
+    for (let r = 0; r < x.rank; r++) b[row * rank + r] = x.scale * x.b[row * x.rank + r]!;
+    for (let r = 0; r < y.rank; r++) b[row * rank + x.rank + r] = y.scale * y.b[row * y.rank + r]!;
+  }
+  return { rank, scale: 1, a, b };
+}
+
+/**
+ * An adapter out of tensors under PEFT's names.
+ * @param scale of every module: alpha / r
+ * @throws PeftError for a tensor that is not a LoRA's A or B, or one without its partner
+ */
+export function adapterOfTensors(
+  name: string,
+  tensors: readonly { name: string; shape: readonly number[]; data: Float32Array }[],
+  scale: number,
+): PeftAdapter {
+  const parts = new Map<string, { A?: Float32Array<ArrayBuffer>; B?: Float32Array<ArrayBuffer>; rank?: number }>();
+  for (const tensor of tensors) {
+    const [, module, matrix] = LORA_TENSOR.exec(tensor.name) ?? [];
+    if (!module) throw new PeftError(`${name}: tensor ${tensor.name} is not a LoRA's A or B`);
+    const part = parts.get(module) ?? {};
+    part[matrix as 'A' | 'B'] = new Float32Array(tensor.data);
+    if (matrix === 'A') part.rank = tensor.shape[0]!;
+    parts.set(module, part);
+  }
+  const modules = [...parts].map(([module, { A: a, B: b, rank }]): [string, PeftModule] => {
+    if (!a || !b || !rank) throw new PeftError(`${name} has only one of A and B of ${module}`);
+    return [module, { rank, scale, a, b }];
+  });
+  return { name, modules: new Map(modules) };
+}
+
 /** A module's A and B under PEFT's names. */
 export function peftTensors(
   modules: Iterable<readonly [name: string, { a: Float32Array; b: Float32Array }]>,
@@ -144,8 +217,16 @@ export function peftTensors(
   ]);
 }
 
-async function readConfig(source: FileSource): Promise<Json> {
-  const bytes = await source.read(PEFT_CONFIG);
+/** Larger than any adapter. */
+const MAX_BYTES = 2 ** 31;
+
+async function readFileWhole(source: ModelFiles, path: string): Promise<Uint8Array<ArrayBuffer> | null> {
+  const file = await source.open(path);
+  return file && readWhole(file, MAX_BYTES);
+}
+
+async function readConfig(source: ModelFiles): Promise<Json> {
+  const bytes = await readFileWhole(source, PEFT_CONFIG);
   if (!bytes) throw new PeftError(`${source.name} has no ${PEFT_CONFIG}: it is not a PEFT adapter`);
   let config: unknown;
   try {
@@ -205,3 +286,12 @@ function inFile<T>(read: () => T): T {
 
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The model that an adapter was made for, as its config names it. @throws PeftError */
+export async function baseOfAdapter(source: ModelFiles): Promise<string> {
+  const base = (await readConfig(source)).base_model_name_or_path;
+  if (typeof base !== 'string' || base === '') {
+    throw new PeftError(`${PEFT_CONFIG} does not say which model the adapter belongs to (base_model_name_or_path)`);
+  }
+  return base;
+}

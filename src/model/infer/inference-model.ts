@@ -6,8 +6,7 @@
  * out, added to the stream | norm, gate and up, SiLU | down, added to the stream.
  */
 import type { DecoderConfig } from '../../formats/hf/hf-config';
-import type { OpenedModel } from '../../formats/files/model-files';
-import type { PeftAdapter } from '../../formats/hf/peft';
+import type { Model } from '../../formats/model';
 import { slice, type Gpu, type Tensor } from '../../gpu/gpu';
 import type { Recorder } from '../../gpu/recorder';
 import { ropeFrequencies, ropeTable } from '../../nn/rope';
@@ -40,19 +39,17 @@ export class InferenceModel {
   }
 
   /**
-   * Streams a model's weights onto the GPU and compiles its kernels.
-   * @param adapter is added to the weights
+   * Streams a model's weights onto the GPU, adds its adapter and compiles its kernels.
    * @throws OutOfMemoryError with the number of bytes; AbortError
    */
   static async load(
     gpu: Gpu,
-    model: Pick<OpenedModel, 'config' | 'tensors' | 'bytes'>,
+    model: Pick<Model, 'config' | 'tensors' | 'bytes' | 'adapter'>,
     plan: InferencePlan,
     onProgress?: LoadProgress,
     signal?: AbortSignal,
-    adapter?: PeftAdapter,
   ): Promise<InferenceModel> {
-    const { config } = model;
+    const { config, adapter } = model;
     const buffers = await allocateInference(gpu, config, plan);
     const stored = await loadPackedParameters(gpu, model, plan.weights, onProgress, signal);
     const weights = adapter ? await mergeAdapter(gpu, config, stored, adapter) : stored;

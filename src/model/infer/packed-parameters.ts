@@ -3,7 +3,8 @@
  * JavaScript heap never holds more than a few pieces.
  */
 import { matrixBlocks, vectorBlocks, type MatrixBlock, type VectorBlock } from '../../formats/hf/architecture';
-import type { OpenedModel, TensorEntry } from '../../formats/files/model-files';
+import type { TensorEntry } from '../../formats/files/model-files';
+import type { Model } from '../../formats/model';
 import { readTensor } from '../../formats/gguf/dequantise';
 import { alignUp, slice, type Gpu, type Tensor } from '../../gpu/gpu';
 import { Packer } from '../../nn/infer/pack';
@@ -43,7 +44,7 @@ export type LoadProgress = (done: number, total: number) => void;
  */
 export async function loadPackedParameters(
   gpu: Gpu,
-  model: Pick<OpenedModel, 'tensors' | 'bytes'>,
+  model: Pick<Model, 'tensors' | 'bytes'>,
   plan: WeightPlan,
   onProgress: LoadProgress = () => {},
   signal?: AbortSignal,
@@ -60,6 +61,11 @@ export async function loadPackedParameters(
     gpu.free(...allocated);
     throw error;
   }
+}
+
+/** The plan's buffers without any contents. @throws OutOfMemoryError */
+export async function allocatePackedParameters(gpu: Gpu, plan: WeightPlan): Promise<PackedParameters> {
+  return assemble(plan, await gpu.allocating(() => allocate(gpu, plan, [])));
 }
 
 /** Frees every buffer of the parameters. */
@@ -152,7 +158,7 @@ class Loader {
 
   constructor(
     private readonly gpu: Gpu,
-    private readonly model: Pick<OpenedModel, 'tensors' | 'bytes'>,
+    private readonly model: Pick<Model, 'tensors' | 'bytes'>,
     private readonly onProgress: LoadProgress,
     private readonly signal: AbortSignal | undefined,
   ) {}

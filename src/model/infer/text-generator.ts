@@ -59,6 +59,12 @@ export class TextGenerator {
     this.results = model.gpu.alloc('draws', 4 * lines * resultWords(MOST_TOP));
   }
 
+  /** Tokens that the model keeps in view. */
+  get context(): number {
+    return this.model.plan.context;
+  }
+
+  /** End-of-sequence tokens. */
   get stops(): readonly number[] {
     return this.options.stops ?? this.model.config.eos_token_ids;
   }
@@ -79,10 +85,14 @@ export class TextGenerator {
     const cached = this.reusable(prompt);
     if (!(await this.prefill(prompt, cached, signal)) || settings.max_new_tokens < 1) return;
     sampler.start(0, { context: prompt, limit: settings.max_new_tokens });
+    // Where several sequences were planned for, the others go along and draw nothing.
+    const { slots } = this.model.plan;
+    for (let slot = 1; slot < slots; slot++) sampler.stop(slot);
+    const lengths = Array.from({ length: slots }, (_, slot) => (slot === 0 ? prompt.length : 1));
     let read = 0;
     let last = 0;
     try {
-      for await (const [draw] of this.draws(sampler, [prompt.length], settings, signal)) {
+      for await (const [draw] of this.draws(sampler, lengths, settings, signal)) {
         if (!draw || signal.aborted) return;
         if (read === 0) onPrompt({ prompt: prompt.length, cached, milliseconds: this.now() - began });
         // Every token but the last one drawn has been through the model.

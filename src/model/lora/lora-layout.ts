@@ -19,6 +19,13 @@ const ALIGNMENT = 64;
 export const loraModules = adaptableModules;
 export type LoraModule = string;
 
+/** The settings of a set of adapters, under PEFT's names. */
+export interface LoraConfig {
+  r: number;
+  lora_alpha: number;
+  target_modules: readonly LoraModule[];
+}
+
 /** A module with an adapter. */
 export interface LoraPart extends LoraBlock {
   /** Hugging Face's name: `model.layers.0.self_attn.q_proj`. */
@@ -72,6 +79,10 @@ export function loraLayout(config: DecoderConfig, rankOf: (module: string) => nu
   });
   return { count: next, layers };
 }
+
+/** The layout of adapters on all modules that the settings name. */
+export const loraLayoutOf = (config: DecoderConfig, { r, target_modules }: LoraConfig): LoraLayout =>
+  loraLayout(config, (name) => (target_modules.some((module) => name.endsWith(`.${module}`)) ? r : 0));
 
 /** Every module that can have an adapter, with the sizes of its weight. */
 export function loraTargets(config: DecoderConfig): { name: string; inFeatures: number; outFeatures: number }[] {

@@ -149,6 +149,26 @@ export class BatchLearner<M, G> {
     }
   }
 
+  get hasReference(): boolean {
+    return this.learning.reference !== null;
+  }
+
+  /**
+   * Log-probabilities of the batch under the weights as they are now, or under the frozen start model.
+   * @throws Error when there is no reference model
+   */
+  scoreAs(
+    recorder: Recorder,
+    batch: LoadedBatch,
+    model: 'policy' | 'reference',
+    out: Tensor,
+    temperature: number,
+  ): void {
+    const weights = model === 'policy' ? this.learning.params : this.learning.reference;
+    if (!weights) throw new Error('this learner was planned without a reference model');
+    this.score(recorder, batch, weights, out, temperature);
+  }
+
   /** Cross-entropy in place of the run's own loss, for `accumulate`. */
   async supervised(): Promise<PolicyLoss> {
     return createLoss(this.gpu, { objective: 'cross_entropy', sequenceRatio: false, klRatio: false });
@@ -182,3 +202,9 @@ export class BatchLearner<M, G> {
     this.optimizer.step(recorder, params, grads, step, settings);
   }
 }
+
+/** A learner to those who don't care how its weights are held. */
+export type PolicyLearner = Pick<
+  BatchLearner<unknown, unknown>,
+  'gpu' | 'load' | 'scoreAs' | 'accumulate' | 'update' | 'supervised' | 'rows' | 'stats' | 'optimizer' | 'hasReference'
+>;

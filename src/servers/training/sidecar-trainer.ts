@@ -4,20 +4,10 @@
  */
 import { t } from '../../i18n';
 import type { LiveConfig } from '../../rl/config';
-import type { RunConfig, RunEvent } from '../../runs/events';
-import type { Resume, Trainer } from '../../runs/trainer';
+import type { RunConfig } from '../../runs/events';
+import type { Resume, RunObserver, Trainer } from '../../runs/trainer';
 import type { Sidecar } from './sidecar';
 import { hasEnded, type RemoteRunOptions, type RunStatus, type SidecarCommand } from './sidecar-schema';
-
-/** Callbacks for what the events don't say. None is called after `detach`. */
-export interface SidecarListener {
-  /** The run's status, when watching begins and whenever it changes. */
-  status?(status: RunStatus): void;
-  /** The stream is connected, for the first time or after a notice (`onNotice`) that it was lost. */
-  connected?(): void;
-  /** The run can't be watched any more. It may well go on. */
-  lost?(error: unknown): void;
-}
 
 interface Waiter {
   isReached(status: RunStatus): boolean;
@@ -28,10 +18,9 @@ interface Waiter {
 export class SidecarTrainer implements Trainer {
   readonly #sidecar: Sidecar;
   readonly #remote: RemoteRunOptions;
-  readonly #listener: SidecarListener;
   readonly #stopWatching = new AbortController();
   #id: string | null = null;
-  #onEvent: (event: RunEvent) => void = () => {};
+  #observer: RunObserver = { event: () => {} };
   #status: RunStatus = { state: 'starting', step: 0, seq: 0 };
   /** Whether `#status` came from the stream. */
   #isKnown = false;
@@ -40,11 +29,17 @@ export class SidecarTrainer implements Trainer {
   /** Why the run can no longer be watched. */
   #lost: unknown = null;
 
-  /** @param remote how the server runs it */
-  constructor(sidecar: Sidecar, remote: RemoteRunOptions = {}, listener: SidecarListener = {}) {
+  /**
+   * @param remote how the server runs it
+   * @param stored the number of events that are known already when the run is resumed, and don't come again
+   */
+  constructor(
+    sidecar: Sidecar,
+    remote: RemoteRunOptions = {},
+    private readonly stored = 0,
+  ) {
     this.#sidecar = sidecar;
     this.#remote = remote;
-    this.#listener = listener;
   }
 
   /** The server's id of the run. */
@@ -60,12 +55,12 @@ export class SidecarTrainer implements Trainer {
    * Starts a run on the server. With `resume`, follows the run of that id instead and changes nothing about it: the server
    * keeps its checkpoints, and all its events come again from the first.
    */
-  async start(config: RunConfig, onEvent: (event: RunEvent) => void, resume?: Resume): Promise<void> {
+  async start(config: RunConfig, observer: RunObserver, resume?: Resume): Promise<void> {
     if (resume) {
-      await this.watch(resume.run_id, onEvent);
+      await this.watch(resume.run_id, observer, this.stored);
       return;
     }
-    this.#claim(onEvent);
+    this.#claim(observer);
     const { id } = await this.#sidecar.create(config, this.#remote, true, this.#stopWatching.signal);
     this.#follow(id);
     await this.#until(({ state }) => state === 'paused' || hasEnded({ state }));
@@ -76,8 +71,8 @@ export class SidecarTrainer implements Trainer {
    * Follows a run that exists on the server. Resolves when its events so far have been passed on.
    * @param after the number of events that are known already and don't come again
    */
-  async watch(id: string, onEvent: (event: RunEvent) => void, after = 0): Promise<void> {
-    this.#claim(onEvent);
+  async watch(id: string, observer: RunObserver, after = 0): Promise<void> {
+    this.#claim(observer);
     await this.#sidecar.run(id, this.#stopWatching.signal);
     this.#follow(id, after);
     await this.#until(() => true);
@@ -124,11 +119,11 @@ export class SidecarTrainer implements Trainer {
     return this.#sidecar.download(id, last, this.#stopWatching.signal);
   }
 
-  #claim(onEvent: (event: RunEvent) => void): void {
+  #claim(observer: RunObserver): void {
     if (this.#id !== null || this.#stopWatching.signal.aborted) {
       throw new Error(t('servers:sidecar.trainerUsed'));
     }
-    this.#onEvent = onEvent;
+    this.#observer = observer;
   }
 
   /** Reads the run's stream until it ends, in the background. */
@@ -136,17 +131,18 @@ export class SidecarTrainer implements Trainer {
     this.#id = id;
     void (async () => {
       try {
-        for await (const message of this.#sidecar.watch(id, after, this.#stopWatching.signal)) {
-          this.#listener.connected?.();
+        const disconnected = (reason: string) => this.#observer.disconnected?.(reason);
+        for await (const message of this.#sidecar.watch(id, after, this.#stopWatching.signal, disconnected)) {
+          this.#observer.disconnected?.(null);
           if (message.kind === 'run') {
             if (message.event.type === 'failed') this.#lastReason = message.event.reason;
-            this.#onEvent(message.event);
+            this.#observer.event(message.event);
           } else this.#setStatus(message);
         }
         this.#lose(new Error(t('servers:sidecar.runEnded')));
       } catch (error) {
         this.#lose(error);
-        if (!this.#stopWatching.signal.aborted) this.#listener.lost?.(error);
+        if (!this.#stopWatching.signal.aborted) this.#observer.lost?.(error);
       }
     })();
   }
@@ -154,7 +150,7 @@ export class SidecarTrainer implements Trainer {
   #setStatus({ state, step, seq }: RunStatus): void {
     this.#status = { state, step, seq };
     this.#isKnown = true;
-    if (!this.#stopWatching.signal.aborted) this.#listener.status?.(this.#status);
+    if (!this.#stopWatching.signal.aborted) this.#observer.status?.({ kind: 'remote', state, step });
     for (const waiter of [...this.#waiters]) {
       // A run that has ended reaches nothing else; its events have said why.
       if (waiter.isReached(this.#status) || this.hasEnded) {

@@ -153,9 +153,15 @@ export class Sidecar {
   /**
    * Follows a run until it has ended: its events after number `after`, and its status between them. When the connection is
    * lost, the stream continues after the last event that came, so that none is missed and none comes twice.
+   * @param onDisconnected called with a sentence before each attempt to reconnect
    */
-  async *watch(id: string, after = 0, signal: AbortSignal = never()): AsyncGenerator<RunMessage> {
-    const { reconnectMs = RECONNECT_MS, patienceMs = PATIENCE_MS, onNotice } = this.#options;
+  async *watch(
+    id: string,
+    after = 0,
+    signal: AbortSignal = never(),
+    onDisconnected: (reason: string) => void = () => {},
+  ): AsyncGenerator<RunMessage> {
+    const { reconnectMs = RECONNECT_MS, patienceMs = PATIENCE_MS } = this.#options;
     let alive = Date.now();
     let failures = 0;
     for (;;) {
@@ -171,7 +177,7 @@ export class Sidecar {
       } catch (error) {
         const isTemporary = error instanceof RemoteError && TEMPORARY.has(error.code);
         if (!isTemporary || Date.now() - alive > patienceMs) throw error;
-        onNotice?.(t('servers:sidecar.reconnecting', { problem: error.message }));
+        onDisconnected(t('servers:sidecar.reconnecting', { problem: error.message }));
         await sleep(Math.min(reconnectMs * 2 ** failures++, MAX_RECONNECT_MS), signal);
       }
     }

@@ -5,7 +5,7 @@ import { dequantise, readTensor } from '../../../src/formats/gguf/dequantise';
 import { storedBytes, storedFormats } from '../../../src/formats/gguf/stored-types';
 import type { TensorEntry } from '../../../src/formats/files/model-files';
 import type { StoredType } from '../../../src/formats/gguf/stored-types';
-import { memoryFile } from '../../../src/formats/files/whole-file';
+import { memoryFile } from '../../../src/formats/files/memory-files';
 
 interface Golden {
   blocks: string;

@@ -4,7 +4,7 @@ import { openGguf } from '../../../src/formats/gguf/gguf';
 import { ggufTokenizer } from '../../../src/formats/gguf/gguf-tokenizer';
 import { readTensor } from '../../../src/formats/gguf/dequantise';
 import { openModel } from '../../../src/formats/open-model';
-import { mapFiles, memoryFile } from '../../../src/formats/files/whole-file';
+import { mapFiles, memoryFile } from '../../../src/formats/files/memory-files';
 import { rng } from '../../../src/base/rng';
 import { readGolden } from '../checkpoints';
 import { writeGguf, type GgufTensor, type GgufValue } from './write-gguf';

@@ -1,6 +1,6 @@
 /** @file PEFT folders: what is written is read back, and what can't be computed is refused by name. */
 import { expect, it } from 'vitest';
-import { mapSource } from '../../../src/formats/files/file-source';
+import { mapFiles } from '../../../src/formats/files/memory-files';
 import { PEFT_CONFIG, PEFT_WEIGHTS, peftTensors, readPeft, writePeft } from '../../../src/formats/hf/peft';
 import { writeSafetensors } from '../../../src/formats/hf/safetensors';
 
@@ -19,11 +19,11 @@ const changed = (config: object, tensors = peftTensors([[module, { a, b }]], 2))
   const before = JSON.parse(new TextDecoder().decode(files.get(PEFT_CONFIG))) as object;
   files.set(PEFT_CONFIG, new TextEncoder().encode(JSON.stringify({ ...before, ...config })));
   files.set(PEFT_WEIGHTS, writeSafetensors(tensors));
-  return readPeft(mapSource('adapter', files), targets);
+  return readPeft(mapFiles('adapter', files), targets);
 };
 
 it('reads what it has written', async () => {
-  const { modules } = await readPeft(mapSource('adapter', written()), targets);
+  const { modules } = await readPeft(mapFiles('adapter', written()), targets);
   expect([...modules]).toEqual([[module, { rank: 2, scale: 3, a, b }]]);
 });
 
@@ -65,11 +65,11 @@ it('refuses tensors that are not the model’s', async () => {
 
 it('says what is missing or damaged', async () => {
   const files = written();
-  await expect(readPeft(mapSource('here', new Map()), targets)).rejects.toThrow(/here has no adapter_config.json/);
+  await expect(readPeft(mapFiles('here', new Map()), targets)).rejects.toThrow(/here has no adapter_config.json/);
   files.set(PEFT_WEIGHTS, files.get(PEFT_WEIGHTS)!.subarray(0, 20));
-  await expect(readPeft(mapSource('here', files), targets)).rejects.toThrow(/adapter_model.safetensors: .*cut short/);
+  await expect(readPeft(mapFiles('here', files), targets)).rejects.toThrow(/adapter_model.safetensors: .*cut short/);
   files.delete(PEFT_WEIGHTS);
-  await expect(readPeft(mapSource('here', files), targets)).rejects.toThrow(/here has no adapter_model.safetensors/);
+  await expect(readPeft(mapFiles('here', files), targets)).rejects.toThrow(/here has no adapter_model.safetensors/);
   files.set(PEFT_CONFIG, new TextEncoder().encode('{'));
-  await expect(readPeft(mapSource('here', files), targets)).rejects.toThrow(/is not JSON/);
+  await expect(readPeft(mapFiles('here', files), targets)).rejects.toThrow(/is not JSON/);
 });

@@ -18,11 +18,11 @@ const prompts = [[1, 9, 12], [1, 20, 21, 22, 23, 24, 25], [1]];
 
 async function setUp(name: (typeof goldenModels)[number], maxRows = 64) {
   const golden = await loadGolden(name);
-  const { config } = golden.folder;
+  const { config } = golden.model;
   const plan = { maxTokens: 512, maxPositions: 80, batchRows: 1024, batchSequences: 64, reference: false };
   const loss = { objective: 'clip', sequenceRatio: false, klRatio: false } as const;
   const learner = await Learner.create(gpu, config, plan, loss);
-  learner.setParameters(golden.folder.tensors);
+  learner.setParameters(golden.weights);
   const generatorPlan = { maxRows, maxPromptTokens: 64, maxPromptLength: 16, maxNewTokens: 24 };
   const generator = await GroupSampler.create(gpu, learner.decoder, learner.layout, generatorPlan);
   const generate = (texts: number[][], samples: number, change: Partial<SamplingSettings> = {}) =>

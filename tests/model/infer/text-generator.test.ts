@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readFileSync } from 'node:fs';
 import { modelFiles } from '../../../src/cli/model-files';
 import { openModel } from '../../../src/formats/open-model';
-import type { OpenedModel } from '../../../src/formats/files/model-files';
+import type { Model } from '../../../src/formats/model';
 import { readSafetensors, toIntegers } from '../../../src/formats/hf/safetensors';
 import type { Gpu } from '../../../src/gpu/gpu';
 import { InferenceModel } from '../../../src/model/infer/inference-model';
@@ -18,7 +18,7 @@ const prompt = toIntegers(file.tensors.get('input_ids')!);
 const greedy = toIntegers(file.tensors.get('greedy')!);
 
 let gpu: Gpu;
-let opened: OpenedModel;
+let opened: Model;
 let generator: TextGenerator;
 const CONTEXT = 40;
 

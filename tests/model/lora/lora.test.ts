@@ -1,10 +1,9 @@
 /** @file LoRA against PyTorch and PEFT, through the goldens of tests/goldens/make_lora.py. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { folderSource } from '../../../src/cli/files';
 import { modelFiles } from '../../../src/cli/model-files';
 import { readTensor } from '../../../src/formats/gguf/dequantise';
-import type { OpenedModel } from '../../../src/formats/files/model-files';
+import type { Model } from '../../../src/formats/model';
 import { openModel } from '../../../src/formats/open-model';
 import { readPeft } from '../../../src/formats/hf/peft';
 import { readSafetensors, toFloat32 } from '../../../src/formats/hf/safetensors';
@@ -26,11 +25,11 @@ beforeAll(async () => {
 });
 afterAll(() => gpu.destroy());
 
-type Model = Pick<OpenedModel, 'config' | 'tensors' | 'bytes'>;
+type Weights = Pick<Model, 'config' | 'tensors' | 'bytes'>;
 
 /** A learner of adapters of `model`, with a batch of sequences by themselves and cross-entropy as its loss. */
 async function learnerOf(
-  model: Model,
+  model: Weights,
   modules: ReadonlyMap<string, LoraTensors & { rank: number }>,
   scale: number,
   sequences: readonly (readonly number[])[],
@@ -56,7 +55,7 @@ async function learnerOf(
 async function golden(name: (typeof goldenModels)[number], maxTokens: number) {
   const { sequences } = await loadGolden(name);
   const model = await openModel(await modelFiles(`${root}models/${name}`));
-  const { modules } = await readPeft(folderSource(`${root}lora/${name}`), loraTargets(model.config));
+  const { modules } = await readPeft(await modelFiles(`${root}lora/${name}`), loraTargets(model.config));
   const file = readSafetensors(readFileSync(`${root}lora/${name}.golden.safetensors`));
   const info = JSON.parse(readFileSync(`${root}lora/${name}.golden.json`, 'utf8')) as {
     losses: number[];
@@ -119,7 +118,7 @@ describe.each(goldenModels)('%s', (name) => {
 });
 
 /** The same model with every tensor dequantised to f32. */
-async function dequantised(model: Model): Promise<Model> {
+async function dequantised(model: Weights): Promise<Weights> {
   const entries = [...model.tensors].map(async ([name, entry]) => {
     const bytes = new Uint8Array((await readTensor(entry)).buffer);
     const file = {
@@ -145,7 +144,7 @@ it('learns on a file of k-quants what it learns on the same weights dequantised'
     ]),
   );
   const sequences = [Array.from({ length: 12 }, (_, i) => 7 + i)];
-  const gradients = async (of: Model) => {
+  const gradients = async (of: Weights) => {
     const { learner, load } = await learnerOf(of, modules, 2, sequences, 16);
     const recorder = gpu.recorder();
     learner.accumulate(recorder, load(), CROSS_ENTROPY, true, 1);

@@ -24,8 +24,8 @@ async function goldenLearner(name: (typeof goldenModels)[number], maxTokens: num
   const golden = await loadGolden(name);
   const plan = { maxTokens, maxPositions: 80, batchRows: 128, batchSequences: 8, reference: false, decayAll: true };
   const loss = { objective: 'cross_entropy', sequenceRatio: false, klRatio: false } as const;
-  const learner = await Learner.create(gpu, golden.folder.config, plan, loss);
-  learner.setParameters(golden.folder.tensors);
+  const learner = await Learner.create(gpu, golden.model.config, plan, loss);
+  learner.setParameters(golden.weights);
   const targets = golden.sequences.reduce((sum, sequence) => sum + sequence.length - 1, 0);
   const groups = golden.sequences.map((sequence) => ({ prompt: [], completions: [sequence] }));
   const load = () => learner.load(groups, () => ({ advantage: 0, weight: 1 / targets }));
@@ -50,8 +50,8 @@ describe.each(goldenModels)('%s', (name) => {
   });
 
   it('logits at every position, alone and behind a shared prompt', async () => {
-    const { learner, sequences, tensor, folder } = await goldenLearner(name, 128);
-    const vocab = folder.config.vocab_size;
+    const { learner, sequences, tensor, model } = await goldenLearner(name, 128);
+    const vocab = model.config.vocab_size;
     const expected = tensor('logits');
     const longest = sequences[3]!;
     const offset = (sequences[0]!.length + sequences[1]!.length + sequences[2]!.length) * vocab;

@@ -259,7 +259,7 @@ describe('the trainer', () => {
     const sidecar = await start(played.script);
     const trainer = new SidecarTrainer(sidecar, { precision: 'bf16' });
     const events: RunEvent[] = [];
-    await trainer.start(defaultRunConfig, (event) => events.push(event));
+    await trainer.start(defaultRunConfig, { event: (event) => void events.push(event) });
     expect(JSON.parse(played.told[0]!)).toEqual({
       config: defaultRunConfig,
       remote: { precision: 'bf16' },
@@ -281,7 +281,7 @@ describe('the trainer', () => {
     await Promise.all([trainer.stop(), trainer.pause(), trainer.resume(), trainer.step()]);
     expect(played.told).toHaveLength(7);
     await expect(trainer.update({ learning_rate: 1 })).rejects.toThrow('no run');
-    await expect(trainer.start(defaultRunConfig, () => {})).rejects.toThrow('used');
+    await expect(trainer.start(defaultRunConfig, { event: () => {} })).rejects.toThrow('used');
   });
 
   test('takes up a run that goes on, and lets go of it', async () => {
@@ -289,7 +289,7 @@ describe('the trainer', () => {
     const sidecar = await start(played.script);
     const trainer = new SidecarTrainer(sidecar);
     const events: RunEvent[] = [];
-    await trainer.start(defaultRunConfig, (event) => events.push(event), { run_id: ID, step: 0 });
+    await trainer.start(defaultRunConfig, { event: (event) => void events.push(event) }, { run_id: ID, step: 0 });
     expect(events).toEqual([started]);
     expect(played.told).toEqual([]);
     trainer.detach();
@@ -304,7 +304,7 @@ describe('the trainer', () => {
       path === '/runs' ? json(described('starting'), 201) : { headers: STREAM, body: [stream] },
     );
     const trainer = new SidecarTrainer(sidecar);
-    await expect(trainer.start(defaultRunConfig, () => {})).rejects.toThrow('no such thing');
+    await expect(trainer.start(defaultRunConfig, { event: () => {} })).rejects.toThrow('no such thing');
   });
 
   test('a server that vanishes for good ends every wait', async () => {
@@ -313,6 +313,6 @@ describe('the trainer', () => {
         ? json(described('starting'), 201)
         : { status: 404, body: ['{"detail":"there is no such run"}'] },
     );
-    await expect(new SidecarTrainer(sidecar).start(defaultRunConfig, () => {})).rejects.toMatchObject({ code: 'path' });
+    await expect(new SidecarTrainer(sidecar).start(defaultRunConfig, { event: () => {} })).rejects.toMatchObject({ code: 'path' });
   });
 });

@@ -4,7 +4,7 @@
  */
 import { mount } from 'svelte';
 import type { RunConfig, RunEvent } from '../../../src/runs/events';
-import type { Trainer } from '../../../src/runs/trainer';
+import type { RunObserver, Trainer } from '../../../src/runs/trainer';
 import '../../../src/ui/shell/theme.css';
 import { TrainSession } from '../../../src/ui/pages/train/run/session.svelte';
 import TrainPage from '../../../src/ui/pages/train/TrainPage.svelte';
@@ -25,8 +25,8 @@ class SyntheticTrainer implements Trainer {
   #send: (event: RunEvent) => void = () => {};
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  start(_: unknown, send: (event: RunEvent) => void): Promise<void> {
-    this.#send = send;
+  start(_: unknown, observer: RunObserver): Promise<void> {
+    this.#send = (event) => observer.event(event);
     this.#events = all.values();
     this.#next('eval');
     for (let step = 0; step < until; step++) this.#next('step');

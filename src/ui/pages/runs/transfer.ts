@@ -1,20 +1,15 @@
 /** @file Exports saved runs and models to files, and imports them. */
-import { formatModelId } from '../../../runs/model-id';
-import { urlSource } from '../../../formats/files/file-source';
-import { writeModelFolder } from '../../../formats/hf/model-folder';
+import { urlFiles } from '../../../formats/files/url-files';
 import { t } from '../../../i18n';
 import { EventsError } from '../../../runs/event-schema';
 import { exportEvents, exportModelZip, importFile, type ExportedFile } from '../../../runs/exchange';
-import { adapterOfCheckpoint } from '../../../rl/lora-checkpoint';
-import { hasAdapters } from '../../../runs/model-capabilities';
-import { loadNamedModel } from '../../../engine/models';
 import type { RunStorage, SavedRun } from '../../../storage/run-storage';
 
 type Source = Pick<RunStorage, 'events' | 'get' | 'loadCheckpoint' | 'loadModel'>;
 type Target = Pick<RunStorage, 'importRun' | 'saveModel'>;
 
 /** The models that come with the app. */
-const embeddedModels = (name: string) => urlSource(new URL(`models/${name}/`, document.baseURI).href);
+const embeddedModels = (name: string) => urlFiles(new URL(`models/${name}/`, document.baseURI).href);
 
 /** The events of a run as JSON lines. */
 export async function eventsFile(storage: Source, run: SavedRun): Promise<ExportedFile> {
@@ -22,9 +17,9 @@ export async function eventsFile(storage: Source, run: SavedRun): Promise<Export
 }
 
 /**
- * The weights of a run's checkpoint as a Hugging Face folder in a zip, or its adapter as a PEFT folder, in f32 so that nothing
- * is lost.
- * @throws Error with a message for the user
+ * One of a run's checkpoints in a zip: a Hugging Face folder in f32, so that nothing is lost, or a PEFT folder where
+ * adapters learned.
+ * @throws Error with a message for the user when the checkpoint or the model that the run started from is gone
  */
 export async function modelFile(
   storage: Source,
@@ -32,14 +27,17 @@ export async function modelFile(
   step: number,
   embedded = embeddedModels,
 ): Promise<ExportedFile> {
-  if (hasAdapters(run.config)) {
-    const bytes = await storage.loadCheckpoint(run.id, step);
-    if (!bytes) throw new Error(t('runs:problem.noCheckpoint', { step }));
-    return exportModelZip(`${run.name.slice(0, 60)} step ${step} adapter`, adapterOfCheckpoint(bytes));
-  }
-  const folder = await loadNamedModel(formatModelId({ kind: 'checkpoint', run: run.id, step }), { storage, embedded });
-  const tensors = [...folder.tensors].map(([name, tensor]) => ({ name, ...tensor }));
-  return exportModelZip(`${run.name} step ${step}`, writeModelFolder(folder, tensors, 'F32'));
+  const bytes = await storage.loadCheckpoint(run.id, step);
+  if (!bytes) throw new Error(t('runs:problem.noCheckpoint', { step }));
+  const [{ exportCheckpoint }, { ModelResolver }, { ModelDownloads }] = await Promise.all([
+    import('../../../rl/checkpoint'),
+    import('../../../engine/library/model-resolver'),
+    import('../../../engine/library/downloads'),
+  ]);
+  const models = new ModelResolver({ embedded, storage, store: new ModelDownloads() });
+  const files = exportCheckpoint(await models.open(run.config.model), bytes);
+  const kind = files.has('adapter_config.json') ? ' adapter' : '';
+  return exportModelZip(`${run.name.slice(0, 60)} step ${step}${kind}`, files);
 }
 
 /**

@@ -196,11 +196,11 @@ class TrainPageState {
   /** The model before training or the current one. @throws Error for the user if there is none */
   async chatModel(which: Which): Promise<ChatModel & { close?: () => void }> {
     const { config, remote } = this.session.source ?? {};
+    const own = remote ? null : await this.#local.openRunModel(which === 'before' ? 'start' : 'current');
+    if (own) return own;
     if (which === 'before' && config) return this.#local.openModel(config.model);
     if (remote && this.openedCheckpoint) return this.#local.openModel(this.openedCheckpoint.model);
-    const current = remote ? null : await this.#local.openCurrentModel();
-    if (which === 'before' || !current) throw new Error(t('train:beforeAfter.noModel'));
-    return current;
+    throw new Error(t('train:beforeAfter.noModel'));
   }
 
   /** Looks for a checkpoint from which the run on the page could continue, now that it has ended. */

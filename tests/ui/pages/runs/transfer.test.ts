@@ -1,12 +1,12 @@
 import 'fake-indexeddb/auto';
-import { readFile } from 'node:fs/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { folderSource } from '../../../../src/cli/files';
-import { mapSource } from '../../../../src/formats/files/file-source';
-import { loadModelFolder } from '../../../../src/formats/hf/model-folder';
-import { writeSafetensors } from '../../../../src/formats/hf/safetensors';
+import { modelFiles } from '../../../../src/cli/model-files';
+import { mapFiles } from '../../../../src/formats/files/memory-files';
+import { readWeights } from '../../../../src/formats/model';
+import { openModel } from '../../../../src/formats/open-model';
+import { encodeCheckpoint } from '../../../../src/rl/checkpoint';
 import { unpackZip } from '../../../../src/base/zip';
-import { configForModel, defaultRunConfig } from '../../../../src/runs/config';
+import { defaultRunConfig } from '../../../../src/runs/config';
 import type { RunEvent, StartedEvent } from '../../../../src/runs/events';
 import { RunStorage } from '../../../../src/storage/run-storage';
 import { eventsFile, modelFile, receiveFile } from '../../../../src/ui/pages/runs/transfer';
@@ -32,6 +32,8 @@ beforeEach(async () => {
   await storage.append('a', events, {});
 });
 const given = (name: string, bytes: Uint8Array<ArrayBuffer>) => new File([bytes], name);
+const llama = await modelFiles(LLAMA);
+const counters = { updates: 1, tokens: 2, moments: new Float32Array(2), reference: [] };
 
 describe('transfer', () => {
   test('a run is exported as JSON lines, and imported beside the original', async () => {
@@ -47,24 +49,27 @@ describe('transfer', () => {
     expect(await storage.events(copy.id)).toEqual([{ ...started, run_id: copy.id }, events[1]]);
   });
 
-  test('a checkpoint is exported as a model folder, and imported with the same weights', async () => {
-    const weights = new Uint8Array(await readFile(`${LLAMA}/model.safetensors`));
-    await storage.saveCheckpoint('a', 5, weights);
-    const file = await modelFile(storage, (await storage.get('a'))!, 5, () => folderSource(LLAMA));
+  test('a checkpoint goes out as a model folder and comes back with the same weights', async () => {
+    const before = await readWeights(await openModel(llama));
+    const parameters = [...before].map(([name, { shape, data }]) => ({ name, shape, data: data.map((x) => 2 * x) }));
+    await storage.saveCheckpoint('a', 5, encodeCheckpoint({ ...counters, parameters, adapter: null }));
+    const file = await modelFile(storage, (await storage.get('a'))!, 5, () => llama);
     expect(file.name).toBe('Chain-sums-llama-step-5.zip');
     expect(await receiveFile(storage, given('mine.zip', file.bytes))).toEqual({ kind: 'model', name: 'mine' });
-    const back = await loadModelFolder(mapSource('mine', (await storage.loadModel('mine'))!));
-    expect(back.tensors).toEqual((await loadModelFolder(folderSource(LLAMA))).tensors);
+    const back = await readWeights(await openModel(mapFiles('mine', (await storage.loadModel('mine'))!)));
+    expect([...back.keys()]).toEqual([...before.keys()]);
+    for (const { name, data } of parameters) expect(back.get(name)!.data).toEqual(data);
   });
 
-  test('a checkpoint of adapters is exported as a PEFT folder', async () => {
-    const config = configForModel(defaultRunConfig, 'store:tiny-0123456789');
+  test('a checkpoint of adapters goes out as a PEFT folder', async () => {
+    const config = { ...started.config, lora_r: 1 };
     await storage.create({ ...started, run_id: 'b', config });
-    const tensor = { name: 'base_model.model.x.lora_A.weight', shape: [1], data: Float32Array.of(3) };
-    const lora = JSON.stringify({ r: 1, lora_alpha: 2, target_modules: ['q_proj'] });
-    await storage.saveCheckpoint('b', 5, writeSafetensors([tensor], 'F32', { lora, base_model: 'acme/tiny' }));
-    const file = await modelFile(storage, (await storage.get('b'))!, 5);
-    expect(file.name).toBe('Word-problems-tiny-step-5-adapter.zip');
+    const parameters = [{ name: 'base_model.model.x.lora_A.weight', shape: [1], data: Float32Array.of(3) }];
+    const lora = { r: 1, lora_alpha: 2, target_modules: ['q_proj'] as const };
+    const adapter = { lora, base_model: 'llama' };
+    await storage.saveCheckpoint('b', 5, encodeCheckpoint({ ...counters, parameters, adapter }));
+    const file = await modelFile(storage, (await storage.get('b'))!, 5, () => llama);
+    expect(file.name).toMatch(/-step-5-adapter\.zip$/);
     expect([...unpackZip(file.bytes).keys()]).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
   });
 

@@ -8,7 +8,7 @@ import type { SidecarInfo } from '../../../../src/servers/training/sidecar-schem
 import { defaultRunConfig } from '../../../../src/runs/config';
 import type { RunEvent } from '../../../../src/runs/events';
 import { RunStorage } from '../../../../src/storage/run-storage';
-import type { Trainer } from '../../../../src/runs/trainer';
+import type { RunObserver, RunStatus, Trainer } from '../../../../src/runs/trainer';
 import { Comparison, differences } from '../../../../src/ui/pages/train/compare/comparison.svelte';
 import { remoteRunSource } from '../../../../src/ui/pages/train/server/remote-run-list';
 import { acquireTabLock, type Locks } from '../../../../src/ui/pages/train/run/tab-lock';
@@ -22,7 +22,7 @@ import {
 import { RunSaver } from '../../../../src/ui/pages/train/run/run-saver';
 import { emptyRun, lastStep, reduceAll } from '../../../../src/ui/pages/train/run/run-view';
 import { problemsOf } from '../../../../src/ui/pages/train/server/server-problems';
-import type { RunObserver, RunSource } from '../../../../src/ui/pages/train/run/run-source';
+import type { RunSource } from '../../../../src/ui/pages/train/run/run-source';
 import { TrainSession } from '../../../../src/ui/pages/train/run/session.svelte';
 import { RunLocations } from '../../../../src/ui/pages/train/server/run-locations';
 import { startFaultServer, type FaultServer, type Script } from '../../../support/fault-server';
@@ -112,12 +112,17 @@ describe('a session that watches a remote run', () => {
   function remoteRun() {
     const calls: string[] = [];
     const state: { observer?: RunObserver; failing?: string } = {};
+    const report = (now: Extract<RunStatus, { kind: 'remote' }>['state']) =>
+      state.observer!.status!({ kind: 'remote', state: now, step: 0 });
     const call = (name: string): Promise<void> => {
       calls.push(name);
       return state.failing === name ? Promise.reject(new Error(`${name} is lost`)) : Promise.resolve();
     };
     const trainer: Trainer = {
-      start: () => call('start'),
+      start: (_, observer) => {
+        state.observer = observer;
+        return call('start');
+      },
       resume: () => call('resume'),
       pause: () => call('pause'),
       step: () => call('step'),
@@ -129,31 +134,29 @@ describe('a session that watches a remote run', () => {
     const source: RunSource = {
       kind: 'live',
       config: fixtureConfig,
-      make: (observer) => {
-        state.observer = observer;
-        return trainer;
-      },
+      make: () => trainer,
       remote: { sidecar: null!, label: 'box', url: 'http://box', id: ID, options: {} },
     };
-    return { calls, state, source };
+    return { calls, state, report, source };
   }
 
   it('shows the status that the server reports', async () => {
-    const { state, source } = remoteRun();
+    const { report, source } = remoteRun();
     const session = new TrainSession();
     await session.prepare(source);
     expect(session.status).toBe('preparing');
-    for (const status of ['running', 'paused', 'ended'] as const) {
-      state.observer!.onStatus(status);
-      expect(session.status).toBe(status);
-    }
+    const shown = (['starting', 'running', 'paused', 'finished', 'stopped', 'failed'] as const).map((now) => {
+      report(now);
+      return session.status;
+    });
+    expect(shown).toEqual(['preparing', 'running', 'paused', 'ended', 'ended', 'ended']);
   });
 
   it('keeps the status when a command does not reach the server', async () => {
-    const { state, source } = remoteRun();
+    const { state, report, source } = remoteRun();
     const session = new TrainSession();
     await session.prepare(source);
-    state.observer!.onStatus('running');
+    report('running');
     state.failing = 'pause';
     await session.pause();
     expect([session.status, session.error]).toEqual(['running', 'pause is lost']);
@@ -163,34 +166,34 @@ describe('a session that watches a remote run', () => {
   });
 
   it('detaches from the run, without stopping it, when another one is opened', async () => {
-    const { calls, state, source } = remoteRun();
+    const { calls, state, report, source } = remoteRun();
     const session = new TrainSession();
     await session.prepare(source);
-    state.observer!.onStatus('running');
+    report('running');
     await session.prepare(remoteRun().source);
     expect(calls).toEqual(['start', 'detach']);
-    state.observer!.onStatus('paused');
-    state.observer!.onConnection('gone');
+    report('paused');
+    state.observer!.disconnected!('gone');
     expect([session.status, session.connection]).toEqual(['preparing', '']);
   });
 
   it('reports a broken connection, and when it is lost for good', async () => {
-    const { state, source } = remoteRun();
+    const { state, report, source } = remoteRun();
     const session = new TrainSession();
     await session.prepare(source);
-    state.observer!.onStatus('running');
-    state.observer!.onConnection('The run goes on there; trying again.');
+    report('running');
+    state.observer!.disconnected!('The run goes on there; trying again.');
     expect([session.status, session.connection]).toEqual(['running', 'The run goes on there; trying again.']);
-    state.observer!.onConnection('');
-    state.observer!.onLost(new Error('asks for a key'));
+    state.observer!.disconnected!(null);
+    state.observer!.lost!(new Error('asks for a key'));
     expect([session.status, session.lost, session.error]).toEqual(['ended', true, 'asks for a key']);
   });
 
   it('stops the run only on request', async () => {
-    const { calls, state, source } = remoteRun();
+    const { calls, report, source } = remoteRun();
     const session = new TrainSession();
     await session.prepare(source);
-    state.observer!.onStatus('paused');
+    report('paused');
     await session.stop();
     expect(calls).toEqual(['start', 'stop']);
   });

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { serializeEvents } from '../../../../src/runs/event-schema';
 import type { RunConfig, RunEvent } from '../../../../src/runs/events';
 import type { SavedRun } from '../../../../src/storage/run-storage';
-import type { Resume, Trainer } from '../../../../src/runs/trainer';
+import type { Resume, RunObserver, Trainer } from '../../../../src/runs/trainer';
 import { lastStep } from '../../../../src/ui/pages/train/run/run-view';
 import type { RunSource } from '../../../../src/ui/pages/train/run/run-source';
 import { TrainSession } from '../../../../src/ui/pages/train/run/session.svelte';
@@ -22,10 +22,10 @@ class ScriptedTrainer implements Trainer {
   failing: string[] = [];
   #at = 0;
 
-  async start(config: RunConfig, onEvent: (event: RunEvent) => void, resume?: Resume): Promise<void> {
+  async start(config: RunConfig, observer: RunObserver, resume?: Resume): Promise<void> {
     this.#call('start');
     this.started = { config, resume };
-    this.send = onEvent;
+    this.send = (event) => observer.event(event);
     this.#until('started');
   }
   async resume(): Promise<void> {

@@ -2,7 +2,7 @@
 import 'fake-indexeddb/auto';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RunConfig, RunEvent } from '../../../../src/runs/events';
-import type { PrepareProgress } from '../../../../src/engine/load-options';
+import type { RunObserver } from '../../../../src/runs/trainer';
 import { RunStorage } from '../../../../src/storage/run-storage';
 import type { ProbeResult } from '../../../../src/engine/probe';
 import { syntheticRun } from './fixture';
@@ -37,24 +37,24 @@ vi.mock('../../../../src/worker/client', () => ({
         { id: 'a-0123456789', complete: true },
         { id: 'b-0123456789', complete: false },
       ]),
-    createTrainer: (_: unknown, onPreparing: (progress: PrepareProgress) => void) => ({
-      start: (config: RunConfig, onEvent: (event: RunEvent) => void) => {
+    createTrainer: () => ({
+      start: (config: RunConfig, observer: RunObserver) => {
         if (config.lora_r !== null) {
-          onPreparing({ bytes: 120e6, total: 270e6 });
+          observer.status!({ kind: 'loading', bytes: 120e6, total: 270e6 });
           return new Promise(() => {});
         }
         if (config.cold_start_steps > 0) {
-          onPreparing({ update: 3, updates: config.cold_start_steps });
+          observer.status!({ kind: 'sft', update: 3, updates: config.cold_start_steps });
           return new Promise(() => {});
         }
-        send = onEvent;
+        send = (event) => observer.event(event);
         started.push(config);
         send({ ...events[0], run_id: `run-${started.length}`, config } as RunEvent);
         return Promise.resolve();
       },
       resume: () => Promise.resolve(),
       stop: () => Promise.resolve(),
-      currentChatModel: () => Promise.resolve({ name: 'now' }),
+      openChatModel: (weights: 'start' | 'current') => Promise.resolve({ name: weights }),
     }),
   }),
 }));
@@ -107,7 +107,7 @@ describe('the Train page', () => {
     await vi.waitFor(() => expect(trainPage.session.loading).toBe('loading weights, 120 of 270 MB'));
   });
 
-  it('shows the progress of a cold start', async () => {
+  it('shows the progress of a supervised start', async () => {
     const { trainPage } = await openPage('#/train?seed=1');
     void trainPage.open(new URLSearchParams('cold_start_steps=40'));
     await vi.waitFor(() => expect(trainPage.session.loading).toBe('cold start, update 3 of 40'));
@@ -147,8 +147,8 @@ describe('the Train page', () => {
 
   it('opens the model before training and the current one', async () => {
     const { trainPage } = await openPage('#/train?seed=4');
-    expect((await trainPage.chatModel('before')).name).toBe('tinythink-1m');
-    expect((await trainPage.chatModel('after')).name).toBe('now');
+    expect((await trainPage.chatModel('before')).name).toBe('start');
+    expect((await trainPage.chatModel('after')).name).toBe('current');
   });
 
   it('saves a run once it has made a step', async () => {

@@ -11,12 +11,11 @@ export async function openChatModel(
   signal: AbortSignal,
 ): Promise<OpenChatModel> {
   if (isServerModel(model.id)) return (await import('../../connect/remote-models')).openRemote(model.id);
-  const options = model.load ? { options: model.load } : {};
-  return engine().openChatModel(
-    model.files ? { files: model.files, ...options } : { name: model.id, ...options },
-    ({ bytes, total }) => onProgress({ phase: 'Loading', done: bytes, total }),
+  return engine().openChatModel(model.files ? { files: model.files } : model.id, {
+    ...model.load,
+    onProgress: ({ bytes, total }) => onProgress({ phase: 'Loading', done: bytes, total }),
     signal,
-  );
+  });
 }
 
 /** Large models in the browser's storage. @throws when the engine can't say */

@@ -1,13 +1,14 @@
 /** @file The engine of this device as the Train page uses it. No other file of the page calls the engine. */
 import { formatModelId } from '../../../../runs/model-id';
 import { t } from '../../../../i18n';
-import type { PrepareProgress } from '../../../../engine/load-options';
 import type { ProbeResult } from '../../../../engine/probe';
-import type { Trainer } from '../../../../runs/trainer';
-import { engine, type LocalEngineTrainer, type OpenChatModel } from '../../../../worker/client';
+import type { OpenChatModel } from '../../../../runs/chat-model';
+import type { RunConfig } from '../../../../runs/events';
+import type { RunStatus, Trainer } from '../../../../runs/trainer';
+import { engine } from '../../../../worker/client';
 
 export class LocalEngine {
-  #trainer: LocalEngineTrainer | null = null;
+  #trainer: Trainer | null = null;
   #probe: Promise<ProbeResult> | null = null;
 
   /**
@@ -31,17 +32,35 @@ export class LocalEngine {
   }
 
   createTrainer(): Trainer {
-    this.#trainer = engine().createTrainer(this.onWarning, (progress) => this.onProgress(describeProgress(progress)));
-    return this.#trainer;
+    const trainer = engine().createTrainer();
+    this.#trainer = trainer;
+    return {
+      ...trainer,
+      start: (config, observer, resume) =>
+        trainer.start(
+          config,
+          {
+            ...observer,
+            status: (status) => this.onProgress(describeStatus(status)),
+            warning: this.onWarning,
+          },
+          resume,
+        ),
+    };
+  }
+
+  /** Bytes of GPU memory that a run needs, by what they are for. @throws Error with a message for the user */
+  planRun(config: RunConfig): Promise<Record<string, number>> {
+    return engine().planRun(config);
   }
 
   openModel(name: string): Promise<OpenChatModel> {
     return engine().openChatModel(name);
   }
 
-  /** The model with the current weights of the latest run; null before the first run. */
-  openCurrentModel(): Promise<OpenChatModel> | null {
-    return this.#trainer?.currentChatModel() ?? null;
+  /** The model of the latest run, as it was at its start or as it is now; null before the first run. */
+  openRunModel(weights: 'start' | 'current'): Promise<OpenChatModel> | null {
+    return this.#trainer?.openChatModel?.(weights) ?? null;
   }
 
   /** Config names of the models on this device that were downloaded completely. */
@@ -52,12 +71,13 @@ export class LocalEngine {
 }
 
 /** What happens before the first step, in a few words. */
-function describeProgress(progress: PrepareProgress): string {
-  if ('update' in progress) {
-    const { update, updates: total } = progress;
+function describeStatus(status: RunStatus): string {
+  if (status.kind === 'sft') {
+    const { update, updates: total } = status;
     return update < total ? t('train:preparing.coldStart', { update, total }) : t('train:preparing.testing');
   }
-  const { bytes, total } = progress;
+  if (status.kind !== 'loading') return '';
+  const { bytes, total } = status;
   const megabytes = (count: number) => Math.ceil(count / 1e6);
   return bytes < total
     ? t('train:preparing.weights', { loaded: megabytes(bytes), total: megabytes(total) })

@@ -20,8 +20,8 @@ export interface RunSource {
   /** `live` runs can be adjusted; a `recording` is played back; a `saved` run is shown as far as it got. */
   kind: 'live' | 'recording' | 'saved';
   config: RunConfig;
-  /** Makes the trainer of one run. Only a remote run's trainer reports to `observer`. */
-  make: (observer: RunObserver) => Trainer | Promise<Trainer>;
+  /** Makes the trainer of one run. */
+  make: () => Trainer | Promise<Trainer>;
   /** Set for a run on a server. */
   remote?: RemoteRun;
   resume?: Resume;
@@ -31,16 +31,6 @@ export interface RunSource {
   listen?: (event: RunEvent) => void;
   /** The source that "Reset" opens, where it isn't this one with the current config. */
   again?: (config: RunConfig) => RunSource;
-}
-
-/** What a remote run's trainer reports besides its events. */
-export interface RunObserver {
-  /** The run's state on the server has changed, whoever changed it. */
-  onStatus(status: SessionStatus): void;
-  /** The connection is down, with a message for the user; an empty message when it is back. */
-  onConnection(notice: string): void;
-  /** The run can't be watched any longer. It may still be going on. */
-  onLost(error: unknown): void;
 }
 
 /**

@@ -3,10 +3,20 @@ import { t } from '../../../../i18n';
 import { messageOf } from '../../../../base/errors';
 import type { LiveConfig } from '../../../../rl/config';
 import type { RunConfig, RunEvent } from '../../../../runs/events';
-import type { Trainer } from '../../../../runs/trainer';
-import type { RunObserver, RunSource, SessionStatus } from './run-source';
+import type { RunObserver, RunStatus, Trainer } from '../../../../runs/trainer';
+import type { RunSource, SessionStatus } from './run-source';
 import { RunState } from './run-state.svelte';
 import { Selection } from '../selection.svelte';
+
+/** What the page shows for a run on a server. */
+const REMOTE_STATUS: Record<Extract<RunStatus, { kind: 'remote' }>['state'], SessionStatus> = {
+  starting: 'preparing',
+  running: 'running',
+  paused: 'paused',
+  finished: 'ended',
+  stopped: 'ended',
+  failed: 'ended',
+};
 
 export class TrainSession {
   readonly run = new RunState();
@@ -50,14 +60,14 @@ export class TrainSession {
       if (abandoned?.detach) abandoned.detach();
       else if (!hadEnded) await abandoned?.stop();
       if (!current()) return;
-      const trainer = await source.make(this.#observerFor(current));
+      const trainer = await source.make();
       if (!current()) return;
       this.#trainer = trainer;
       for (const event of source.history ?? []) {
         this.run.push(event);
         this.#follow(event);
       }
-      await trainer.start(source.config, (event) => current() && this.#receive(event), source.resume);
+      await trainer.start(source.config, this.#observerFor(current), source.resume);
       // A remote run reports its own status: it may still be starting.
       if (!current() || this.status !== 'preparing' || source.remote) return;
       this.status = source.kind === 'saved' ? 'ended' : 'paused';
@@ -137,16 +147,20 @@ export class TrainSession {
 
   #observerFor(current: () => boolean): RunObserver {
     return {
-      onStatus: (status) => {
-        if (!current()) return;
+      event: (event) => {
+        if (current()) this.#receive(event);
+      },
+      status: (reported) => {
+        if (!current() || reported.kind !== 'remote') return;
+        const status = REMOTE_STATUS[reported.state];
         this.#remoteStatus = status;
         // While a command of this page is under way, only the end of the run is shown.
         if (this.status !== 'working' || status === 'ended') this.status = status;
       },
-      onConnection: (notice) => {
-        if (current()) this.connection = notice;
+      disconnected: (reason) => {
+        if (current()) this.connection = reason ?? '';
       },
-      onLost: (error) => {
+      lost: (error) => {
         if (!current()) return;
         this.connection = '';
         this.lost = true;

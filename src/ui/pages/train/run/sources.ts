@@ -7,7 +7,7 @@ import { gunzipText } from '../../../../base/gzip';
 import { effectiveEvents } from '../../../../runs/history';
 import { RecordedTrainer } from '../../../../runs/recording';
 import type { RunStorage } from '../../../../storage/run-storage';
-import type { Trainer } from '../../../../runs/trainer';
+import type { RunObserver, Trainer } from '../../../../runs/trainer';
 import { remoteRunSource, type RemoteRunParts } from '../server/remote-run-list';
 import { configFromLink } from './link-config';
 import type { RunSource } from './run-source';
@@ -99,8 +99,8 @@ function configAt(events: readonly RunEvent[], step: number): RunConfig {
 
 /** A recording that shows everything at once. */
 class WholeRecording extends RecordedTrainer {
-  override async start(config: RunConfig, onEvent: (event: RunEvent) => void): Promise<void> {
-    await super.start(config, onEvent);
+  override async start(config: RunConfig, observer: RunObserver): Promise<void> {
+    await super.start(config, observer);
     this.seek(this.steps);
   }
 }

@@ -3,27 +3,18 @@
  * what is new comes over the network.
  */
 import { Sidecar } from '../../../../servers/training/sidecar';
-import type { SidecarRun, RunStatus } from '../../../../servers/training/sidecar-schema';
+import type { SidecarRun } from '../../../../servers/training/sidecar-schema';
 import { SidecarTrainer } from '../../../../servers/training/sidecar-trainer';
 import type { AnyServer } from '../../../../servers/server';
 import type { RunEvent } from '../../../../runs/events';
 import type { RunStorage } from '../../../../storage/run-storage';
-import type { RunObserver, RunSource, SessionStatus } from '../run/run-source';
+import type { RunSource } from '../run/run-source';
 
 export interface RemoteRunParts {
   storage: Pick<RunStorage, 'get' | 'events'>;
   /** Keeps the run's events, of which `stored` are stored already; null where another tab does. */
   keep: (id: string, stored: number) => Promise<((event: RunEvent) => void) | null>;
 }
-
-const STATUS: Record<RunStatus['state'], SessionStatus> = {
-  starting: 'preparing',
-  running: 'running',
-  paused: 'paused',
-  finished: 'ended',
-  stopped: 'ended',
-  failed: 'ended',
-};
 
 /** A run that is on a server, as a source. @throws RemoteError or Error for the reader */
 export async function remoteRunSource(server: AnyServer, id: string, parts: RemoteRunParts): Promise<RunSource> {
@@ -36,36 +27,13 @@ export async function remoteRunSource(server: AnyServer, id: string, parts: Remo
   return {
     kind: 'live',
     config: run.config,
-    make: (observer) => new Watcher(server, observer, history.length),
+    // Watched for as long as the page is open: a server that is away for an hour may come back.
+    make: () => new SidecarTrainer(new Sidecar(server, null, { patienceMs: Infinity }), {}, history.length),
     resume: { run_id: id, step: 0 },
     history,
     ...(listen && { listen }),
     remote: { sidecar, label, url, id, options: run.remote ?? {} },
   };
-}
-
-/** Watches for as long as the page is open: a server that is away for an hour may come back. */
-class Watcher extends SidecarTrainer {
-  constructor(
-    server: AnyServer,
-    observer: RunObserver,
-    private readonly stored: number,
-  ) {
-    const options = { patienceMs: Infinity, onNotice: (notice: string) => observer.onConnection(notice) };
-    super(
-      new Sidecar(server, null, options),
-      {},
-      {
-        status: ({ state }) => observer.onStatus(STATUS[state]),
-        connected: () => observer.onConnection(''),
-        lost: (error) => observer.onLost(error),
-      },
-    );
-  }
-
-  override watch(id: string, onEvent: (event: RunEvent) => void): Promise<void> {
-    return super.watch(id, onEvent, this.stored);
-  }
 }
 
 /**

@@ -1,7 +1,7 @@
 /** @file What can be had of a run on a server: its checkpoints, as files or as models of this page, and its log. */
 import { formatModelId } from '../../../../runs/model-id';
 import { isAbortError, messageOf } from '../../../../base/errors';
-import { mapSource } from '../../../../formats/files/file-source';
+import { mapFiles } from '../../../../formats/files/memory-files';
 import type { SidecarCheckpoint } from '../../../../servers/training/sidecar-schema';
 import type { ExportedFile } from '../../../../runs/exchange';
 import type { RunStorage } from '../../../../storage/run-storage';
@@ -80,8 +80,8 @@ export class ServerRun {
       const name = this.#modelName(step);
       const files = await this.#download(checkpoint);
       // Whatever can't be computed here is refused now, and not when somebody asks it.
-      const { loadModelFolder } = await import('../../../../formats/hf/model-folder');
-      await loadModelFolder(mapSource(name, files));
+      const { openModel } = await import('../../../../formats/open-model');
+      if (!isAdapter(checkpoint)) await openModel(mapFiles(name, files));
       await this.storage.saveModel(name, files);
       this.opened = { ...this.opened, [step]: formatModelId({ kind: 'imported', name }) };
     });
