@@ -67,7 +67,7 @@ async function ask(): Promise<string> {
   await page.keyboard.press('Alt+n');
   await page.getByRole('textbox', { name: 'Prompt' }).fill(QUESTION);
   await page.keyboard.press('Enter');
-  const answer = page.getByRole('region', { name: /^Answer of/ });
+  const answer = page.getByRole('region', { name: /^Answer from/ });
   await answer
     .getByText(/^temperature 0/)
     .or(answer.getByRole('alert'))
@@ -94,8 +94,8 @@ test('a model from the hub answers as in Node', async () => {
   await page.getByRole('link', { name: 'Chat with tiny/llama' }).click(MAX_CONSECUTIVE_FAILURES);
   await openSettings();
   await page.getByLabel('Temperature').fill('0');
-  await page.getByLabel('Longest answer').fill(String(TOKENS));
-  await page.getByLabel('Context').fill(String(CONTEXT));
+  await page.getByLabel('Max tokens').fill(String(TOKENS));
+  await page.getByLabel('Context length').fill(String(CONTEXT));
   await page.keyboard.press('Escape');
   plain = await ask();
   expect(plain).toBe(await reference(false));

@@ -1,11 +1,11 @@
-/** The chat in the browser: with the embedded model on the software GPU, and, without one, answers that mean harm. */
+/** The Chat page in the browser: the embedded model on the software GPU, and hostile answers without one. */
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Conversation } from '../../src/storage/conversation';
 import { newConversation, withTurn } from '../../src/ui/pages/chat/history/conversation';
 import { parseConversations, serializeConversations } from '../../src/storage/conversation-schema';
-import { toySettings } from '../../src/ui/pages/chat/settings/settings';
+import { toySettings } from '../../src/ui/pages/chat/settings/sampling';
 import { noStats } from '../../src/ui/pages/chat/conversation/stats';
 import { overflow, violations } from '../support/axe';
 import { launchBrowser, openPage, SIZES, type WatchedPage } from '../support/browser';
@@ -13,7 +13,7 @@ import { mainThreadTasks } from '../support/main-thread';
 import { hostileAnswers } from './hostile-answers';
 
 const url = inject('appUrl');
-const MAX_CONSECUTIVE_FAILURES = { timeout: 120_000 };
+const SLOWLY = { timeout: 120_000 };
 /** No render of an answer, however large, may hold the page longer than this, in milliseconds. */
 const LONGEST_TASK_MS = 200;
 
@@ -52,7 +52,7 @@ const importing = (page: Page, conversations: Conversation[]) =>
 
 const entry = (page: Page, name: string) => page.locator('button.open', { hasText: name }).first();
 
-describe('answers that mean harm', () => {
+describe('hostile answers', () => {
   let browser: Browser;
   let watched: WatchedPage;
   beforeAll(async () => {
@@ -63,7 +63,7 @@ describe('answers that mean harm', () => {
       watched.problems.push(`dialog: ${dialog.message()}`);
       void dialog.dismiss();
     });
-    // The renderer is there, so that what is measured is rendering.
+    // Loads the renderer first, so that the measured time is rendering alone.
     await importing(page, [
       conversation('warm', 'Warm', 'so $x^2$'),
       ...Object.entries(hostileAnswers).map(([name, text], i) => conversation(`h${i}`, name, text)),
@@ -73,7 +73,7 @@ describe('answers that mean harm', () => {
   });
   afterAll(() => browser?.close());
 
-  // Again when it fails: what else the machine does can only make tasks longer.
+  // Retried because other load on the machine can only make tasks longer.
   test.each(Object.keys(hostileAnswers))('%s', { retry: 2 }, async (name) => {
     const { page, problems } = watched;
     await entry(page, 'Warm').click();
@@ -121,7 +121,7 @@ describe('answers that mean harm', () => {
     expect(tasks[0]).toBeLessThan(LONGEST_TASK_MS);
   });
 
-  test('a link says where it leads, whatever its text says', async () => {
+  test('a link shows where it leads, whatever its text says', async () => {
     const { page } = watched;
     await entry(page, 'links and images').click();
     await page.getByRole('link', { name: 'https://good.example/ (evil.example)' }).waitFor();
@@ -134,13 +134,13 @@ describe('answers that mean harm', () => {
     ).toBe(1);
   });
 
-  test('what could not be run is there to be read', async () => {
+  test('scripts are shown as text', async () => {
     const { page } = watched;
     await entry(page, 'HTML that runs').click();
     await page.getByText('<script>window.pwned=1</script>').first().waitFor();
   });
 
-  test('a file that is no conversation is refused by name', async () => {
+  test('a file without conversations is rejected by name', async () => {
     const { page } = watched;
     await page.getByLabel('Import conversations').setInputFiles({
       name: 'notes.json',
@@ -163,39 +163,33 @@ describe('the embedded model', () => {
   afterAll(() => browser?.close());
   const prompt = () => page.getByRole('textbox', { name: 'Prompt' });
 
-  test('answers at once, and the answer is judged', async () => {
+  test('answers an example, and the answer is checked', async () => {
     await page.getByRole('group', { name: 'Example problems' }).getByRole('button').first().click();
-    await page.getByText(/tokens\/s/).waitFor(MAX_CONSECUTIVE_FAILURES);
-    await page.getByText(/Right|Wrong|Not in the asked form/).waitFor(MAX_CONSECUTIVE_FAILURES);
-    await page.getByText(/first after/).waitFor();
+    await page.getByText(/tokens\/s/).waitFor(SLOWLY);
+    await page.getByText(/Correct|Wrong|Not in the required format/).waitFor(SLOWLY);
+    await page.getByText(/first token after/).waitFor();
   });
 
-  test('is asked again, and both versions are there', async () => {
-    await page.getByRole('button', { name: 'Again' }).click();
+  test('regenerates an answer and keeps both versions', async () => {
+    await page.getByRole('button', { name: 'Regenerate' }).click();
     const versions = page.getByRole('group', { name: 'Versions of the answer' });
-    await versions.getByText('2/2').waitFor(MAX_CONSECUTIVE_FAILURES);
-    await versions
-      .getByRole('button', { name: 'Version before' })
-      .and(page.locator(':enabled'))
-      .click(MAX_CONSECUTIVE_FAILURES);
+    await versions.getByText('2/2').waitFor(SLOWLY);
+    await versions.getByRole('button', { name: 'Previous version' }).and(page.locator(':enabled')).click(SLOWLY);
     await versions.getByText('1/2').waitFor();
   });
 
-  test('a question is edited by keyboard alone, as another branch', async () => {
+  test('a question can be edited by keyboard alone, as another branch', async () => {
     await prompt().focus();
     await page.keyboard.press('ArrowUp');
     const edit = page.getByRole('textbox', { name: 'Edit the question' });
     await edit.fill('2+3=');
     await page.keyboard.press('Enter');
-    await page
-      .getByRole('group', { name: 'Versions of the question' })
-      .getByText('2/2')
-      .waitFor(MAX_CONSECUTIVE_FAILURES);
-    await page.getByRole('button', { name: 'Again' }).and(page.locator(':enabled')).waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByRole('group', { name: 'Versions of the question' }).getByText('2/2').waitFor(SLOWLY);
+    await page.getByRole('button', { name: 'Regenerate' }).and(page.locator(':enabled')).waitFor(SLOWLY);
     expect(await page.locator('.question .text').textContent()).toBe('2+3=');
   });
 
-  test('tokens tell their probabilities to the keyboard too', async () => {
+  test('tokens show their probabilities to the keyboard too', async () => {
     await page.keyboard.press('Alt+t');
     const tokens = page.getByRole('group', { name: /^Tokens/ });
     await tokens.focus();
@@ -205,45 +199,65 @@ describe('the embedded model', () => {
     await tokens.waitFor({ state: 'detached' });
   });
 
-  test('a reload shows the conversation again, with its branches', async () => {
+  test('a reload restores the conversation with its branches', async () => {
     await page.reload();
     await page.getByRole('group', { name: 'Versions of the question' }).getByText('2/2').waitFor();
   });
 
   test('two models answer one prompt, each with its own figures', async () => {
-    await page.getByRole('button', { name: 'Two models side by side' }).click();
+    await page.getByRole('button', { name: 'Compare two models' }).click();
     await prompt().fill('12+7-30=');
     await page.keyboard.press('Enter');
     const last = page.getByRole('article').last();
     await last
       .getByText(/tokens\/s/)
       .nth(1)
-      .waitFor(MAX_CONSECUTIVE_FAILURES);
-    expect(await last.getByRole('region', { name: /^Answer of/ }).count()).toBe(2);
-    await page.getByRole('button', { name: 'Two models side by side' }).click();
+      .waitFor(SLOWLY);
+    expect(await last.getByRole('region', { name: /^Answer from/ }).count()).toBe(2);
+    await page.getByRole('button', { name: 'Compare two models' }).click();
   });
 
-  test('a stopped answer keeps what there is, and is continued', async () => {
+  test('an answer that was cut off can be continued', async () => {
     await page.getByRole('button', { name: 'Settings', exact: true }).click();
-    await page.getByLabel('Longest answer').fill('1');
+    await page.getByLabel('Max tokens').fill('1');
     await page.keyboard.press('Escape');
     await prompt().fill('50-20+3=');
     await page.keyboard.press('Enter');
     const last = page.getByRole('article').last();
-    await last.getByText('1 token, cut off at the longest answer').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await last.getByText('1 token, cut off at the limit').waitFor(SLOWLY);
     await last.getByRole('button', { name: 'Continue' }).click();
     // Not the speed, which may end in a 2 too.
-    await last.getByText('2 tokens, ').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await last.getByText('2 tokens, ').waitFor(SLOWLY);
     await page.getByRole('button', { name: 'Settings', exact: true }).click();
     await page.getByRole('button', { name: 'Reset to recommended' }).click();
-    expect(await page.getByLabel('Longest answer').inputValue()).toBe('112');
+    expect(await page.getByLabel('Max tokens').inputValue()).toBe('112');
     await page.keyboard.press('Escape');
   });
 
-  test('conversations are searched, renamed, deleted and brought back', async () => {
+  test('characters outside its vocabulary are named before the prompt is sent', async () => {
+    const send = page.getByRole('button', { name: 'Send' });
+    await prompt().fill('Hello, how are you?');
+    await page.getByText(/can’t read “H”/).waitFor();
+    expect(await send.isDisabled()).toBe(true);
+    await page.keyboard.press('Enter');
+    expect(await prompt().inputValue()).toBe('Hello, how are you?');
+    await prompt().fill('hello, how are you?');
+    await page.getByText(/solves only problems like/).waitFor();
+    expect(await send.isDisabled()).toBe(false);
+    await prompt().fill('');
+  });
+
+  test('answering leaves the navigation in view', async () => {
+    await page.mouse.wheel(0, 10_000);
+    expect(await page.evaluate(() => scrollY)).toBeGreaterThan(0);
+    const box = await page.getByRole('navigation', { name: 'Pages' }).boundingBox();
+    expect(box!.y).toBe(0);
+  });
+
+  test('conversations can be searched, renamed, deleted and restored', async () => {
     await page.keyboard.press('Control+k');
     await page.keyboard.type('nothing has this');
-    await page.getByText('No conversation has all of these words').waitFor();
+    await page.getByText('No conversation contains all of these words').waitFor();
     await page.getByLabel('Search conversations').fill('50-20');
     await page
       .getByRole('button', { name: /^Rename/ })
@@ -260,7 +274,7 @@ describe('the embedded model', () => {
     await page.getByRole('article').nth(1).waitFor();
   });
 
-  test('and exported, for reading and for coming back', async () => {
+  test('a conversation can be exported for reading and for importing', async () => {
     const download = async (name: string) => {
       const waiting = page.waitForEvent('download');
       await page.getByRole('button', { name, exact: true }).click();
@@ -276,7 +290,7 @@ describe('the embedded model', () => {
     expect(watched.problems).toEqual([]);
   });
 
-  test('the shortcuts are listed under ?', async () => {
+  test('? lists the shortcuts', async () => {
     await page.locator('body').click({ position: { x: 600, y: 300 } });
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
@@ -285,18 +299,18 @@ describe('the embedded model', () => {
   });
 });
 
-test('a file of one’s own answers, and its tokens tell what else could have stood there', async () => {
+test('a model of the user’s own answers, and its tokens show the alternatives', async () => {
   const browser = await launchBrowser();
   const { page, problems } = await openPage(browser, `${url}#/chat`);
   await page.getByLabel('Open a .gguf file').setInputFiles('tests/goldens/checkpoints/qwen2-q8_0.gguf');
   await page.getByRole('button', { name: 'Settings', exact: true }).click();
-  await page.getByLabel('Longest answer').fill('12');
-  await page.getByLabel('Context').fill('128');
+  await page.getByLabel('Max tokens').fill('12');
+  await page.getByLabel('Context length').fill('128');
   await page.keyboard.press('Escape');
   await page.keyboard.press('Alt+t');
   await page.getByRole('textbox', { name: 'Prompt' }).fill('Hello');
   await page.keyboard.press('Enter');
-  await page.getByText(/tokens\/s/).waitFor(MAX_CONSECUTIVE_FAILURES);
+  await page.getByText(/tokens\/s/).waitFor(SLOWLY);
   await page.getByText(/context \d+ of 128/).waitFor();
   await page.getByRole('group', { name: /^Tokens/ }).focus();
   await page.keyboard.press('ArrowRight');

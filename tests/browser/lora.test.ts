@@ -112,7 +112,7 @@ test('the run’s adapter answers in the chat', async () => {
   await page.getByRole('textbox', { name: 'Prompt' }).fill('How many?');
   await page.keyboard.press('Enter');
   await page
-    .getByRole('region', { name: /^Answer of/ })
+    .getByRole('region', { name: /^Answer from/ })
     .getByText(/tokens\/s/)
     .waitFor(MAX_CONSECUTIVE_FAILURES);
   expect(await page.getByRole('alert').allInnerTexts()).toEqual([]);

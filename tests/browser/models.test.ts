@@ -150,7 +150,7 @@ describe('with the network off and both servers gone', () => {
     await page.keyboard.press('Enter');
     // Random weights have nothing to say; what they say comes at a speed.
     await page
-      .getByRole('region', { name: /^Answer of/ })
+      .getByRole('region', { name: /^Answer from/ })
       .getByText(/tokens\/s/)
       .waitFor({ timeout: 120_000 });
     expect(await page.getByRole('alert').allInnerTexts()).toEqual([]);

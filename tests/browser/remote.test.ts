@@ -158,7 +158,7 @@ describe('its model', () => {
     await page.getByRole('link', { name: 'Chat with tiny/thinker' }).click();
     await page.getByLabel('Prompt', { exact: true }).fill('What is 6 times 7?');
     await page.keyboard.press('Enter');
-    const answer = page.getByRole('region', { name: /^Answer of tiny\/thinker/ });
+    const answer = page.getByRole('region', { name: /^Answer from tiny\/thinker/ });
     await answer.getByText(/So it is/).waitFor(MAX_CONSECUTIVE_FAILURES);
     const thought = answer.getByRole('button', { name: /^Thought for/ });
     expect(await thought.getAttribute('aria-expanded')).toBe('false');
@@ -167,13 +167,13 @@ describe('its model', () => {
   });
 
   test('stands beside a local one in the other column', async () => {
-    await page.getByRole('button', { name: 'Two models side by side' }).click();
+    await page.getByRole('button', { name: 'Compare two models' }).click();
     const [first, second] = [page.getByLabel('Model 1'), page.getByLabel('Model 2')];
     const label = (picker: typeof first) =>
       picker.evaluate((select: HTMLSelectElement) => select.selectedOptions[0]?.text);
     await expect.poll(() => label(first)).toMatch(/^tiny\/thinker/);
     expect(await label(second)).toMatch(/^tinythink-1m/);
-    await page.getByRole('button', { name: 'Two models side by side' }).click();
+    await page.getByRole('button', { name: 'Compare two models' }).click();
   });
 
   test('is evaluated on a file, breaks off, and goes on after a reload', async () => {

@@ -41,7 +41,7 @@ try {
           const examples = page.getByRole('group', { name: 'Example problems' });
           await examples.getByRole('button').first().click();
           // Only a whole answer can be asked for again.
-          await page.getByRole('button', { name: 'Again' }).waitFor({ timeout: 120_000 });
+          await page.getByRole('button', { name: 'Regenerate' }).waitFor({ timeout: 120_000 });
         }
         await page.waitForTimeout(1000);
         const file = `${OUT}/${name}-${size}-${colorScheme}.png`;

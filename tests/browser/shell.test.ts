@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { overflow, violations } from '../support/axe';
 import { launchBrowser, openPage, SIZES } from '../support/browser';
@@ -113,6 +113,56 @@ describe.each(Object.entries(SIZES))('at %s size', (_, viewport) => {
       expect(await overflow(page)).toBeLessThanOrEqual(0);
       await close();
     });
+  });
+});
+
+describe('files dropped on any page', () => {
+  const json = JSON.stringify;
+  const started = readFileSync('tests/goldens/sidecar_run.jsonl', 'utf8');
+  const cases: [what: string, on: string, name: string, text: string, page: string, shows: RegExp][] = [
+    ['a run', 'about', 'run.jsonl', started, 'train', /sidecar|Step|step/],
+    ['problems', 'train', 'exam.jsonl', json({ problem: 'What is 1+1?', answer: '2' }), 'eval', /exam\.jsonl/],
+    [
+      'conversations',
+      'models',
+      'talk.json',
+      '{"format":"tinythink-conversations","version":1,"conversations":[]}',
+      'chat',
+      /“talk\.json” has conversations/,
+    ],
+    ['a model', 'runs', 'x.gguf', 'GGUF', 'models', /“x\.gguf” is a model/],
+  ];
+
+  async function drop(page: Page, name: string, text: string): Promise<void> {
+    await page.evaluate(
+      ([name, text]) => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([text!], name!));
+        for (const type of ['dragover', 'drop']) {
+          document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+        }
+      },
+      [name, text],
+    );
+  }
+
+  test.each(cases)('%s on the page %s', async (_, on, name, text, target, shows) => {
+    const { page, close } = await openPage(browser, `${url}#/${on}`);
+    await page.locator('main h1').first().waitFor();
+    await drop(page, name, text);
+    await page.waitForURL(`**/#/${target}*`);
+    await page.getByText(shows).first().waitFor();
+    await close();
+  });
+
+  test('what nothing can be done with is rejected by name', async () => {
+    const { page, close } = await openPage(browser, `${url}#/about`);
+    await page.locator('main h1').first().waitFor();
+    await drop(page, 'cat.png', 'PNG');
+    await page.getByText('“cat.png”').waitFor();
+    await page.getByRole('button', { name: 'Dismiss' }).click();
+    await page.getByText('“cat.png”').waitFor({ state: 'detached' });
+    await close();
   });
 });
 

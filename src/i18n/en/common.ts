@@ -2,7 +2,11 @@
 export const common = {
   cancel: 'Cancel',
   close: 'Close',
+  copied: 'Copied',
+  copy: 'Copy',
+  copyBlocked: 'The browser blocks copying here',
   delete: 'Delete',
+  dismiss: 'Dismiss',
   loading: 'Loading …',
   undo: 'Undo',
 
@@ -10,6 +14,24 @@ export const common = {
     count: '{{shown, number}} of {{total, number}}',
     more_one: 'Show {{count}} more',
     more_other: 'Show {{count}} more',
+  },
+
+  // What was removed and can still be restored.
+  deleted: 'Deleted “{{name}}”.',
+  removed: 'Removed “{{name}}”.',
+
+  // In text that a model wrote.
+  markdown: {
+    copyCode: 'Copy the code',
+    copyLanguage: 'Copy the {{language}} code',
+    /** The link text of an image without a description. */
+    image: 'image',
+    moreCharacters_one: '{{count, number}} more character is not shown.',
+    moreCharacters_other: '{{count, number}} more characters are not shown.',
+    moreOfAnswer_one: '{{count, number}} more character is not shown. Copying the answer includes it.',
+    moreOfAnswer_other: '{{count, number}} more characters are not shown. Copying the answer includes them.',
+    moreCells_one: '{{count, number}} more cell is not shown.',
+    moreCells_other: '{{count, number}} more cells are not shown.',
   },
 
   // Whether the browser may delete what this site stores.

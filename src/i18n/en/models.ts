@@ -17,7 +17,6 @@ export const models = {
     chooseFile: 'Choose a .gguf file',
     chooseFolder: 'Choose a folder',
     drop: 'Or use a model from this computer: drop a .gguf file or a model folder here.',
-    dropNow: 'Drop it here',
     mirror: 'Address of the mirror',
     placeholder: 'owner/name or https://…/model.gguf',
     useMirror: 'Use a mirror of the Hub',

@@ -7,7 +7,6 @@ export const runs = {
     model: 'Packing the model …',
     reading: 'Reading the file …',
   },
-  dropNow: 'Drop it here',
   empty:
     'No runs are saved yet. A run is saved from its first step on: <train>start one</train>, or drop the exported events of a run here.',
   import: 'Import a run',

@@ -58,7 +58,6 @@ export const shell = {
     overlay: 'Drop files anywhere',
     overlayHint: 'Models, adapters, runs, data sets, problem files or conversations',
     reading: 'Reading {{name}}…',
-    dismiss: 'Dismiss',
     /** Each names the page that the files were sent to. */
     wentTo: {
       run: '“{{name}}” is a training run, so it was sent to Runs.',
@@ -70,6 +69,8 @@ export const shell = {
       conversations: '“{{name}}” has conversations, so it was sent to Chat.',
     },
     problem: {
+      empty: 'There is no file in what you dropped.',
+      several: 'Drop one file or one folder at a time.',
       unknown:
         "tinythink doesn't know what to do with “{{name}}”. It reads models (.gguf, a Hugging Face folder or a .zip), LoRA adapters (a PEFT folder), runs, data sets and problems (.jsonl), and conversations (.json).",
       severalModels: 'These are several .gguf files. Drop one of them.',
@@ -83,8 +84,6 @@ export const shell = {
 
   diagnosis: {
     worksAnyway: 'Without a GPU you can still watch recorded runs, open saved ones, and chat with models on servers.',
-    copy: 'Copy',
-    copied: 'Copied',
     thisBrowser: 'this browser',
     thisSystem: 'this system',
     updateBrowser: 'Update {{browser}}.',

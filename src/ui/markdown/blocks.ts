@@ -1,18 +1,18 @@
 /**
- * @file Cuts a growing markdown text into its top-level blocks, so that only the last ones are rendered anew when more
- * text arrives. A block is sure not to change once two more have begun after it.
+ * @file Splits a growing Markdown text into its top-level blocks, so that only the last ones are rendered again when more
+ * text arrives. A block is final once two more blocks have begun after it.
  */
 import type { MarkdownIt, Token } from 'markdown-it';
 import { MAX_BLOCK } from './limits';
 
 export interface Block {
-  /** `code` and `plain` are too long to be read as markdown. */
+  /** `code` and `plain` are too long to be parsed as Markdown. */
   kind: 'markdown' | 'code' | 'plain';
   source: string;
 }
 
-/** The last block may still turn into something else, and with its last line become one with the block before. */
-const UNSURE = 2;
+/** The last block may still change its type, and may then merge with the block before. */
+const OPEN_BLOCKS = 2;
 
 export class BlockSplitter {
   readonly blocks: Block[] = [];
@@ -20,20 +20,20 @@ export class BlockSplitter {
   readonly env: Record<string, unknown> = {};
   readonly #md: MarkdownIt;
   #text = '';
-  /** Blocks that are sure, and where they end. */
-  #sure = 0;
-  #sureEnd = 0;
+  /** How many blocks are final, and where they end. */
+  #final = 0;
+  #finalEnd = 0;
 
   constructor(md: MarkdownIt) {
     this.#md = md;
   }
 
-  /** Takes the whole text as it is now; cheap when it only grew. */
+  /** Splits the whole text. Cheap if it only grew since the last call. */
   update(text: string): readonly Block[] {
-    if (!text.startsWith(this.#text)) this.#sure = this.#sureEnd = 0;
+    if (!text.startsWith(this.#text)) this.#final = this.#finalEnd = 0;
     this.#text = text;
-    this.blocks.length = this.#sure;
-    let position = this.#sureEnd;
+    this.blocks.length = this.#final;
+    let position = this.#finalEnd;
     const ends: number[] = [];
     const push = (kind: Block['kind'], end: number): void => {
       this.blocks.push({ kind, source: text.slice(position, end) });
@@ -44,7 +44,7 @@ export class BlockSplitter {
       const window = text.slice(begin, windowEnd(text, begin));
       const whole = begin + window.length === text.length;
       const found = this.#split(window);
-      // What the window's end cuts through is looked at again from its own beginning.
+      // A block that the end of the window cuts through is parsed again from its own start.
       const complete = whole ? found : found.slice(0, -1);
       for (const end of complete) push('markdown', begin + end);
       if (complete.length > 0) continue;
@@ -52,15 +52,15 @@ export class BlockSplitter {
       if (fenceEnd === null) push('plain', begin + window.length);
       else push('code', fenceEnd);
     }
-    const sure = Math.max(0, ends.length - UNSURE);
-    if (sure > 0) {
-      this.#sure += sure;
-      this.#sureEnd = ends[sure - 1]!;
+    const final = Math.max(0, ends.length - OPEN_BLOCKS);
+    if (final > 0) {
+      this.#final += final;
+      this.#finalEnd = ends[final - 1]!;
     }
     return this.blocks;
   }
 
-  /** Where the top-level blocks of a text end; together they are all of it. */
+  /** Where the top-level blocks of a text end. They cover the whole text. */
   #split(text: string): number[] {
     const tokens: Token[] = [];
     this.#md.block.parse(text, this.#md, this.env, tokens);
@@ -69,12 +69,12 @@ export class BlockSplitter {
     for (const { level, map, nesting } of tokens) {
       if (level === 0 && map && nesting >= 0) begins.push(lines[map[0]] ?? text.length);
     }
-    // What comes before the first block (definitions, empty lines) belongs to it.
+    // Definitions and empty lines before the first block belong to it.
     return [...begins.slice(1), text.length];
   }
 }
 
-/** The end of the part that is read at once: all of the rest, or as many whole lines as fit. */
+/** The end of the part that is parsed at once: the rest of the text, or as many whole lines as fit. */
 function windowEnd(text: string, begin: number): number {
   if (text.length - begin <= MAX_BLOCK) return text.length;
   const newline = text.lastIndexOf('\n', begin + MAX_BLOCK - 1);
@@ -87,7 +87,7 @@ function lineStarts(text: string): number[] {
   return starts;
 }
 
-/** Where the fenced code ends that begins at a position; null when none does. */
+/** Where the fenced code ends that begins at a position; null if none begins there. */
 function endOfFence(text: string, begin: number): number | null {
   const opening = /^\s{0,200}?(`{3,}|~{3,})[^\n]{0,200}\n/.exec(text.slice(begin, begin + 600));
   if (!opening) return null;

@@ -1,4 +1,4 @@
-/** @file Code colouring for the languages that answers are most often written in; others stay plain. */
+/** @file Syntax highlighting for the most common languages. */
 import hljs from 'highlight.js/lib/core';
 import bash from 'highlight.js/lib/languages/bash';
 import cpp from 'highlight.js/lib/languages/cpp';
@@ -18,7 +18,7 @@ import { MAX_HIGHLIGHTED } from './limits';
 const languages = { bash, cpp, css, go, java, javascript, json, python, rust, sql, typescript, xml, yaml };
 for (const [name, language] of Object.entries(languages)) hljs.registerLanguage(name, language);
 
-/** HTML of highlighted code, or null when the language is unknown or the code too long. */
+/** HTML of highlighted code; null if the language is unknown or the code too long. */
 export function highlightCode(code: string, language: string): string | null {
   if (code.length > MAX_HIGHLIGHTED || !hljs.getLanguage(language)) return null;
   return hljs.highlight(code, { language, ignoreIllegals: true }).value;

@@ -1,9 +1,10 @@
 /**
- * @file Markdown as models write it, to HTML. HTML in the text stays text, images become links, links are http(s) or
- * mail. The result still goes through sanitize.ts before it reaches the page.
+ * @file Converts Markdown to HTML. HTML in the text stays text, images become links, and links are http(s) or mailto. The
+ * result goes through sanitize.ts before it reaches the page.
  */
 import Markdown, { type MarkdownIt, type Token } from 'markdown-it';
 import type { Block } from './blocks';
+import { t } from '../../i18n';
 import { highlightCode } from './highlight';
 import { MAX_CELLS, MAX_CODE, MAX_NESTING } from './limits';
 import { mathPlugin } from './math';
@@ -13,13 +14,13 @@ const SAFE_LINK = /^(?:https?:|mailto:)/i;
 export function createMarkdown(): MarkdownIt {
   const md = new Markdown({ html: false, linkify: true, breaks: false, maxNesting: MAX_NESTING });
   md.validateLink = (url) => SAFE_LINK.test(url.trim());
-  // Names without a scheme ("readme.md", "e.g.so") are far more often no address than one.
+  // Names without a scheme ("readme.md", "e.g.so") are seldom addresses.
   md.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
   md.use(mathPlugin);
   md.renderer.rules['image'] = (tokens, index) => {
     const token = tokens[index]!;
     const url = String(token.attrGet('src') ?? '');
-    const text = md.utils.escapeHtml(token.content || 'image');
+    const text = md.utils.escapeHtml(token.content || t('common:markdown.image'));
     return SAFE_LINK.test(url) ? `<a href="${md.utils.escapeHtml(url)}">${text}</a>` : text;
   };
   md.renderer.rules['fence'] = (tokens, index) => {
@@ -39,7 +40,7 @@ export function renderBlock(md: MarkdownIt, block: Block, env: Record<string, un
   }
   const own = { ...env };
   const tokens = md.parse(block.source, own);
-  // Beyond its limit markdown-it drops what it doesn't read.
+  // markdown-it drops whatever is nested deeper than its limit.
   if (tokens.some(({ level }) => level >= MAX_NESTING - 2)) return plain(md, block.source);
   return md.renderer.render(capTables(tokens), md.options, own);
 }
@@ -51,7 +52,7 @@ function codeBlock(md: MarkdownIt, code: string, language: string): string {
   const name = /^[\w+#.-]{1,20}$/.test(language) ? language.toLowerCase() : '';
   const html = (name && highlightCode(shown, name)) || md.utils.escapeHtml(shown);
   const rest = code.length - shown.length;
-  const note = rest > 0 ? cut(`${rest.toLocaleString('en')} more characters are not shown.`) : '';
+  const note = rest > 0 ? cut(t('common:markdown.moreCharacters', { count: rest })) : '';
   return `<pre><code${name ? ` class="language-${name}"` : ''}>${html}</code></pre>${note}`;
 }
 
@@ -59,7 +60,7 @@ const cut = (text: string): string => `<p class="cut">${text}</p>`;
 
 type Tokens = Token[];
 
-/** Leaves out the cells of a table beyond those that are shown, and says so. */
+/** Leaves out the cells of a table beyond the limit, with a note that says so. */
 function capTables(tokens: Tokens): Tokens {
   const kept: Tokens = [];
   let cells = 0;
@@ -82,7 +83,7 @@ function capTables(tokens: Tokens): Tokens {
     if (type !== 'table_close') continue;
     inTable = false;
     if (cells > MAX_CELLS) {
-      kept.push(noteToken(token, `${(cells - MAX_CELLS).toLocaleString('en')} more cells are not shown.`));
+      kept.push(noteToken(token, t('common:markdown.moreCells', { count: cells - MAX_CELLS })));
     }
   }
   return kept;

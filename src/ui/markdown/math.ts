@@ -1,12 +1,12 @@
 /**
- * @file Math in markdown: `$…$`, `\(…\)` within a line, `$$…$$`, `\[…\]` on display, by KaTeX. Formulas that can't be
- * typeset, or that would cost too much, are shown as they are written.
+ * @file Math in Markdown, typeset by KaTeX: `$…$` and `\(…\)` inline, `$$…$$` and `\[…\]` on display. Formulas that can't
+ * be typeset, or that would take too long, are shown as source.
  */
 import katex from 'katex';
 import type { MarkdownIt } from 'markdown-it';
 import { MAX_BRACES, MAX_EM, MAX_EXPAND, MAX_FORMULA, MAX_FORMULA_TEXT, MAX_FORMULAS } from './limits';
 
-/** Definitions make formulas grow without bound, and answers have no use for them. */
+/** Definitions could make formulas grow without bound, and answers don't need them. */
 const DEFINES = /\\(?:[gex]?def|(?:re)?newcommand|providecommand|(?:future)?let|global|long)(?![a-zA-Z])/;
 
 const DELIMITERS = [
@@ -16,7 +16,7 @@ const DELIMITERS = [
   { open: '$', close: '$', display: false },
 ] as const;
 
-/** In a block's environment: the formulas so far. */
+/** Key for the number of formulas so far, in a block's environment. */
 const USED = Symbol('formulas');
 interface Used {
   count: number;
@@ -25,11 +25,11 @@ interface Used {
 
 type Delimiter = (typeof DELIMITERS)[number];
 
-/** Typeset formulas by source: while an answer grows, its last block is rendered again and again. */
+/** Typeset formulas by source, because the last block of a growing answer is rendered again and again. */
 const typeset = new Map<string, string>();
 const CACHED = 400;
 
-/** HTML of a formula, or null when it is to be shown as source. */
+/** HTML of a formula; null if it has to be shown as source. */
 export function renderMath(source: string, display: boolean): string | null {
   if (source.length > MAX_FORMULA || DEFINES.test(source) || bracesOf(source) > MAX_BRACES) return null;
   const key = `${display ? 'D' : 'I'}${source}`;
@@ -47,14 +47,14 @@ export function renderMath(source: string, display: boolean): string | null {
       output: 'htmlAndMathml',
     });
   } catch {
-    // Shown as source: half a formula while it streams, an unknown command, or nested beyond the stack.
+    // Half a formula while it streams, an unknown command, or nested too deeply for the stack.
   }
   if (typeset.size >= CACHED) typeset.delete(typeset.keys().next().value!);
   typeset.set(key, html);
   return html || null;
 }
 
-/** How deep the braces of a formula nest. */
+/** How deeply the braces of a formula are nested. */
 function bracesOf(source: string): number {
   let depth = 0;
   let deepest = 0;
@@ -65,7 +65,7 @@ function bracesOf(source: string): number {
   return deepest;
 }
 
-/** Finds formulas before markdown reads their backslashes, underscores and asterisks. */
+/** Finds formulas before Markdown interprets their backslashes, underscores and asterisks. */
 export function mathPlugin(md: MarkdownIt): void {
   md.inline.ruler.before('escape', 'math', (state, silent) => {
     const { src, pos } = state;
@@ -76,7 +76,7 @@ export function mathPlugin(md: MarkdownIt): void {
     const begin = pos + delimiter.open.length;
     const end = closing(src, begin, Math.min(state.posMax, begin + MAX_FORMULA + 2), delimiter);
     if (end === null) {
-      // A lone pair of dollars is text; its second half must not open a formula.
+      // A lone pair of dollars is text, and its second dollar must not open a formula.
       if (delimiter.open !== '$$') return false;
       if (!silent) state.pending += '$$';
       state.pos = begin;
@@ -145,10 +145,10 @@ function push(token: { content: string; info: string }, content: string, display
   token.info = display ? 'display' : 'inline';
 }
 
-/** Where the formula ends that begins at `begin`; null when nothing there is one. */
+/** Where the formula ends that begins at `begin`; null if none begins there. */
 function closing(src: string, begin: number, limit: number, { open, close }: Delimiter): number | null {
   const single = open === '$';
-  // "$5 and $6" is money: no space inside the dollars, no digit behind them.
+  // "$5 and $6" is money. A formula has no space inside its dollars and no digit after them.
   if (single && /\s/.test(src[begin] ?? ' ')) return null;
   for (let at = begin; at < limit; at++) {
     if (src.startsWith(close, at)) {

@@ -1,12 +1,12 @@
 /**
- * @file The last gate before the page: HTML in, a harmless fragment out. The markdown renderer already lets no HTML
- * through; should it ever, nothing here runs, loads, submits, names itself after a global or leaves its place.
+ * @file Turns HTML into a harmless fragment, as the last step before the page. The Markdown renderer already lets no HTML
+ * through. If it ever did, nothing could run, load, submit, shadow a global or cover the page.
  */
 import DOMPurify, { type Config } from 'dompurify';
 
 const CONFIG = {
   USE_PROFILES: { html: true, svg: true, mathMl: true },
-  // KaTeX keeps a formula's source beside its MathML.
+  // KaTeX puts a formula's source beside its MathML.
   ADD_TAGS: ['semantics', 'annotation'],
   FORBID_TAGS: [
     ...['style', 'form', 'input', 'button', 'select', 'textarea', 'option', 'label', 'dialog', 'details', 'template'],
@@ -31,7 +31,7 @@ const CONFIG = {
   RETURN_DOM_FRAGMENT: true,
 } as const;
 
-/** What KaTeX and tables set; no other property, and no value that could load anything or leave its place. */
+/** The CSS that KaTeX and tables use. No other property, and no value that could load something or cover the page. */
 const DECLARATION =
   /^(?:(?:min-|max-)?(?:width|height)|top|bottom|left|right|vertical-align|text-align|text-shadow|(?:margin|padding|border)(?:-(?:top|right|bottom|left))?(?:-(?:width|style|color))?|color|background-color)\s*:\s*[-+.,#%\w\s]+$|^position\s*:\s*relative$/i;
 
@@ -46,12 +46,12 @@ function prepare(): void {
   ready = true;
   DOMPurify.addHook('uponSanitizeAttribute', (_node, data) => {
     if (data.attrName === 'style' && !harmlessStyle(data.attrValue)) data.keepAttr = false;
-    // Within a fragment there is nothing to point to, and outside of it is nothing to find.
+    // Links within the page are removed: an answer has no targets, and must not point at the rest of the page.
     if (data.attrName === 'href' && data.attrValue.startsWith('#')) data.keepAttr = false;
   });
 }
 
-/** A fragment of the document, with links that open elsewhere and say where that is. */
+/** A harmless fragment, whose links open in a new tab and show their host. */
 export function sanitize(html: string): DocumentFragment {
   if (!ready) prepare();
   const fragment = DOMPurify.sanitize(html, CONFIG as unknown as Config & { RETURN_DOM_FRAGMENT: true });
@@ -68,7 +68,7 @@ function dressLink(link: HTMLAnchorElement): void {
   link.target = '_blank';
   link.rel = 'noopener noreferrer';
   link.title = url.href;
-  // A link's text says nothing about where it leads; the host, spelt in ASCII, does.
+  // The text of a link can claim any address, so its host is shown, in ASCII.
   if (url.host && link.textContent !== url.href && !link.textContent?.startsWith(`${url.origin}/`)) {
     const host = document.createElement('span');
     host.className = 'host';

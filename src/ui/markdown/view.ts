@@ -1,17 +1,18 @@
 /**
- * @file A growing markdown text on the page. Only blocks that changed are rendered; long work is cut into slices, and the
- * slower a text is to render the less often it is, so that the page always answers.
+ * @file Renders a growing Markdown text into an element. Only blocks that changed are rendered. Long work is done in slices,
+ * and slow texts are rendered less often, so that the page stays responsive.
  */
 import 'katex/dist/katex.min.css';
+import { t } from '../../i18n';
 import { BlockSplitter } from './blocks';
 import { spellControls } from './controls';
 import { MAX_SHOWN } from './limits';
 import { createMarkdown, renderBlock } from './markdown';
 import { sanitize } from './sanitize';
 
-/** Milliseconds of rendering after which the page gets its turn. */
+/** Milliseconds of rendering before the browser gets a turn. */
 const SLICE_MS = 12;
-/** Rendering takes at most this share of the time. */
+/** The largest share of the time that rendering may take. */
 const SHARE = 0.25;
 
 interface Shown {
@@ -39,7 +40,7 @@ export class MarkdownView {
     target.addEventListener('click', copyCode);
   }
 
-  /** Shows the text, which usually is the last one with more behind it; soon, not at once. */
+  /** Shows a text, usually the last one with more at its end. Rendering may happen a moment later. */
   update(text: string): void {
     this.#text = text;
     if (this.#timer !== undefined) return;
@@ -90,7 +91,7 @@ export class MarkdownView {
       return;
     }
     this.#note ??= Object.assign(document.createElement('p'), { className: 'cut' });
-    this.#note.textContent = `${rest.toLocaleString('en')} more characters are not shown; copying the answer gives all.`;
+    this.#note.textContent = t('common:markdown.moreOfAnswer', { count: rest });
     if (!this.#note.isConnected) this.#target.append(this.#note);
   }
 }
@@ -102,7 +103,7 @@ function newBlock(): HTMLElement {
   return element;
 }
 
-/** What scrolls by itself must be reachable by keyboard; what doesn't is no stop on the way. */
+/** Makes boxes that scroll reachable by keyboard, and only those. */
 function makeReachable(target: HTMLElement): void {
   for (const box of target.querySelectorAll<HTMLElement>('pre, .table-frame, .display-math')) {
     const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
@@ -112,7 +113,7 @@ function makeReachable(target: HTMLElement): void {
   }
 }
 
-/** Names the language above the code and offers to copy it. */
+/** Adds a line above the code with its language and a button to copy it. */
 function dressCode(pre: HTMLPreElement): void {
   const language = /^language-(.+)$/.exec(pre.querySelector('code')?.className ?? '')?.[1] ?? '';
   const head = document.createElement('div');
@@ -122,8 +123,11 @@ function dressCode(pre: HTMLPreElement): void {
   const copy = document.createElement('button');
   copy.type = 'button';
   copy.className = 'copy';
-  copy.textContent = 'Copy';
-  copy.setAttribute('aria-label', language ? `Copy the ${language} code` : 'Copy the code');
+  copy.textContent = t('common:copy');
+  copy.setAttribute(
+    'aria-label',
+    language ? t('common:markdown.copyLanguage', { language }) : t('common:markdown.copyCode'),
+  );
   head.append(name, copy);
   const frame = document.createElement('div');
   frame.className = 'code-block';
@@ -132,7 +136,7 @@ function dressCode(pre: HTMLPreElement): void {
   pre.dir = 'ltr';
 }
 
-/** A wide table scrolls by itself, not the page. */
+/** Puts a table into a frame, so that a wide table scrolls without the page. */
 function dressTable(table: HTMLTableElement): void {
   const frame = document.createElement('div');
   frame.className = 'table-frame';
@@ -144,12 +148,12 @@ function copyCode(event: Event): void {
   const button = (event.target as Element).closest<HTMLButtonElement>('button.copy');
   const code = button?.closest('.code-block')?.querySelector('code')?.textContent;
   if (!button || code === undefined || code === null) return;
-  const say = (text: string): void => {
+  const showResult = (text: string): void => {
     button.textContent = text;
-    setTimeout(() => (button.textContent = 'Copy'), 1500);
+    setTimeout(() => (button.textContent = t('common:copy')), 1500);
   };
   navigator.clipboard.writeText(code).then(
-    () => say('Copied'),
-    () => say('Not allowed'),
+    () => showResult(t('common:copied')),
+    () => showResult(t('common:copyBlocked')),
   );
 }

@@ -49,7 +49,7 @@ The end, \\(x\\) and [a link][1].
 `;
 
 describe('blocks', () => {
-  test('together are the text, and rendered apart come to the same as rendered as a whole', () => {
+  test('cover the text, and render the same separately as together', () => {
     const splitter = new BlockSplitter(md);
     const blocks = splitter.update(SAMPLE);
     expect(blocks.map(({ source }) => source).join('')).toBe(SAMPLE);
@@ -66,13 +66,13 @@ describe('blocks', () => {
     }
   });
 
-  test('begin anew when the text is another', () => {
+  test('start again when the text is replaced', () => {
     const splitter = new BlockSplitter(md);
     splitter.update(SAMPLE);
     expect(splitter.update('other\n\ntext').map(({ source }) => source)).toEqual(['other\n\n', 'text']);
   });
 
-  test('of endless length are plain text or one piece of code, and the same when they grow', () => {
+  test('that are very long are plain text or one piece of code, also while they grow', () => {
     const line = 'x'.repeat(5 * MAX_BLOCK + 17);
     const code = `before\n\n\`\`\`js\n${'let a = 1;\n'.repeat(6000)}\`\`\`\nafter`;
     for (const text of [line, code]) {
@@ -126,7 +126,7 @@ describe('markdown', () => {
     expect(render(table(2, 2))).not.toContain('not shown');
   });
 
-  test('what nests too deeply is shown as it is written, whole', () => {
+  test('lists that are nested too deeply are shown as source', () => {
     const deep = `${'>'.repeat(200)} bottom`;
     expect(render(deep)).toBe(`<p class="plain">${'&gt;'.repeat(200)} bottom</p>`);
     expect(render(`${'>'.repeat(10)} bottom`)).toContain('<blockquote>');
@@ -147,13 +147,13 @@ describe('math', () => {
     'is not: %j',
     (text) => expect(render(text)).not.toContain('katex'),
   );
-  test('so many a block, the others as they are written', () => {
+  test('only so many formulas of a block are typeset', () => {
     const html = render('$x$ '.repeat(400));
     expect(html.match(/class="katex"/g)).toHaveLength(MAX_FORMULAS);
     expect(html.match(/<code>x<\/code>/g)).toHaveLength(400 - MAX_FORMULAS);
     expect(render(`${'$x$ '.repeat(MAX_FORMULAS - 1)}\n\n$x$ $x$`)).not.toContain('<code>');
   });
-  test('what can’t be typeset is shown as it is written', () => {
+  test('formulas that can’t be typeset are shown as source', () => {
     expect(render('$\\nosuchcommand <b>$')).toContain('<code>\\nosuchcommand &lt;b&gt;</code>');
   });
   test.each(['\\def\\a{\\a\\a}\\a', '\\newcommand{\\b}{xx}\\b', '\\let\\c=x', `${'\\sqrt{'.repeat(3000)}x`])(
@@ -174,7 +174,7 @@ describe('math', () => {
   });
 });
 
-test('reordering characters are spelt out', () => {
+test('reordering characters are written out', () => {
   expect(spellControls('a\u202eb\u2066c')).toBe('a⟨U+202E⟩b⟨U+2066⟩c');
 });
 

@@ -1,4 +1,4 @@
-/** @file An update of the app: noticed, held back, let through; and who is asked before. */
+/** @file Updates of the app, and the work that they would interrupt. */
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { Activity, type Locks } from '../../../src/ui/shell/activity.svelte';
 import { AppUpdate } from '../../../src/ui/shell/app-update.svelte';
@@ -71,7 +71,7 @@ describe('an update', () => {
     expect(reload).not.toHaveBeenCalled();
   });
 
-  test('waits until it is told, then takes over and reloads', async () => {
+  test('waits until it is applied, then reloads the page', async () => {
     visitedBefore();
     const update = await register();
     expect(update.status).toBe('current');
@@ -85,13 +85,13 @@ describe('an update', () => {
     expect(reload).toHaveBeenCalledOnce();
   });
 
-  test('found on an earlier visit, it is announced at once', async () => {
+  test('is announced at once if it was found on an earlier visit', async () => {
     visitedBefore();
     container.registration.waiting = new FakeWorker('installed');
     expect((await register()).status).toBe('ready');
   });
 
-  test('let through by another tab, it never reloads this one by itself', async () => {
+  test('that another tab applied doesn’t reload this one', async () => {
     visitedBefore();
     const update = await register();
     container.registration.find();
@@ -125,7 +125,7 @@ describe('activity', () => {
     } as unknown as Locks;
   }
 
-  test('another tab is told while something goes on here, and no longer', async () => {
+  test('other tabs see that this one has work under way, until it ends', async () => {
     const shared = locks();
     const [here, there] = [new Activity(shared), new Activity(shared)];
     const first = here.begin('a run');

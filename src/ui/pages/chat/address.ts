@@ -1,6 +1,6 @@
-/** @file The chat's part of the address: `#/chat?model=…&c=…`. */
+/** @file The parameters of the Chat page's address: `#/chat?model=…&c=…`. */
 
-/** The parameters with some changed; null removes one. A prompt that a link brought along is used up. */
+/** Changes some parameters; null removes one. The prompt of a link is removed too, because it was used. */
 export function withParams(params: URLSearchParams, changes: Record<string, string | null>): URLSearchParams {
   const changed = new URLSearchParams(params);
   changed.delete('prompt');

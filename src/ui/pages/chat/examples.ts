@@ -1,4 +1,4 @@
-/** @file Example prompts, one of each task, and the verdict on an answer to one of them. */
+/** @file Example problems, one of each task, and checking the answers to them. */
 import { parseCompletion } from '../../../tasks/answer';
 import { tasks } from '../../../tasks';
 import { rng } from '../../../base/rng';
@@ -10,7 +10,7 @@ export interface Example {
   problem: Problem;
 }
 
-/** One problem of each task at its default difficulty; another `draw` gives others. */
+/** One problem of each task at its default difficulty. Another `draw` gives other problems. */
 export function examples(draw: number): Example[] {
   return tasks.map((task, index) => ({
     task,
@@ -18,8 +18,8 @@ export function examples(draw: number): Example[] {
   }));
 }
 
-/** Whether a finished completion (special tokens written out) solves the example, as the accuracy reward sees it. */
-export function judge({ task, problem }: Example, completion: string): Verdict {
+/** Whether a finished completion, special tokens included, solves the example. Agrees with the accuracy reward. */
+export function checkAnswer({ task, problem }: Example, completion: string): Verdict {
   const parsed = parseCompletion(completion.replace(/<eos>$/, ''), problem.steps.length);
   const correct = parsed.formatted && parsed.answer !== null && task.verify(problem, parsed.answer);
   return { correct, formatted: parsed.formatted, answer: problem.answer };

@@ -14,17 +14,3 @@ export function withPaths(files: readonly File[]): File[] {
     file.webkitRelativePath ? new File([file], file.webkitRelativePath, { lastModified: file.lastModified }) : file,
   );
 }
-
-let handed: File[] | null = null;
-
-/** Leaves files for the Chat page, which uses them without a copy. */
-export function handOver(files: File[]): void {
-  handed = files;
-}
-
-/** Takes the files that were left for the Chat page; null when there are none. */
-export function takeOver(): File[] | null {
-  const files = handed;
-  handed = null;
-  return files;
-}

@@ -1,4 +1,4 @@
-/** @file Finds out whether this page can use a GPU, by asking for one. */
+/** @file Finds out whether this page can use a GPU, by requesting one. */
 import { messageOf } from '../../../base/errors';
 import type { GpuFailure } from './diagnose';
 

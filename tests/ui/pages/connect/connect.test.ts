@@ -6,7 +6,7 @@ import type { BrowserPage } from '../../../../src/servers/diagnose';
 import { RemoteError } from '../../../../src/servers/errors';
 import { ServerStore } from '../../../../src/servers/server-store';
 import type { SidecarInfo } from '../../../../src/servers/training/sidecar-schema';
-import { chatModels, namedModel } from '../../../../src/ui/pages/chat/models/models';
+import { listModels, namedModel } from '../../../../src/ui/pages/chat/models/models';
 import { askingFrom } from '../../../../src/ui/pages/connect/asking';
 import { ConnectState, type Asking, type NewServer } from '../../../../src/ui/pages/connect/connect-state.svelte';
 import { ModelLists } from '../../../../src/ui/pages/connect/model-lists';
@@ -204,11 +204,11 @@ describe('models on servers', () => {
   it('stand among the others, and are known by their id alone', async () => {
     const none = { list: () => Promise.reject(new Error()), checkpointSteps: vi.fn(), modelNames: vi.fn() };
     const id = formatModelId({ kind: 'server', server: 's-1', model: 'a:b/c' });
-    const found = await chatModels(none, undefined, () => Promise.resolve([namedModel(id)]));
+    const found = await listModels({ storage: none, remote: () => Promise.resolve([namedModel(id)]) });
     expect(found.map((model) => model.group)).toEqual(['Toy models', 'On servers']);
     expect(namedModel(id)).toMatchObject({ label: 'a:b/c', toy: false });
     expect(parseModelId('store:remote:x')).toBeNull();
-    const broken = await chatModels(none, undefined, () => Promise.reject(new Error('no storage')));
+    const broken = await listModels({ storage: none, remote: () => Promise.reject(new Error('no storage')) });
     expect(broken).toHaveLength(1);
   });
 });

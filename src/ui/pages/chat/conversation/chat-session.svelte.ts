@@ -1,26 +1,34 @@
-/** @file The conversation on the page: asks the chosen models, streams their answers into the tree, and keeps it. */
+/** @file The conversation on the page: sends questions to the chosen models, streams their answers into the tree, and saves it. */
+import type {
+  AnswerTurn,
+  Column,
+  Conversation,
+  SamplingSettings,
+  UserTurn,
+  Verdict,
+} from '../../../../storage/conversation';
 import { messageOf } from '../../../../base/errors';
-import type { ChatToken, RecommendedSampling } from '../../../../runs/chat-model';
+import { t } from '../../../../i18n';
+import type { RecommendedSampling } from '../../../../runs/chat-model';
+import { getTask } from '../../../../tasks';
 import { activity } from '../../../shell/activity.svelte';
-import type { AnswerTurn, Column, Conversation, TokenRecord, UserTurn } from '../../../../storage/conversation';
+import { checkAnswer, type Example } from '../examples';
 import { messagesFor, newConversation, withTurn, withVersion, leafOf } from '../history/conversation';
-import { judge, type Example } from '../examples';
 import type { ModelChoice } from '../models/models';
 import type { OpenModels } from '../models/open-models.svelte';
-import type { SamplingSettings } from '../../../../storage/conversation';
-import { AnswerMeter, noStats } from './stats';
-import { ThoughtMeter } from '../../../../tasks/answers/thought-meter';
-import { getTask } from '../../../../tasks';
+import { AnswerDraft } from './answer-draft';
+import { ConversationSaver } from './conversation-saver.svelte';
 
-/** How often a growing answer is shown, and kept, in milliseconds. */
-const SHOW_MS = 80;
-const KEEP_MS = 5000;
+/** How often a growing answer is shown, and saved, in milliseconds. */
+const SHOW_INTERVAL = 80;
+const SAVE_INTERVAL = 5000;
 
-export interface Ask {
+/** A model to send a question to, and how. */
+export interface ModelRequest {
   model: ModelChoice;
-  /** Asked for once the model is open, and says what its makers recommend. */
+  /** Called again once the model is open, with what its makers recommend. */
   settings: (recommended?: RecommendedSampling) => SamplingSettings;
-  /** Whether to report the likeliest alternatives of each token. */
+  /** Whether to report the most likely alternatives of each token. */
   alternatives: boolean;
 }
 
@@ -31,54 +39,56 @@ export interface SessionParts {
   newId?: () => string;
 }
 
-/** How many alternatives are asked for. */
-const ALTERNATIVES = 5;
-
 export class ChatSession {
   conversation = $state.raw<Conversation>(newConversation('', 0));
-  /** The answer that is being written, as it stands; its turn in the tree is behind. */
+  /** The answer that is being written. Its turn in the tree lags behind. */
   live = $state.raw<AnswerTurn | null>(null);
-  /** From asking until the last answer has ended. */
+  /** True from a question until its last answer has ended. */
   busy = $state(false);
-  /** Why the conversation is not kept; empty when it is. */
-  saveProblem = $state('');
-  /** Of the last answers, for those who can't see them. */
-  news = $state('');
-  readonly #parts: SessionParts;
+  /** What just happened, for screen readers. */
+  announcement = $state('');
+  readonly #models: OpenModels;
+  readonly #saver: ConversationSaver;
   readonly #now: () => number;
   readonly #newId: () => string;
   #abort: AbortController | null = null;
-  #saving: Promise<void> = Promise.resolve();
-  // Nothing on the page depends on it.
-  // eslint-disable-next-line svelte/prefer-svelte-reactivity
-  readonly #unsaved = new Map<string, Conversation>();
 
-  constructor(parts: SessionParts) {
-    this.#parts = parts;
-    this.#now = parts.now ?? (() => performance.now());
-    this.#newId = parts.newId ?? (() => crypto.randomUUID());
+  constructor({ models, save, now, newId }: SessionParts) {
+    this.#models = models;
+    this.#saver = new ConversationSaver(save);
+    this.#now = now ?? (() => performance.now());
+    this.#newId = newId ?? (() => crypto.randomUUID());
     this.reset();
   }
 
-  /** Shows another conversation, or a new one. An answer under way ends and is kept. */
+  /** Why the conversation could not be saved; empty if it was. */
+  get saveProblem(): string {
+    return this.#saver.problem;
+  }
+
+  /** Shows another conversation, or a new one. An answer that is being written is stopped and saved. */
   reset(conversation?: Conversation): void {
     this.stop();
     this.conversation = conversation ?? newConversation(this.#newId(), Date.now());
     this.live = null;
-    this.news = '';
+    this.announcement = '';
   }
 
-  /** Ends what is under way and keeps what there is of it. */
+  /** Stops the answer. What there is of it is kept. */
   stop(): void {
     this.#abort?.abort();
   }
 
   /**
-   * Asks a question at the end of the path that is shown, or as another version of `replaces`; one model after the other,
-   * so that each has the machine for itself. Never rejects.
+   * Sends a question at the end of the shown path, or as another version of `replaces`. The models answer one after the
+   * other, so that each has the machine for itself. Never rejects.
    */
-  async ask(text: string, asks: readonly Ask[], options: { example?: Example | null; replaces?: UserTurn } = {}) {
-    if (this.busy || text.trim() === '' || asks.length === 0) return;
+  async send(
+    text: string,
+    requests: readonly ModelRequest[],
+    options: { example?: Example | null; replaces?: UserTurn } = {},
+  ): Promise<void> {
+    if (this.busy || text.trim() === '' || requests.length === 0) return;
     const { example, replaces } = options;
     const user: UserTurn = {
       id: this.#newId(),
@@ -88,50 +98,48 @@ export class ChatSession {
       created: Date.now(),
       example: example ? { task: example.task.name, problem: example.problem } : null,
     };
-    this.#change(withTurn(this.conversation, user, Date.now()));
-    await this.#run((signal) => this.#each(asks, (ask, i) => this.#answer(user, i as Column, ask, signal)));
+    this.#update(withTurn(this.conversation, user, Date.now()));
+    await this.#work(async (signal) => {
+      for (const [i, request] of requests.entries()) await this.#answer(user, i as Column, request, signal);
+    });
   }
 
-  /** Answers a question once more, as another version. */
-  async again(turn: AnswerTurn, ask: Ask): Promise<void> {
+  /** Answers a question again, as another version of the answer. */
+  async regenerate(turn: AnswerTurn, request: ModelRequest): Promise<void> {
     const user = this.conversation.turns[turn.parent];
     if (this.busy || user?.role !== 'user') return;
-    await this.#run((signal) => this.#answer(user, turn.column, ask, signal));
+    await this.#work((signal) => this.#answer(user, turn.column, request, signal));
   }
 
-  /** Goes on with an answer that was stopped or cut off. */
-  async goOn(turn: AnswerTurn, ask: Ask): Promise<void> {
+  /** Continues an answer that was stopped or cut off. */
+  async continueAnswer(turn: AnswerTurn, request: ModelRequest): Promise<void> {
     const user = this.conversation.turns[turn.parent];
     if (this.busy || user?.role !== 'user') return;
-    await this.#run((signal) => this.#answer(user, turn.column, ask, signal, turn));
+    await this.#work((signal) => this.#answer(user, turn.column, request, signal, turn));
   }
 
-  /** Shows the version before or after a turn. */
-  turnTo(id: string, step: -1 | 1): void {
-    if (!this.busy) this.#change(withVersion(this.conversation, id, step));
+  /** Shows the previous or next version of a turn. */
+  showVersion(id: string, step: -1 | 1): void {
+    if (!this.busy) this.#update(withVersion(this.conversation, id, step));
   }
 
   setSystem(system: string): void {
-    if (system !== this.conversation.system) this.#change({ ...this.conversation, system });
+    if (system !== this.conversation.system) this.#update({ ...this.conversation, system });
   }
 
   rename(name: string): void {
-    this.#change({ ...this.conversation, name: name.trim().slice(0, 200) || null });
+    this.#update({ ...this.conversation, name: name.trim().slice(0, 200) || null });
   }
 
-  /** Resolves when all that was to be kept is. */
+  /** Resolves when all changes are saved, or saving has failed. */
   saved(): Promise<void> {
-    return this.#saving;
+    return this.#saver.idle();
   }
 
-  async #each(asks: readonly Ask[], answer: (ask: Ask, index: number) => Promise<void>): Promise<void> {
-    for (const [i, ask] of asks.entries()) await answer(ask, i);
-  }
-
-  async #run(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  async #work(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const abort = (this.#abort = new AbortController());
     this.busy = true;
-    const end = activity.begin('an answer');
+    const end = activity.begin(t('chat:activity'));
     try {
       await work(abort.signal);
     } finally {
@@ -141,181 +149,86 @@ export class ChatSession {
     }
   }
 
-  async #answer(user: UserTurn, column: Column, ask: Ask, signal: AbortSignal, before?: AnswerTurn): Promise<void> {
+  async #answer(
+    user: UserTurn,
+    column: Column,
+    request: ModelRequest,
+    signal: AbortSignal,
+    continues: AnswerTurn | null = null,
+  ): Promise<void> {
     if (signal.aborted) return;
-    const home = this.conversation;
-    const draft = new Draft(user, column, ask, before ?? null, this.#newId());
-    /** The turn as it stands, into the tree it was asked in; the page may show another one by now. */
-    const keep = (turn: AnswerTurn): void => {
-      const base = this.conversation.id === home.id ? this.conversation : home;
-      this.#change(withTurn(base, turn, Date.now()), base === this.conversation);
+    // The page may show another conversation before the answer ends.
+    const origin = this.conversation;
+    const isShown = () => this.conversation.id === origin.id;
+    const draft = new AnswerDraft({ id: this.#newId(), user, column, request, continues });
+    const save = (turn: AnswerTurn): void => {
+      const base = isShown() ? this.conversation : origin;
+      this.#update(withTurn(base, turn, Date.now()), isShown());
     };
     const show = (): void => {
-      if (this.conversation.id === home.id) this.live = draft.turn();
+      if (isShown()) this.live = draft.turn();
     };
-    keep({ ...draft.turn(), status: 'stopped' });
+    // Saved as stopped: that is what it would be if the page were closed now.
+    save({ ...draft.turn(), status: 'stopped' });
     show();
-    this.news = `${ask.model.label} is answering.`;
+    this.announcement = t('chat:announce.answering', { model: request.model.label });
     let turn: AnswerTurn;
     try {
-      const policy = await this.#parts.models.get(ask.model, signal);
-      draft.settings = ask.settings(policy.sampling);
+      const model = await this.#models.get(request.model, signal);
+      draft.settings = request.settings(model.sampling);
       const start = this.#now();
-      let shown = start;
-      let kept = start;
-      for await (const token of policy.generate(draft.request(messagesFor(home, user.id, column)), signal)) {
+      let lastShown = start;
+      let lastSaved = start;
+      for await (const token of model.generate(draft.generateRequest(messagesFor(origin, user.id, column)), signal)) {
         const now = this.#now();
         draft.push(token, now - start);
-        if (now - shown >= SHOW_MS) {
+        if (now - lastShown >= SHOW_INTERVAL) {
           show();
-          shown = now;
+          lastShown = now;
         }
-        if (now - kept >= KEEP_MS) {
-          keep({ ...draft.turn(), status: 'stopped' });
-          kept = now;
+        if (now - lastSaved >= SAVE_INTERVAL) {
+          save({ ...draft.turn(), status: 'stopped' });
+          lastSaved = now;
         }
       }
-      turn = draft.turn(signal.aborted ? 'stopped' : draft.ending());
+      turn = draft.turn(signal.aborted ? 'stopped' : draft.outcome);
     } catch (error) {
       const message = messageOf(error);
       turn = signal.aborted ? draft.turn('stopped') : { ...draft.turn('failed'), error: message };
-      // A policy whose device was lost answers nothing any more.
-      if (!signal.aborted) this.#parts.models.drop(ask.model);
+      // A model whose device was lost can't answer any more.
+      if (!signal.aborted) this.#models.drop(request.model);
     }
     if (turn.status === 'done' && user.example) turn = { ...turn, verdict: verdictOn(user.example, turn.text) };
-    keep(turn);
-    if (this.conversation.id === home.id) this.live = null;
-    this.news = newsOf(turn);
+    save(turn);
+    if (isShown()) this.live = null;
+    this.announcement = announcementOf(turn);
   }
 
-  /** @param visible false: only kept, because the page shows another conversation */
-  #change(conversation: Conversation, visible = true): void {
+  /** @param visible false if the page shows another conversation, so that this one is only saved */
+  #update(conversation: Conversation, visible = true): void {
     if (visible) this.conversation = conversation;
-    if (Object.keys(conversation.turns).length === 0) return;
-    this.#unsaved.set(conversation.id, conversation);
-    this.#saving = this.#saving
-      .then(() => this.#saveNewest(conversation.id))
-      .then(
-        () => void (this.saveProblem = ''),
-        (error: unknown) => void (this.saveProblem = messageOf(error)),
-      );
-  }
-
-  /** Changes that came while another was being saved are saved as one. */
-  async #saveNewest(id: string): Promise<void> {
-    const newest = this.#unsaved.get(id);
-    this.#unsaved.delete(id);
-    if (newest) await this.#parts.save(newest);
+    if (Object.keys(conversation.turns).length > 0) this.#saver.add(conversation);
   }
 }
 
-/** An answer while it is written. */
-class Draft {
-  readonly #base: AnswerTurn;
-  settings: SamplingSettings;
-  readonly #alternatives: boolean;
-  readonly #prefix: string;
-  readonly #meter: AnswerMeter;
-  readonly #thought = new ThoughtMeter();
-  readonly #tokens: TokenRecord[];
-  readonly #notices: string[];
-  /** Of the answer up to where it was stopped, which the clock goes on from. */
-  readonly #msBefore: number;
-  #text: string;
-  #finish: ChatToken['finish'];
-  #count = 0;
-
-  constructor(user: UserTurn, column: Column, ask: Ask, before: AnswerTurn | null, id: string) {
-    this.settings = ask.settings();
-    this.#alternatives = ask.alternatives;
-    this.#base = before ?? {
-      id,
-      role: 'assistant',
-      parent: user.id,
-      column,
-      created: Date.now(),
-      model: { id: ask.model.id, label: ask.model.label },
-      settings: this.settings,
-      text: '',
-      tokens: [],
-      status: 'streaming',
-      error: '',
-      notices: [],
-      thought: null,
-      stats: noStats,
-      verdict: null,
-    };
-    this.#text = this.#prefix = this.#base.text;
-    this.#tokens = [...this.#base.tokens];
-    this.#notices = [...this.#base.notices];
-    this.#meter = new AnswerMeter(this.#base.stats);
-    this.#msBefore = this.#base.stats.total_ms;
-    for (const { text } of this.#tokens) this.#thought.push(text, this.#base.thought?.ms ?? this.#msBefore);
-  }
-
-  request(messages: ReturnType<typeof messagesFor>) {
-    return {
-      messages,
-      ...this.settings,
-      ...(this.#prefix === '' ? {} : { prefix: this.#prefix }),
-      ...(this.#alternatives ? { top_logprobs: ALTERNATIVES } : {}),
-    };
-  }
-
-  push(token: ChatToken, ms: number): void {
-    if (token.context) this.#meter.context(token.context);
-    if (token.notice && !this.#notices.includes(token.notice)) this.#notices.push(token.notice);
-    if (token.finish) this.#finish = token.finish;
-    // The last one may only say how the answer ended.
-    if (token.text === '' && token.finish) return;
-    this.#count++;
-    this.#text += token.text;
-    this.#meter.token(ms);
-    this.#thought.push(token.text, this.#msBefore + ms);
-    const record: TokenRecord = { text: token.text, logprob: finite(token.logprob) };
-    const top = token.top?.filter(({ logprob }) => Number.isFinite(logprob));
-    if (top?.length) record.top = top;
-    this.#tokens.push(record);
-  }
-
-  /** How an answer ended that wasn't stopped. */
-  ending(): 'done' | 'length' {
-    return (this.#finish ?? (this.#count >= this.settings.max_tokens ? 'length' : 'stop')) === 'length'
-      ? 'length'
-      : 'done';
-  }
-
-  turn(status: AnswerTurn['status'] = 'streaming'): AnswerTurn {
-    return {
-      ...this.#base,
-      settings: this.settings,
-      text: this.#text,
-      tokens: this.#tokens.slice(),
-      notices: this.#notices.slice(),
-      thought: this.#thought.size,
-      stats: this.#meter.stats,
-      status,
-      error: '',
-      verdict: null,
-    };
-  }
-}
-
-const finite = (value: number | undefined): number | null =>
-  value !== undefined && Number.isFinite(value) ? Math.min(0, value) : null;
-
-function verdictOn(example: NonNullable<UserTurn['example']>, text: string) {
+function verdictOn(example: NonNullable<UserTurn['example']>, text: string): Verdict | null {
   try {
-    return judge({ task: getTask(example.task), problem: example.problem }, text);
+    return checkAnswer({ task: getTask(example.task), problem: example.problem }, text);
   } catch {
     // A task of another version, or a problem that somebody wrote by hand.
     return null;
   }
 }
 
-function newsOf({ status, model, stats, error }: AnswerTurn): string {
-  const size = `${stats.tokens} ${stats.tokens === 1 ? 'token' : 'tokens'}`;
-  if (status === 'failed') return `${model.label} failed: ${error}`;
-  if (status === 'stopped') return `Stopped after ${size}.`;
-  return `${model.label} answered with ${size}${status === 'length' ? ' and was cut off' : ''}.`;
+function announcementOf({ status, model: { label: model }, stats: { tokens: count }, error }: AnswerTurn): string {
+  switch (status) {
+    case 'failed':
+      return t('chat:announce.failed', { model, error });
+    case 'stopped':
+      return t('chat:announce.stopped', { count });
+    case 'length':
+      return t('chat:announce.cutOff', { model, count });
+    default:
+      return t('chat:announce.answered', { model, count });
+  }
 }

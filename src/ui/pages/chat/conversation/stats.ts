@@ -1,4 +1,4 @@
-/** @file What an answer cost: tokens, time to the first, tokens a second, and how full the model's context is. */
+/** @file Figures about an answer: tokens, time to the first token, tokens per second, and how full the context is. */
 import type { ContextUse } from '../../../../runs/chat-model';
 import type { AnswerStats } from '../../../../storage/conversation';
 
@@ -12,7 +12,7 @@ export const noStats: AnswerStats = {
   context_from: 0,
 };
 
-/** Tokens that arrive within this many milliseconds of the first came with it, in one chunk. */
+/** Tokens that arrive within this many milliseconds of the first belong to the same delivery. */
 const ONE_DELIVERY_MS = 3;
 
 export class AnswerMeter {
@@ -24,12 +24,12 @@ export class AnswerMeter {
   #context: ContextUse | null = null;
   #contextFrom = 0;
 
-  /** @param before what an answer that is continued has cost so far */
+  /** @param before the figures of an answer that is continued */
   constructor(before: AnswerStats = noStats) {
     this.#before = before;
   }
 
-  /** @param ms since asking */
+  /** @param ms since the request */
   token(ms: number): void {
     this.#tokens++;
     this.#last = ms;
@@ -56,16 +56,16 @@ export class AnswerMeter {
   }
 }
 
-/** In less than this, what came after the first delivery may as well be the rest of it. */
+/** In less time than this, later tokens may still belong to the first delivery. */
 const MEASURABLE_MS = 50;
 
-/** Tokens a second: of the decoding alone where it can be told apart, else of the whole; null before there is any. */
+/** Tokens per second of the decoding alone if it can be told apart, otherwise of the whole answer; null before the first token. */
 export function rate({ tokens, decode_tokens, decode_ms, total_ms }: AnswerStats): number | null {
   if (decode_tokens > 0 && decode_ms >= MEASURABLE_MS) return (1000 * decode_tokens) / decode_ms;
   return tokens > 0 && total_ms > 0 ? (1000 * tokens) / total_ms : null;
 }
 
-/** Tokens in the model's view, the answer's included; null where the policy doesn't say. */
+/** Tokens in the context, the answer's included; null if the model doesn't report it. */
 export function contextUsed({ context, context_from, tokens }: AnswerStats): { used: number; length: number } | null {
   if (!context || context.length <= 0) return null;
   return { used: Math.min(context.length, context.prompt + tokens - context_from), length: context.length };

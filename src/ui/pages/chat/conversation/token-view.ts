@@ -1,16 +1,17 @@
 /** @file How the token view writes tokens and probabilities. */
+import { t } from '../../../../i18n';
 import { spellControls } from '../../../markdown/controls';
 import type { TokenRecord } from '../../../../storage/conversation';
 
-/** Beyond this many tokens the page would take long to lay out; the view shows the last ones. */
+/** The view shows at most this many tokens, the last ones: more would take the page long to lay out. */
 export const MAX_TOKENS_SHOWN = 6000;
 
-/** A token as it stands in the text: line breaks visible and kept. */
+/** A token within the text. Line breaks are marked and kept. */
 export const inText = (text: string): string => spellControls(text).replaceAll('\n', '⏎\n');
 
-/** A token as it is named by itself: white space and nothing visible too. */
-export function named(text: string): string {
-  if (text === '') return '(nothing)';
+/** A token by itself, with white space made visible. */
+export function visibleToken(text: string): string {
+  if (text === '') return t('chat:tokenView.empty');
   const visible = spellControls(text).replaceAll('\n', '⏎').replaceAll('\t', '⇥').replaceAll(' ', '␣');
   // Some tokens are single control bytes.
   return visible.replace(/\p{Cc}/gu, (each) => `U+${each.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`);
@@ -24,16 +25,17 @@ export function percent(logprob: number): string {
   return `${share.toFixed(share < 1 ? 2 : share < 10 ? 1 : 0)}%`;
 }
 
-/** Strength of a token's shade, 0 (certain) to 1; in steps, so that most tokens look alike. Null: not known. */
+/** Strength of a token's shade, from 0 (certain) to 1, in steps of 0.1. Null if the probability is unknown. */
 export function shade(logprob: number | null): number | null {
   if (logprob === null) return null;
   return Math.round(10 * (1 - Math.exp(logprob))) / 10;
 }
 
-/** A token in words, for those who hear it. */
-export function describe({ text, logprob, top }: TokenRecord): string {
-  const chosen = logprob === null ? named(text) : `${named(text)} ${percent(logprob)}`;
+/** A token with its alternatives as a text for screen readers. */
+export function describeToken({ text, logprob, top }: TokenRecord): string {
+  const chosen = logprob === null ? visibleToken(text) : `${visibleToken(text)} ${percent(logprob)}`;
   const others = (top ?? []).filter((each) => each.text !== text);
   if (others.length === 0) return chosen;
-  return `${chosen}; else ${others.map((each) => `${named(each.text)} ${percent(each.logprob)}`).join(', ')}`;
+  const list = others.map((each) => `${visibleToken(each.text)} ${percent(each.logprob)}`).join(', ');
+  return t('chat:tokenView.withAlternatives', { token: chosen, others: list });
 }

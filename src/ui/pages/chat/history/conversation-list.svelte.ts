@@ -1,19 +1,20 @@
-/** @file The kept conversations beside the one on the page: found, named, deleted with a way back, brought in and out. */
-import { messageOf } from '../../../../base/errors';
-import { PendingRemoval } from '../../../parts/pending-removal.svelte';
+/** @file The list of saved conversations: search, rename, delete with undo, import. */
 import type { Conversation } from '../../../../storage/conversation';
+import { messageOf } from '../../../../base/errors';
+import { t } from '../../../../i18n';
+import { PendingRemoval } from '../../../parts/pending-removal.svelte';
 import { parseConversations } from '../../../../storage/conversation-schema';
 import { search, type ConversationEntry, type ConversationStorage } from '../../../../storage/conversation-storage';
 
 type Storage = Pick<ConversationStorage, 'list' | 'get' | 'save' | 'delete' | 'all'>;
 
-/** A file of conversations larger than this is refused, in bytes. */
+/** Larger files are rejected, in bytes. */
 const MAX_FILE = 200_000_000;
 
 export class ConversationList {
   entries = $state.raw<ConversationEntry[]>([]);
   query = $state('');
-  /** What went wrong last; empty when nothing did. */
+  /** What went wrong last; empty if nothing did. */
   problem = $state('');
   readonly removal: PendingRemoval;
   readonly shown = $derived.by(() =>
@@ -38,7 +39,7 @@ export class ConversationList {
     return this.attempt(async () => void (this.entries = await this.#storage.list()));
   }
 
-  /** Runs something that may fail; reports it and says whether it went well. */
+  /** Runs an action and reports its failure in `problem`. @returns whether it succeeded */
   async attempt(action: () => Promise<void>): Promise<boolean> {
     this.problem = '';
     try {
@@ -50,12 +51,12 @@ export class ConversationList {
     }
   }
 
-  /** Null when it is gone or can't be read, which is told. */
+  /** Null if it no longer exists or can't be read, which `problem` then says. */
   async open(id: string): Promise<Conversation | null> {
     let found: Conversation | null = null;
     await this.attempt(async () => {
       found = (await this.#storage.get(id)) ?? null;
-      if (!found) throw new Error('This conversation is no longer kept.');
+      if (!found) throw new Error(t('chat:conversations.gone'));
     });
     return found;
   }
@@ -72,18 +73,17 @@ export class ConversationList {
     return this.#storage.all();
   }
 
-  /** Takes in the conversations of a file; one that is here already comes in beside it. @returns how many */
-  async receive(file: Pick<File, 'name' | 'size' | 'text'>, newId: () => string = () => crypto.randomUUID()) {
+  /** Imports the conversations of a file. One that already exists is added as a copy. @returns how many were imported */
+  async importFile(file: Pick<File, 'name' | 'size' | 'text'>, newId: () => string = () => crypto.randomUUID()) {
     let count = 0;
     await this.attempt(async () => {
-      if (file.size > MAX_FILE) throw new Error(`${file.name} is too large for a file of conversations.`);
+      if (file.size > MAX_FILE) throw new Error(t('chat:conversations.fileTooLarge', { name: file.name }));
       let conversations: Conversation[];
       try {
         conversations = parseConversations(await file.text());
       } catch (error) {
-        throw new Error(`${file.name} can't be imported. ${messageOf(error)}`, {
-          cause: error,
-        });
+        const reason = messageOf(error);
+        throw new Error(t('chat:conversations.fileRejected', { name: file.name, reason }), { cause: error });
       }
       const taken = this.entries.map(({ id }) => id);
       for (const conversation of conversations) {

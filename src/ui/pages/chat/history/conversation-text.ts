@@ -1,4 +1,5 @@
-/** @file Conversations out to files. */
+/** @file Conversations as files to download. */
+import { t } from '../../../../i18n';
 import type { ExportedFile } from '../../../../runs/exchange';
 import { titleOf, type Conversation } from '../../../../storage/conversation';
 import { rounds } from './conversation';
@@ -12,10 +13,10 @@ const fileName = (title: string) =>
     .replace(/^-+|-+$/g, '')
     .slice(0, 60) || 'chat';
 
-/** With every branch, token and setting; can be imported again. */
+/** Includes every branch, token and setting, and can be imported again. */
 export function asJson(conversations: readonly Conversation[]): ExportedFile {
   const [only] = conversations;
-  const title = conversations.length === 1 && only ? titleOf(only) : 'tinythink conversations';
+  const title = conversations.length === 1 && only ? titleOf(only) : t('chat:conversations.exportName');
   return {
     name: `${fileName(title)}.json`,
     type: 'application/json',
@@ -23,12 +24,12 @@ export function asJson(conversations: readonly Conversation[]): ExportedFile {
   };
 }
 
-/** The branch that is shown, for reading; thoughts as quotes. */
+/** The shown branch as a text to read, with thoughts as quotes. */
 export function asMarkdown(conversation: Conversation): ExportedFile {
   const parts = [`# ${titleOf(conversation)}`];
-  if (conversation.system.trim() !== '') parts.push('## System', conversation.system.trim());
+  if (conversation.system.trim() !== '') parts.push(`## ${t('chat:markdownFile.system')}`, conversation.system.trim());
   for (const { user, answers } of rounds(conversation)) {
-    parts.push('## You', user.text);
+    parts.push(`## ${t('chat:markdownFile.user')}`, user.text);
     for (const view of answers) {
       if (!view) continue;
       const { thought, answer } = splitThought(view.turn.text);

@@ -1,20 +1,17 @@
 /**
- * @file A conversation as a tree. Editing a question or asking again adds a branch beside the old one, and nothing is
- * ever overwritten. All functions are pure: they return a new conversation.
- *
- * A question hangs on the answer before it (null: the beginning). Answers hang on their question, in one or two columns,
- * one for each model that was asked; the next question hangs on the answer of column 0.
+ * @file Operations on the tree of a conversation (see src/storage/conversation.ts). Editing a question or regenerating an
+ * answer adds a branch, and nothing is ever overwritten. All functions are pure and return a new conversation.
  */
 import type { Message } from '../../../../runs/chat-model';
 import type { AnswerTurn, Column, Conversation, Turn, UserTurn } from '../../../../storage/conversation';
 import { withoutThought } from '../../../../tasks/answer';
 
-/** A question and the answers to it that are shown. */
+/** A question and its shown answers. */
 export interface Round {
   user: UserTurn;
-  /** All versions of the question, this one among them. */
+  /** All versions of the question, including this one. */
   versions: UserTurn[];
-  /** By column; null where that column wasn't asked. */
+  /** By column; null if the column has no answer. */
   answers: [AnswerView | null, AnswerView | null];
 }
 export interface AnswerView {
@@ -27,7 +24,7 @@ export function newConversation(id: string, now: number): Conversation {
   return { id, name: null, created: now, updated: now, system: '', turns: {}, chosen: {} };
 }
 
-/** Where a turn stands: turns with the same slot are versions of each other. */
+/** The place of a turn in the tree. Turns with the same slot are versions of each other. */
 function slot(turn: Turn): string {
   return turn.role === 'user' ? `u:${turn.parent ?? ''}` : `a:${turn.parent}:${turn.column}`;
 }
@@ -48,11 +45,11 @@ function shown<T extends Turn>(conversation: Conversation, key: string): Shown<T
   return { turn: versions.find(({ id }) => id === conversation.chosen[key]) ?? last, versions };
 }
 
-/** The path that is shown, from the first question on. */
+/** The shown path, starting at the first question. */
 export function rounds(conversation: Conversation): Round[] {
   const path: Round[] = [];
   let parent: string | null = null;
-  // Bounded: a hand-made import could lead round in a circle.
+  // Bounded, because a file written by hand could contain a cycle.
   while (path.length <= Object.keys(conversation.turns).length) {
     const question: Shown<UserTurn> | null = shown<UserTurn>(conversation, `u:${parent ?? ''}`);
     if (!question) break;
@@ -65,12 +62,12 @@ export function rounds(conversation: Conversation): Round[] {
   return path;
 }
 
-/** What the next question hangs on. */
+/** Id of the answer that the next question follows; null for the first question. */
 export function leafOf(conversation: Conversation): string | null {
   return rounds(conversation).at(-1)?.answers[0]?.turn.id ?? null;
 }
 
-/** Adds a turn, or replaces the one of the same id, and shows it. */
+/** Adds a turn, or replaces the one with the same id, and shows it. */
 export function withTurn(conversation: Conversation, turn: Turn, now = conversation.updated): Conversation {
   return {
     ...conversation,
@@ -80,7 +77,7 @@ export function withTurn(conversation: Conversation, turn: Turn, now = conversat
   };
 }
 
-/** Shows the version before (−1) or after (1) a turn; the same conversation when there is none. */
+/** Shows the previous (−1) or next (1) version of a turn. Returns the same conversation if there is none. */
 export function withVersion(conversation: Conversation, id: string, step: -1 | 1): Conversation {
   const turn = conversation.turns[id];
   if (!turn) return conversation;
@@ -90,7 +87,7 @@ export function withVersion(conversation: Conversation, id: string, step: -1 | 1
   return next ? { ...conversation, chosen: { ...conversation.chosen, [key]: next.id } } : conversation;
 }
 
-/** What a model is told when it is to answer a question: each column remembers its own answers, without their thoughts. */
+/** The messages to send for a question. Each column gets its own earlier answers, without their thoughts. */
 export function messagesFor(conversation: Conversation, userId: string, column: Column): Message[] {
   const messages: Message[] = [];
   const seen = new Set<string>();

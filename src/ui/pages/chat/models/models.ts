@@ -1,104 +1,115 @@
-/** @file Whom the chat can ask, wherever they are: the embedded model, checkpoints of runs, imported and stored models, servers. */
-import { formatModelId, parseModelId } from '../../../../runs/model-id';
-import { defaultRunConfig } from '../../../../runs/config';
+/** @file The models that can be chosen: the embedded one, checkpoints of runs, imported, downloaded and dropped models, and models on servers. */
 import type { LoadOptions } from '../../../../engine/load-options';
+import { t } from '../../../../i18n';
+import { defaultRunConfig } from '../../../../runs/config';
 import { hasAdapters } from '../../../../runs/model-capabilities';
+import { formatModelId, parseModelId } from '../../../../runs/model-id';
 import type { RunStorage } from '../../../../storage/run-storage';
-import type { SamplingHints } from '../settings/settings';
+import { CHARACTERS } from '../../../../tasks/vocabulary';
+import type { SamplingHints } from '../settings/sampling';
 
 export interface ModelChoice extends SamplingHints {
   /** See src/runs/model-id.ts. */
   id: string;
-  /** The heading it is listed under. */
+  /** The heading that it is listed under. */
   group: 'Toy models' | 'Large models' | 'Your files' | 'On servers';
-  /** Knows the toy tasks and nothing else: it is offered examples, is judged, and writes no markdown. */
+  /** Knows the toy tasks and nothing else: gets example problems, has its answers checked, and writes no Markdown. */
   toy: boolean;
-  /** Given by the reader for as long as the page is open. */
+  /** All characters that it can read, if they are few. */
+  characters?: string;
+  /** The user's own files, for as long as the page is open. */
   files?: File[];
-  /** How the reader wants it loaded. */
+  /** How to load it; the defaults if absent. */
   load?: LoadOptions;
 }
 
 export const DEFAULT_MODEL = defaultRunConfig.model;
 
-/** A large model in the browser's storage, as far as the chat cares. */
+/** A downloaded model in the browser's storage. */
 export interface StoredEntry {
   id: string;
   name: string;
   complete: boolean;
 }
 
-type Storage = Pick<RunStorage, 'list' | 'checkpointSteps' | 'modelNames'>;
+export interface ModelSources {
+  storage: Pick<RunStorage, 'list' | 'checkpointSteps' | 'modelNames'>;
+  stored?: () => Promise<StoredEntry[]>;
+  remote?: () => Promise<ModelChoice[]>;
+}
 
 const toy = (id: string, label: string): ModelChoice => ({ id, label, group: 'Toy models', toy: true });
+/** The embedded model, or a checkpoint of a run that started from it. */
+const embedded = (id: string, label: string): ModelChoice => ({ ...toy(id, label), characters: CHARACTERS });
+const pretrained = (): ModelChoice => embedded(DEFAULT_MODEL, t('chat:models.pretrained', { model: DEFAULT_MODEL }));
 
-/** Never rejects: when nothing can be read from storage, the embedded model is still there. */
-export async function chatModels(
-  storage: Storage,
-  stored: () => Promise<StoredEntry[]> = () => Promise.resolve([]),
-  remote: () => Promise<ModelChoice[]> = () => Promise.resolve([]),
-): Promise<ModelChoice[]> {
-  const models = [toy(DEFAULT_MODEL, `${DEFAULT_MODEL}, as pretrained`)];
+/** Never rejects: what can't be read is left out, and the embedded model is always there. */
+export async function listModels({ storage, stored, remote }: ModelSources): Promise<ModelChoice[]> {
+  const models = [pretrained()];
   try {
     for (const run of await storage.list()) {
       const step = (await storage.checkpointSteps(run.id)).at(-1);
       if (step === undefined) continue;
-      const model = toy(formatModelId({ kind: 'checkpoint', run: run.id, step }), `${run.name}, after step ${step}`);
-      models.push(hasAdapters(run.config) ? { ...model, group: 'Large models', toy: false } : model);
+      const id = formatModelId({ kind: 'checkpoint', run: run.id, step });
+      const label = t('chat:models.checkpoint', { run: run.name, step });
+      if (hasAdapters(run.config)) models.push({ id, label, group: 'Large models', toy: false });
+      else models.push(run.config.model === DEFAULT_MODEL ? embedded(id, label) : toy(id, label));
     }
     for (const name of await storage.modelNames()) {
-      models.push(toy(formatModelId({ kind: 'imported', name }), `${name}, imported`));
+      models.push(toy(formatModelId({ kind: 'imported', name }), t('chat:models.imported', { name })));
     }
   } catch {
-    // Some private windows refuse storage; then there are no saved runs either.
+    // Some private windows refuse storage. Then there are no saved runs either.
   }
   try {
-    for (const { id, name, complete } of await stored()) {
-      if (complete)
-        models.push({ id: formatModelId({ kind: 'downloaded', id }), label: name, group: 'Large models', toy: false });
+    for (const { id, name, complete } of (await stored?.()) ?? []) {
+      if (!complete) continue;
+      models.push({ id: formatModelId({ kind: 'downloaded', id }), label: name, group: 'Large models', toy: false });
     }
   } catch {
-    // No engine or no store: the others are there.
+    // No engine or no store.
   }
   try {
-    models.push(...(await remote()));
+    models.push(...((await remote?.()) ?? []));
   } catch {
-    // Nothing is stored here, servers neither.
+    // Storage is blocked, so no servers are saved.
   }
   return models;
 }
 
-/** A model by its id alone, as an address or an old conversation names it. */
+/** A model of which only the id is known, as from an address or an old conversation. */
 export function namedModel(id: string): ModelChoice {
-  const model = parseModelId(id);
-  if (model?.kind === 'server') return { id, label: model.model, group: 'On servers', toy: false };
-  const isLarge = model?.kind === 'downloaded' || model?.kind === 'opened';
-  return { id, label: id, group: isLarge ? 'Large models' : 'Toy models', toy: !isLarge };
+  const parts = parseModelId(id);
+  if (parts?.kind === 'server') return { id, label: parts.model, group: 'On servers', toy: false };
+  if (parts?.kind === 'downloaded' || parts?.kind === 'opened') {
+    return { id, label: id, group: 'Large models', toy: false };
+  }
+  return id === DEFAULT_MODEL ? pretrained() : toy(id, id);
 }
 
-let given = 0;
+/** The characters of a text that a model can't read, each once; empty if it can read the text. */
+export function unknownCharacters({ characters }: Pick<ModelChoice, 'characters'>, text: string): string[] {
+  if (characters === undefined) return [];
+  return [...new Set(text)].filter((character) => !characters.includes(character));
+}
+
+let ownCount = 0;
 
 /**
- * A model out of files that a person picked or dropped: one .gguf, or the files of a Hugging Face folder.
+ * A model from files that the user chose or dropped: one .gguf, or the files of a Hugging Face folder.
  * @throws Error saying what is missing
  */
 export function modelOfFiles(files: File[]): ModelChoice {
   const gguf = files.filter(({ name }) => /\.gguf$/i.test(name));
-  const group = 'Your files' as const;
-  // Not the id of any file of another visit, which kept conversations still name.
-  const id = () => formatModelId({ kind: 'opened', id: `${Date.now().toString(36)}-${++given}` });
-  if (gguf.length === 1) return { id: id(), label: gguf[0]!.name, group, toy: false, files: gguf };
-  if (gguf.length > 1) throw new Error('These are several .gguf files. Choose one of them.');
+  // Different in every visit, because saved conversations refer to it.
+  const id = formatModelId({ kind: 'opened', id: `${Date.now().toString(36)}-${++ownCount}` });
+  const own = { id, group: 'Your files', toy: false } as const;
+  if (gguf.length === 1) return { ...own, label: gguf[0]!.name, files: gguf };
+  if (gguf.length > 1) throw new Error(t('chat:models.severalFiles'));
   const names = new Set(files.map(({ name }) => name));
-  if (!names.has('config.json')) {
-    throw new Error(
-      'That is no model: choose a .gguf file, or a folder with config.json, tokenizer.json and *.safetensors.',
-    );
-  }
-  if (![...names].some((name) => name.endsWith('.safetensors'))) {
-    throw new Error('The folder has no .safetensors file, so the weights are missing.');
-  }
-  // Empty unless a whole folder was picked.
+  if (!names.has('config.json')) throw new Error(t('chat:models.notAModel'));
+  if (![...names].some((name) => name.endsWith('.safetensors'))) throw new Error(t('chat:models.noWeights'));
+  // Empty unless a whole folder was chosen.
   const [folder] = (files[0]?.webkitRelativePath ?? '').split('/');
-  return { id: id(), label: folder || 'A folder of yours', group, toy: false, files };
+  return { ...own, label: folder || t('chat:models.unnamedFolder'), files };
 }

@@ -6,7 +6,7 @@ import { isServerModel } from '../../../../runs/model-id';
 import type { SamplingSettings } from '../../../../storage/conversation';
 import type { EvaluatedModel, EvaluationRun } from '../../../../storage/evaluation-storage';
 import type { OpenChatModel } from '../../chat/models/open-models.svelte';
-import { recommendedSettings } from '../../chat/settings/settings';
+import { recommendedSettings } from '../../chat/settings/sampling';
 
 export interface Question {
   chatModel: OpenChatModel;

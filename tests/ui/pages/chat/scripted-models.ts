@@ -1,8 +1,8 @@
-/** Policies that answer from a script, and what the tests ask them with. */
+/** @file Chat models that answer from a script, and requests to them. */
 import type { GenerateRequest, ChatModel, ChatToken } from '../../../../src/runs/chat-model';
-import type { Ask } from '../../../../src/ui/pages/chat/conversation/chat-session.svelte';
+import type { ModelRequest } from '../../../../src/ui/pages/chat/conversation/chat-session.svelte';
 import type { ModelChoice } from '../../../../src/ui/pages/chat/models/models';
-import { recommendedSettings } from '../../../../src/ui/pages/chat/settings/settings';
+import { recommendedSettings } from '../../../../src/ui/pages/chat/settings/sampling';
 
 export interface Scripted extends ChatModel {
   requests: GenerateRequest[];
@@ -10,15 +10,15 @@ export interface Scripted extends ChatModel {
   close(): void;
 }
 
-/** Answers with these tokens each time, and notes what it was asked. */
+/** Answers with these tokens each time, and records its requests. */
 export function scripted(tokens: (ChatToken | string)[], end?: Error): Scripted {
-  const policy: Scripted = {
+  const model: Scripted = {
     name: 'scripted',
     requests: [],
     closed: 0,
-    close: () => void policy.closed++,
+    close: () => void model.closed++,
     async *generate(request, signal) {
-      policy.requests.push(request);
+      model.requests.push(request);
       for (const token of tokens) {
         if (signal.aborted) return;
         await Promise.resolve();
@@ -27,7 +27,7 @@ export function scripted(tokens: (ChatToken | string)[], end?: Error): Scripted 
       if (end) throw end;
     },
   };
-  return policy;
+  return model;
 }
 
 export const chatModel = (id: string): ModelChoice => ({
@@ -37,7 +37,7 @@ export const chatModel = (id: string): ModelChoice => ({
   toy: false,
 });
 
-export const asking = (id: string, change: Partial<Ask> = {}): Ask => {
+export const requestTo = (id: string, change: Partial<ModelRequest> = {}): ModelRequest => {
   const model = chatModel(id);
   return { model, settings: () => recommendedSettings(model), alternatives: false, ...change };
 };

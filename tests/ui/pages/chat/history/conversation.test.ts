@@ -5,7 +5,7 @@ import {
   type Column,
   type Conversation,
   type UserTurn,
-} from '../../../../src/storage/conversation';
+} from '../../../../../src/storage/conversation';
 import {
   leafOf,
   messagesFor,
@@ -13,13 +13,13 @@ import {
   rounds,
   withTurn,
   withVersion,
-} from '../../../../src/ui/pages/chat/history/conversation';
-import { parseConversations, serializeConversations } from '../../../../src/storage/conversation-schema';
-import { entryOf, search } from '../../../../src/storage/conversation-storage';
-import { asJson, asMarkdown } from '../../../../src/ui/pages/chat/history/conversation-text';
-import { recommendedSettings } from '../../../../src/ui/pages/chat/settings/settings';
-import { noStats } from '../../../../src/ui/pages/chat/conversation/stats';
-import { chatModel } from './scripted';
+} from '../../../../../src/ui/pages/chat/history/conversation';
+import { parseConversations, serializeConversations } from '../../../../../src/storage/conversation-schema';
+import { entryOf, search } from '../../../../../src/storage/conversation-storage';
+import { asJson, asMarkdown } from '../../../../../src/ui/pages/chat/history/conversation-text';
+import { recommendedSettings } from '../../../../../src/ui/pages/chat/settings/sampling';
+import { noStats } from '../../../../../src/ui/pages/chat/conversation/stats';
+import { chatModel } from '../scripted-models';
 
 const user = (id: string, parent: string | null, text = id): UserTurn => ({
   id,
@@ -64,7 +64,7 @@ const tree = build(
 );
 
 describe('a conversation', () => {
-  test('shows the newest versions, and goes back to the others with all that followed them', () => {
+  test('shows the newest versions, and can go back to others with all that followed them', () => {
     expect(path(tree)).toEqual(['q1b a3 ']);
     const before = withVersion(tree, 'q1b', -1);
     expect(path(before)).toEqual(['q1 a1b b1', 'q2 a2 ']);
@@ -75,14 +75,14 @@ describe('a conversation', () => {
     expect(leafOf(newConversation('e', 0))).toBeNull();
   });
 
-  test('knows the versions of each turn', () => {
+  test('lists the versions of each turn', () => {
     const [first] = rounds(withVersion(tree, 'q1b', -1));
     expect(first!.versions.map(({ id }) => id)).toEqual(['q1', 'q1b']);
     expect(first!.answers[0]!.versions.map(({ id }) => id)).toEqual(['a1', 'a1b']);
     expect(first!.answers[1]!.versions.map(({ id }) => id)).toEqual(['b1']);
   });
 
-  test('tells each model its own answers, without their thoughts', () => {
+  test('sends each model its own answers, without their thoughts', () => {
     const system = { ...tree, system: 'Be brief.' };
     expect(messagesFor(system, 'q2', 0)).toEqual([
       { role: 'system', content: 'Be brief.' },
@@ -93,14 +93,14 @@ describe('a conversation', () => {
     expect(messagesFor(tree, 'q2', 1).map(({ content }) => content)).toEqual(['What is 1+1?', 'two', 'q2']);
   });
 
-  test('is named after its first question, or as the reader likes', () => {
+  test('is named after its first question, or as the user likes', () => {
     expect(titleOf(tree)).toBe('What is 1+1?');
     expect(titleOf({ ...tree, name: 'Sums' })).toBe('Sums');
     expect(titleOf(build(user('q', null, `${'word '.repeat(40)}\nmore`))).length).toBeLessThanOrEqual(60);
     expect(titleOf(newConversation('e', 0))).toBe('New conversation');
   });
 
-  test('that leads round in a circle ends', () => {
+  test('with a cycle ends', () => {
     const circle = { ...newConversation('c', 0), turns: { a: answer('a', 'q'), q: user('q', 'a') } };
     expect(rounds(circle)).toEqual([]);
     expect(messagesFor(circle, 'q', 0).length).toBeLessThan(4);
@@ -108,12 +108,12 @@ describe('a conversation', () => {
 });
 
 describe('files', () => {
-  test('a conversation comes back as it was', () => {
+  test('a conversation survives being written and read', () => {
     expect(parseConversations(serializeConversations([tree]))).toEqual([tree]);
     expect(Object.keys(parseConversations(serializeConversations([tree]))[0]!.turns)).toEqual(Object.keys(tree.turns));
   });
 
-  test('one that was being written comes back as stopped', () => {
+  test('an answer that was being written is read as stopped', () => {
     const going = build(user('q', null), { ...answer('a', 'q'), status: 'streaming' });
     expect(parseConversations(serializeConversations([going]))[0]!.turns['a']).toMatchObject({ status: 'stopped' });
   });
@@ -135,12 +135,12 @@ describe('files', () => {
     ['an endless text', broken((file) => (file.conversations[0].turns[0].text = 'x'.repeat(1_000_001)))],
   ])('%s is refused', (_, text) => expect(() => parseConversations(text)).toThrow(/^It isn't /));
 
-  test('what a file says beyond that is left out', () => {
+  test('unknown keys of a file are left out', () => {
     const [read] = parseConversations(broken((file) => (file.conversations[0].turns[0].onclick = 'alert(1)')));
     expect(read!.turns['q1']).toEqual(tree.turns['q1']);
   });
 
-  test('markdown has the branch that is shown, thoughts as quotes', () => {
+  test('Markdown has the shown branch, with thoughts as quotes', () => {
     const { name, bytes } = asMarkdown(withVersion(tree, 'q1b', -1));
     expect(name).toBe('What-is-1-1.md');
     expect(new TextDecoder().decode(bytes)).toBe(
@@ -150,7 +150,7 @@ describe('files', () => {
   });
 });
 
-test('the search finds all words, in questions and answers, whatever their case', () => {
+test('the search finds all words in questions and answers, whatever their case', () => {
   const entries = [entryOf(tree), entryOf(build(user('q', null, 'Weather')))];
   expect(search(entries, 'TWO what')).toEqual([entries[0]]);
   expect(search(entries, 'weather two')).toEqual([]);

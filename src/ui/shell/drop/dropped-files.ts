@@ -1,11 +1,11 @@
-/** @file What a person dropped on the page, folders included, as a list of files. */
+/** @file The files of a drop event, including those in folders. */
 
-/** More than any model folder holds; a home folder dropped by mistake is not read to its end. */
+/** More than any model folder holds. Stops the reading of a home folder that was dropped by mistake. */
 const MAX_FILES = 500;
 
 /**
- * To be called while the drop event is handled: later, the browser gives nothing away. A folder's files have a
- * `webkitRelativePath`, as those of a file input do.
+ * Call this while the drop event is handled, because the browser empties the transfer afterwards. Files in a folder have a
+ * `webkitRelativePath`, like those of a file input.
  */
 export async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
   const entries = [...transfer.items].map((item) => (item.kind === 'file' ? item.webkitGetAsEntry() : null));
@@ -26,10 +26,10 @@ async function collect(entry: FileSystemEntry, files: File[]): Promise<void> {
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   for (;;) {
-    // Comes in portions; an empty one is the end.
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
-    if (some.length === 0) return;
-    // A model's files lie side by side: what is in folders below is something else.
-    for (const each of some) if (each.isFile) await collect(each, files);
+    // Entries come in batches; an empty one marks the end.
+    const batch = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    if (batch.length === 0) return;
+    // The files of a model are side by side, so nested folders are skipped.
+    for (const each of batch) if (each.isFile) await collect(each, files);
   }
 }

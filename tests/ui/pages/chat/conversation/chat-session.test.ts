@@ -1,23 +1,23 @@
+import type { Conversation } from '../../../../../src/storage/conversation';
 import { describe, expect, test } from 'vitest';
-import type { ChatModel } from '../../../../src/runs/chat-model';
-import { ChatSession, type Ask } from '../../../../src/ui/pages/chat/conversation/chat-session.svelte';
-import type { Conversation } from '../../../../src/storage/conversation';
-import { rounds } from '../../../../src/ui/pages/chat/history/conversation';
-import { examples } from '../../../../src/ui/pages/chat/examples';
-import { OpenModels } from '../../../../src/ui/pages/chat/models/open-models.svelte';
-import { asking, scripted } from './scripted';
+import type { ChatModel } from '../../../../../src/runs/chat-model';
+import { ChatSession, type ModelRequest } from '../../../../../src/ui/pages/chat/conversation/chat-session.svelte';
+import { rounds } from '../../../../../src/ui/pages/chat/history/conversation';
+import { examples } from '../../../../../src/ui/pages/chat/examples';
+import { OpenModels } from '../../../../../src/ui/pages/chat/models/open-models.svelte';
+import { requestTo, scripted } from '../scripted-models';
 
 function sessionWith(
-  policies: Record<string, ChatModel>,
+  scriptedModels: Record<string, ChatModel>,
   save: (conversation: Conversation) => Promise<void> = async () => {},
 ) {
   let id = 0;
   let time = 0;
   const opened: string[] = [];
-  const models = new OpenModels((model) => {
-    opened.push(model.id);
-    const policy = policies[model.id];
-    return policy ? Promise.resolve(policy) : Promise.reject(new Error('no such model'));
+  const models = new OpenModels(({ id }) => {
+    opened.push(id);
+    const model = scriptedModels[id];
+    return model ? Promise.resolve(model) : Promise.reject(new Error('no such model'));
   });
   const session = new ChatSession({ models, save, now: () => (time += 10), newId: () => `id${id++}` });
   const last = () => rounds(session.conversation).at(-1)!;
@@ -25,7 +25,7 @@ function sessionWith(
 }
 
 describe('ChatSession', () => {
-  test('streams an answer with what it cost, and keeps it', async () => {
+  test('streams an answer with its figures, and saves it', async () => {
     const kept: Conversation[] = [];
     const context = { prompt: 9, cached: 3, length: 100, prefill_ms: 5 };
     const top = [
@@ -39,9 +39,9 @@ describe('ChatSession', () => {
       { text: '', finish: 'stop' },
     ]);
     const { session, last } = sessionWith({ a }, async (conversation) => void kept.push(conversation));
-    const asked = session.ask('1+1=', [asking('a', { alternatives: true })]);
+    const sent = session.send('1+1=', [requestTo('a', { alternatives: true })]);
     expect(session.busy).toBe(true);
-    await asked;
+    await sent;
     await session.saved();
     expect(session.busy).toBe(false);
     expect(a.requests[0]).toMatchObject({
@@ -69,49 +69,49 @@ describe('ChatSession', () => {
     expect(session.live).toBeNull();
   });
 
-  test('refuses an empty question, and a second one while the first is answered', async () => {
+  test('rejects an empty question, and another one while the first is answered', async () => {
     const { session } = sessionWith({ a: scripted(['x']) });
-    await session.ask('  ', [asking('a')]);
-    const first = session.ask('one', [asking('a')]);
-    await session.ask('two', [asking('a')]);
+    await session.send('  ', [requestTo('a')]);
+    const first = session.send('one', [requestTo('a')]);
+    await session.send('two', [requestTo('a')]);
     await first;
     expect(rounds(session.conversation).map(({ user }) => user.text)).toEqual(['one']);
   });
 
-  test('a later question tells what was said, without the thoughts', async () => {
+  test('a later question includes what was said before, without the thoughts', async () => {
     const a = scripted(['<think>hm</think>', '2']);
     const { session } = sessionWith({ a });
     session.setSystem('Be brief.');
-    await session.ask('1+1?', [asking('a')]);
-    await session.ask('sure?', [asking('a')]);
+    await session.send('1+1?', [requestTo('a')]);
+    await session.send('sure?', [requestTo('a')]);
     expect(a.requests[1]!.messages.map(({ content }) => content)).toEqual(['Be brief.', '1+1?', '2', 'sure?']);
   });
 
-  test('two models are asked one after the other, each with its own past', async () => {
+  test('two models answer one after the other, each with its own history', async () => {
     const a = scripted(['from a']);
     const b = scripted(['from b']);
     const { session, last, opened } = sessionWith({ a, b });
-    await session.ask('one', [asking('a'), asking('b')]);
-    await session.ask('two', [asking('a'), asking('b')]);
+    await session.send('one', [requestTo('a'), requestTo('b')]);
+    await session.send('two', [requestTo('a'), requestTo('b')]);
     expect(last().answers.map((view) => view?.turn.text)).toEqual(['from a', 'from b']);
     expect(a.requests[1]!.messages.map(({ content }) => content)).toEqual(['one', 'from a', 'two']);
     expect(b.requests[1]!.messages.map(({ content }) => content)).toEqual(['one', 'from b', 'two']);
     expect(opened).toEqual(['a', 'b']);
   });
 
-  test('asking again and editing add versions and lose nothing', async () => {
+  test('regenerating and editing add versions and lose nothing', async () => {
     const { session, last } = sessionWith({ a: scripted(['x']) });
-    await session.ask('one', [asking('a')]);
-    await session.again(last().answers[0]!.turn, asking('a'));
+    await session.send('one', [requestTo('a')]);
+    await session.regenerate(last().answers[0]!.turn, requestTo('a'));
     expect(last().answers[0]!.versions).toHaveLength(2);
-    await session.ask('one, edited', [asking('a')], { replaces: last().user });
+    await session.send('one, edited', [requestTo('a')], { replaces: last().user });
     expect(last().user.text).toBe('one, edited');
     expect(last().versions.map(({ text }) => text)).toEqual(['one', 'one, edited']);
-    session.turnTo(last().user.id, -1);
+    session.showVersion(last().user.id, -1);
     expect(last().answers[0]!.versions).toHaveLength(2);
   });
 
-  test('stopping keeps what has come, and the answer goes on from there', async () => {
+  test('a stopped answer is kept, and continues where it stopped', async () => {
     let stop = () => {};
     const requests: unknown[] = [];
     const endless: ChatModel = {
@@ -126,10 +126,10 @@ describe('ChatSession', () => {
     };
     const { session, last } = sessionWith({ endless });
     stop = () => session.stop();
-    await session.ask('count', [asking('endless')]);
+    await session.send('count', [requestTo('endless')]);
     const stopped = last().answers[0]!.turn;
     expect(stopped).toMatchObject({ status: 'stopped', text: '0123', verdict: null });
-    await session.goOn(stopped, asking('endless'));
+    await session.continueAnswer(stopped, requestTo('endless'));
     const ended = last().answers[0]!;
     expect(ended.versions).toHaveLength(1);
     expect(ended.turn).toMatchObject({ status: 'done', text: '01230123456789', stats: { tokens: 14 } });
@@ -138,45 +138,45 @@ describe('ChatSession', () => {
     expect(requests).toEqual([undefined, '0123']);
   });
 
-  test('the settings are asked for when the model is open, and are those that the answer has', async () => {
+  test('settings are read again when the model is open, and are saved with the answer', async () => {
     const a = { ...scripted(['x']), sampling: { temperature: 0.3 } };
     const { session, last } = sessionWith({ a });
-    const settings: Ask['settings'] = (sampling) => ({ ...asking('a').settings(), ...sampling });
-    await session.ask('one', [asking('a', { settings })]);
+    const settings: ModelRequest['settings'] = (sampling) => ({ ...requestTo('a').settings(), ...sampling });
+    await session.send('one', [requestTo('a', { settings })]);
     expect(a.requests[0]).toMatchObject({ temperature: 0.3 });
     expect(last().answers[0]!.turn.settings.temperature).toBe(0.3);
   });
 
   test('an answer that reaches its limit says so', async () => {
     const { session, last } = sessionWith({ a: scripted(['x', 'y']), b: scripted([{ text: 'x', finish: 'length' }]) });
-    const settings = () => ({ ...asking('a').settings(), max_tokens: 2 });
-    await session.ask('one', [asking('a', { settings }), asking('b')]);
+    const settings = () => ({ ...requestTo('a').settings(), max_tokens: 2 });
+    await session.send('one', [requestTo('a', { settings }), requestTo('b')]);
     expect(last().answers.map((view) => view?.turn.status)).toEqual(['length', 'length']);
   });
 
-  test('a failure is told, the model opened anew, and the conversation goes on', async () => {
+  test('after a failure the model is opened again and the conversation continues', async () => {
     const a = scripted(['x'], new Error('the GPU device was lost'));
     const { session, last, opened } = sessionWith({ a });
-    await session.ask('one', [asking('a'), asking('gone')]);
+    await session.send('one', [requestTo('a'), requestTo('gone')]);
     expect(last().answers[0]!.turn).toMatchObject({ status: 'failed', text: 'x', error: 'the GPU device was lost' });
     expect(last().answers[1]!.turn).toMatchObject({ status: 'failed', error: 'no such model' });
     expect(a.closed).toBe(1);
-    await session.ask('two', [asking('a')]);
+    await session.send('two', [requestTo('a')]);
     expect(opened).toEqual(['a', 'gone', 'a']);
   });
 
-  test('opening can be cancelled, and what opens too late is closed', async () => {
+  test('opening can be cancelled, and a model that opens too late is closed', async () => {
     const late = scripted(['x']);
     let open = () => {};
     const models = new OpenModels((_, progress) => {
-      progress({ phase: 'Reading', done: 1, total: 2 });
+      progress({ phase: 'loading', done: 1, total: 2 });
       return new Promise((resolve) => (open = () => resolve(late)));
     });
     const session = new ChatSession({ models, save: async () => {} });
-    const asked = session.ask('one', [asking('a')]);
-    expect(models.opening).toMatchObject({ progress: { phase: 'Reading', done: 1, total: 2 } });
+    const sent = session.send('one', [requestTo('a')]);
+    expect(models.opening).toMatchObject({ progress: { phase: 'loading', done: 1, total: 2 } });
     session.stop();
-    await asked;
+    await sent;
     expect(models.opening).toBeNull();
     expect(rounds(session.conversation)[0]!.answers[0]!.turn).toMatchObject({ status: 'stopped', text: '' });
     open();
@@ -184,12 +184,12 @@ describe('ChatSession', () => {
     expect(late.closed).toBe(1);
   });
 
-  test('when it can’t be kept, that is told, until it can', async () => {
+  test('a failure to save is reported until saving works again', async () => {
     let full = true;
     const { session } = sessionWith({ a: scripted(['x']) }, () =>
       full ? Promise.reject(new Error('The storage is full.')) : Promise.resolve(),
     );
-    await session.ask('one', [asking('a')]);
+    await session.send('one', [requestTo('a')]);
     await session.saved();
     expect(session.saveProblem).toBe('The storage is full.');
     full = false;
@@ -198,10 +198,10 @@ describe('ChatSession', () => {
     expect(session.saveProblem).toBe('');
   });
 
-  test('changes that come while one is being kept are kept as one', async () => {
+  test('changes that come while one is being saved are saved as one', async () => {
     const systems: string[] = [];
     const { session } = sessionWith({ a: scripted(['x']) }, async ({ system }) => void systems.push(system));
-    await session.ask('one', [asking('a')]);
+    await session.send('one', [requestTo('a')]);
     await session.saved();
     systems.length = 0;
     for (const system of ['B', 'Be', 'Be brief']) session.setSystem(system);
@@ -209,25 +209,25 @@ describe('ChatSession', () => {
     expect(systems).toEqual(['Be brief']);
   });
 
-  test('an answer that is left for another conversation is kept where it was asked', async () => {
+  test('an answer whose conversation is left is saved in that conversation', async () => {
     const kept = new Map<string, Conversation>();
     const { session } = sessionWith({ a: scripted(['x', 'y']) }, async (each) => void kept.set(each.id, each));
     const { id } = session.conversation;
-    const asked = session.ask('one', [asking('a')]);
+    const sent = session.send('one', [requestTo('a')]);
     await Promise.resolve();
     session.reset();
-    await asked;
+    await sent;
     await session.saved();
     expect(Object.values(session.conversation.turns)).toEqual([]);
     expect(rounds(kept.get(id)!)[0]!.answers[0]!.turn.status).toBe('stopped');
   });
 
-  test('an answer to a known problem is judged', async () => {
+  test('an answer to an example problem is checked', async () => {
     const example = examples(1)[0]!;
     const { answer } = example.problem;
     const tokens = (text: string) => ['<think>', '</think>', '<answer>', text, '</answer>'];
     const { session, last } = sessionWith({ a: scripted(tokens(answer)), b: scripted(tokens(`${answer}0`)) });
-    await session.ask(example.problem.prompt, [asking('a'), asking('b')], { example });
+    await session.send(example.problem.prompt, [requestTo('a'), requestTo('b')], { example });
     expect(last().answers.map((view) => view?.turn.verdict?.correct)).toEqual([true, false]);
   });
 });

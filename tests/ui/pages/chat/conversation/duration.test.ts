@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatDuration } from '../../../../src/ui/pages/chat/conversation/duration';
+import { formatDuration } from '../../../../../src/ui/pages/chat/conversation/duration';
 
 test.each([
   [300, '0.3 s'],
