@@ -1,11 +1,11 @@
-/** @file Bundles the headless runner into one file, `dist/cli.mjs`, that needs only Node and the `webgpu` package. */
+/** @file Bundles the headless runner and its benchmarks into one file, `dist/cli.mjs`, that needs only Node and the `webgpu` package. */
 import { defineConfig } from 'vite';
 
 export default defineConfig({
   publicDir: false,
   ssr: { noExternal: true, external: ['webgpu'] },
   build: {
-    ssr: 'src/cli/main.ts',
+    ssr: 'bench/cli.ts',
     target: 'node20',
     outDir: 'dist',
     emptyOutDir: false,

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { InferenceBench, InferenceBenchOptions } from './inference';
+import type { InferenceBench, InferenceBenchOptions } from './models/inference';
 
 interface PeerRow {
   kind: 'decode' | 'prefill';

@@ -1,6 +1,5 @@
 /** @file The headless runner: the page's engine in Node. `npm run tinythink -- <command> [options]`. */
 import { messageOf } from '../base/errors';
-import { bench } from './commands/bench';
 import { distil } from './commands/distil';
 import { evaluate } from './commands/evaluate';
 import { generate, logits } from './commands/generate';
@@ -8,27 +7,35 @@ import { pretrain } from './commands/pretrain';
 import { train } from './commands/train';
 import { UsageError } from './options';
 
-const commands: Record<string, (args: string[]) => Promise<void>> = {
+type Commands = Record<string, (args: string[]) => Promise<void>>;
+
+const own: Commands = {
   train,
   generate,
   logits,
   eval: evaluate,
   distil,
   pretrain,
-  bench,
 };
 
-const [name = '', ...args] = process.argv.slice(2);
-const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-if (!command) {
-  console.error(`usage: tinythink <${Object.keys(commands).join(' | ')}> [--option value …]`);
-  process.exit(2);
-}
-try {
-  await command(args);
-  process.exit(0);
-} catch (error) {
-  console.error(`${name}: ${messageOf(error)}`);
-  if (process.env.TINYTHINK_TRACE) console.error(error);
-  process.exit(error instanceof UsageError ? 2 : 1);
+/**
+ * Runs the command that the process's arguments name, and ends the process.
+ * @param more commands that are not the engine's own (bench/cli.ts)
+ */
+export async function run(more: Commands = {}): Promise<never> {
+  const commands = { ...own, ...more };
+  const [name = '', ...args] = process.argv.slice(2);
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!command) {
+    console.error(`usage: tinythink <${Object.keys(commands).join(' | ')}> [--option value …]`);
+    process.exit(2);
+  }
+  try {
+    await command(args);
+    process.exit(0);
+  } catch (error) {
+    console.error(`${name}: ${messageOf(error)}`);
+    if (process.env.TINYTHINK_TRACE) console.error(error);
+    process.exit(error instanceof UsageError ? 2 : 1);
+  }
 }

@@ -1,6 +1,6 @@
 /**
- * @file From a file's bytes to a packed matrix on the GPU, piece by piece while a file streams, and back to f32. Blocks
- * are sorted into planes as they are; f32, f16 and bf16 can be converted or quantised on the way.
+ * @file Packs a file's bytes into a matrix on the GPU, piece by piece while the file streams. Blocks are sorted into planes
+ * unchanged; f32, f16 and bf16 can be converted or quantised.
  */
 import type { Gpu, Tensor } from '../../gpu/gpu';
 import type { Kernel } from '../../gpu/kernel';
@@ -14,7 +14,6 @@ import {
   type PackedMatrix,
   type WeightKind,
 } from './packed';
-import { weightConditions, weightConstants } from './packed-shader';
 
 const convertible: readonly WeightKind[] = ['f32', 'f16', 'q8_0', 'q4_0'];
 
@@ -24,10 +23,10 @@ export function canPack(from: WeightKind, kind: WeightKind, columns: number): bo
 }
 
 export interface PackerOptions {
-  /** As the file has it. */
+  /** The kind in the file. */
   from: WeightKind;
   kind: WeightKind;
-  /** Of a row; blocks don't straddle rows. */
+  /** Values per row; blocks don't straddle rows. */
   columns: number;
 }
 
@@ -117,32 +116,4 @@ function blockConstants(kind: WeightKind, columns: number): Record<string, numbe
     if (p > 0) constants[`PLANE_AT_${p}`] = (offsets[p] ?? packedRowBytes(kind, columns)) / 4;
   }
   return constants;
-}
-
-/** Dequantises packed matrices, for export and for whoever needs the values themselves. */
-export class Unpacker {
-  private constructor(
-    private readonly kernel: Kernel,
-    private readonly columns: number,
-  ) {}
-
-  static async create(gpu: Gpu, kind: WeightKind, columns: number): Promise<Unpacker> {
-    const constants = { ...weightConstants(kind, columns), COLUMN_VECS: columns / 4 };
-    return new Unpacker(
-      await gpu.kernel('infer/pack/pack_unpack', { constants, conditions: weightConditions(kind) }),
-      columns,
-    );
-  }
-
-  /** out [rows, columns], f32 = rows from `firstRow` on of the matrix. */
-  unpack(recorder: Recorder, matrix: PackedMatrix, out: Tensor, firstRow = 0, rows = matrix.rows - firstRow): void {
-    for (const part of matrix.parts) {
-      const begin = Math.max(firstRow, part.firstRow);
-      const count = Math.min(firstRow + rows, part.firstRow + part.rows) - begin;
-      if (count <= 0) continue;
-      const groups = grid(Math.ceil((count * this.columns) / 4 / 64));
-      const params = [count, begin - part.firstRow, begin - firstRow];
-      recorder.dispatch(this.kernel, [part.tensor, out], params, groups);
-    }
-  }
 }

@@ -10,7 +10,8 @@ import { readSafetensors, toFloat32, toIntegers } from '../../../src/formats/hf/
 import type { Gpu } from '../../../src/gpu/gpu';
 import { InferenceModel } from '../../../src/model/infer/inference-model';
 import { inferencePlan, type InferenceOptions } from '../../../src/model/infer/inference-plan';
-import { forcedLogits, promptLogits } from '../../../src/model/infer/logits';
+import { forcedLogits } from '../../../bench/models/forced-logits';
+import { promptLogits } from '../../../src/model/infer/logits';
 import { openTestGpu } from '../../support/gpu';
 
 const root = new URL('../../goldens/checkpoints/', import.meta.url).pathname;

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gpu, Tensor } from '../../../src/gpu/gpu';
-import { canPack, Packer, Unpacker, type PackPlace } from '../../../src/nn/infer/pack';
+import { canPack, Packer, type PackPlace } from '../../../src/nn/infer/pack';
+import { PackedGather } from '../../../src/nn/infer/packed-gather';
 import { weightFormats, weightKinds, type PackedMatrix, type WeightKind } from '../../../src/nn/infer/packed';
 import { rng } from '../../../src/base/rng';
 import { openTestGpu } from '../../support/gpu';
@@ -53,14 +54,20 @@ async function contents(matrix: PackedMatrix): Promise<Uint8Array> {
   return new Uint8Array(Buffer.concat(parts.map((part) => new Uint8Array(part))));
 }
 
+/** Rows of a matrix as the kernels read them, by way of the embedding's gather. */
 async function unpack(matrix: PackedMatrix, firstRow = 0, rows = matrix.rows): Promise<Float32Array> {
-  const unpacker = await Unpacker.create(gpu, matrix.kind, matrix.columns);
-  const out = gpu.alloc('out', 4 * rows * matrix.columns);
+  const gather = await PackedGather.create(gpu, matrix);
+  const ids = gpu.alloc('ids', 4 * rows);
+  gpu.write(
+    ids,
+    Uint32Array.from({ length: rows }, (_, i) => firstRow + i),
+  );
+  const y = gpu.alloc('rows', 4 * rows * matrix.columns);
   const recorder = gpu.recorder();
-  unpacker.unpack(recorder, matrix, out, firstRow, rows);
+  gather.record(recorder, { ids, weight: matrix, y }, rows);
   recorder.submit();
-  const values = new Float32Array(await gpu.read(out, 4 * rows * matrix.columns));
-  gpu.free(out);
+  const values = new Float32Array(await gpu.read(y, 4 * rows * matrix.columns));
+  gpu.free(ids, y);
   return values;
 }
 

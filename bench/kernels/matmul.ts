@@ -2,8 +2,8 @@
  * @file How fast are the matrix products of a linear layer? GPU time of forward, dx and dW at the tiny model's shapes,
  * for each tile that could be chosen. `chosen` marks the tile that `matmulVariant` takes.
  */
-import { type Gpu, type Tensor } from '../src/gpu/gpu';
-import { ColumnSum } from '../src/nn/train/column-sum';
+import { type Gpu, type Tensor } from '../../src/gpu/gpu';
+import { ColumnSum } from '../../src/nn/train/column-sum';
 import {
   FLAT_TILE,
   GPU_TILES,
@@ -13,7 +13,7 @@ import {
   matmulVariant,
   type MatmulOptions,
   type MatmulTile,
-} from '../src/nn/train/matmul';
+} from '../../src/nn/train/matmul';
 
 export interface MatmulRow {
   product: 'forward' | 'dx' | 'dW';

@@ -1,9 +1,9 @@
 /** @file What this GPU can do at best, measured beside what we make of it: bytes, arithmetic, dispatches. */
-import type { Gpu } from '../src/gpu/gpu';
-import { grid, type Recorder } from '../src/gpu/recorder';
-import { Gemm } from '../src/nn/infer/gemm';
-import { packedRowBytes } from '../src/nn/infer/packed';
-import { median } from './statistics';
+import type { Gpu } from '../../src/gpu/gpu';
+import { grid, type Recorder } from '../../src/gpu/recorder';
+import { Gemm } from '../../src/nn/infer/gemm';
+import { packedRowBytes } from '../../src/nn/infer/packed';
+import { median } from '../statistics';
 
 export interface Ceilings {
   /** Bytes read plus bytes written, 10^9 a second, of a copy by a kernel. */

@@ -4,13 +4,14 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { modelFiles } from '../src/cli/model-files';
-import { openModel } from '../src/formats/open-model';
-import { readSafetensors, toFloat32, toIntegers } from '../src/formats/hf/safetensors';
-import type { Gpu } from '../src/gpu/gpu';
-import { InferenceModel } from '../src/model/infer/inference-model';
-import { inferencePlan } from '../src/model/infer/inference-plan';
-import { forcedLogits, promptLogits } from '../src/model/infer/logits';
+import { modelFiles } from '../../src/cli/model-files';
+import { openModel } from '../../src/formats/open-model';
+import { readSafetensors, toFloat32, toIntegers } from '../../src/formats/hf/safetensors';
+import type { Gpu } from '../../src/gpu/gpu';
+import { InferenceModel } from '../../src/model/infer/inference-model';
+import { inferencePlan } from '../../src/model/infer/inference-plan';
+import { promptLogits } from '../../src/model/infer/logits';
+import { forcedLogits } from './forced-logits';
 import { formatProducts, largestDifference, verifyProducts, type VerifiedProduct } from './verify-products';
 
 export interface Verified {

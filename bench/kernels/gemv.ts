@@ -3,12 +3,12 @@
  * each repeat on another copy of the matrix, so that weights come from memory and not from a cache; repeats depend on
  * each other as a decoder's do.
  */
-import type { DecoderConfig } from '../src/formats/hf/hf-config';
-import type { Gpu, Tensor } from '../src/gpu/gpu';
-import type { Recorder } from '../src/gpu/recorder';
-import { Gemv, gemvVariant, type GemvShape, type GemvVariant } from '../src/nn/infer/gemv';
-import { packedRowBytes, type PackedMatrix, type WeightKind } from '../src/nn/infer/packed';
-import { median } from './statistics';
+import type { DecoderConfig } from '../../src/formats/hf/hf-config';
+import type { Gpu, Tensor } from '../../src/gpu/gpu';
+import type { Recorder } from '../../src/gpu/recorder';
+import { Gemv, gemvVariant, type GemvShape, type GemvVariant } from '../../src/nn/infer/gemv';
+import { packedRowBytes, type PackedMatrix, type WeightKind } from '../../src/nn/infer/packed';
+import { median } from '../statistics';
 
 export interface GemvRow {
   product: string;

@@ -2,12 +2,12 @@
  * @file Whether the matrix products that this GPU's features choose compute what the plain ones do: every variant of Gemm,
  * and Gemv for some tokens, against the kernels without workgroup memory, which the tests hold to float64 sums.
  */
-import type { Gpu, Tensor } from '../src/gpu/gpu';
-import type { Recorder } from '../src/gpu/recorder';
-import { DIRECT_VARIANT, Gemm, gemmWorkgroupBytes, MATRIX_VARIANTS, TILE_VARIANTS } from '../src/nn/infer/gemm';
-import { Gemv } from '../src/nn/infer/gemv';
-import { weightFormats, weightKinds } from '../src/nn/infer/packed';
-import { randomMatrix } from './gemm';
+import type { Gpu, Tensor } from '../../src/gpu/gpu';
+import type { Recorder } from '../../src/gpu/recorder';
+import { DIRECT_VARIANT, Gemm, gemmWorkgroupBytes, MATRIX_VARIANTS, TILE_VARIANTS } from '../../src/nn/infer/gemm';
+import { Gemv } from '../../src/nn/infer/gemv';
+import { weightFormats, weightKinds } from '../../src/nn/infer/packed';
+import { randomMatrix } from '../kernels/gemm';
 
 export interface VerifiedProduct {
   product: string;

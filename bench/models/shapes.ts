@@ -2,14 +2,14 @@
  * @file The shapes of well-known models with random weights, so that speed can be measured without a download. Weights
  * come from a small repeated block of random bytes: what a kernel does with them does not depend on their values.
  */
-import type { DecoderConfig } from '../src/formats/hf/hf-config';
-import { parameterShapes } from '../src/formats/hf/architecture';
-import type { Model } from '../src/formats/model';
-import type { StoredType } from '../src/formats/gguf/stored-types';
-import type { RangedFile, TensorEntry } from '../src/formats/files/model-files';
-import { float32ToFloat16 } from '../src/base/half';
-import { kindOf, weightFormats } from '../src/nn/infer/packed';
-import { rng } from '../src/base/rng';
+import type { DecoderConfig } from '../../src/formats/hf/hf-config';
+import { parameterShapes } from '../../src/formats/hf/architecture';
+import type { Model } from '../../src/formats/model';
+import type { StoredType } from '../../src/formats/gguf/stored-types';
+import type { RangedFile, TensorEntry } from '../../src/formats/files/model-files';
+import { float32ToFloat16 } from '../../src/base/half';
+import { kindOf, weightFormats } from '../../src/nn/infer/packed';
+import { rng } from '../../src/base/rng';
 
 const common = {
   rms_norm_eps: 1e-6,

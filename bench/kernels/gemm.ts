@@ -4,7 +4,7 @@
  * All are recorded one after another without a pause: a GPU that idles lowers its clock, and short kernels then read
  * several times too slow.
  */
-import type { Gpu } from '../src/gpu/gpu';
+import type { Gpu } from '../../src/gpu/gpu';
 import {
   Gemm,
   gemmVariant,
@@ -12,8 +12,8 @@ import {
   MATRIX_VARIANTS,
   TILE_VARIANTS,
   type GemmVariant,
-} from '../src/nn/infer/gemm';
-import { packedRowBytes, type PackedMatrix, type WeightKind } from '../src/nn/infer/packed';
+} from '../../src/nn/infer/gemm';
+import { packedRowBytes, type PackedMatrix, type WeightKind } from '../../src/nn/infer/packed';
 
 export interface GemmRow {
   kind: WeightKind;

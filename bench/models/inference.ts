@@ -2,14 +2,14 @@
  * @file Speed of a large model's shape with random weights: tokens a second from a cached context on, and the time of a
  * prompt, beside what this GPU can do at best.
  */
-import type { StoredType } from '../src/formats/gguf/stored-types';
-import type { Gpu } from '../src/gpu/gpu';
-import { InferenceModel } from '../src/model/infer/inference-model';
-import { DECODE_STEPS, inferencePlan } from '../src/model/infer/inference-plan';
-import { Sampler, resultWords } from '../src/nn/infer/sampler';
-import { formatCeilings, measureCeilings, type Ceilings } from './ceilings';
+import type { StoredType } from '../../src/formats/gguf/stored-types';
+import type { Gpu } from '../../src/gpu/gpu';
+import { InferenceModel } from '../../src/model/infer/inference-model';
+import { DECODE_STEPS, inferencePlan } from '../../src/model/infer/inference-plan';
+import { Sampler, resultWords } from '../../src/nn/infer/sampler';
+import { formatCeilings, measureCeilings, type Ceilings } from '../kernels/ceilings';
 import { randomModel, shapes } from './shapes';
-import { clocked, spread } from './statistics';
+import { clocked, spread } from '../statistics';
 
 /** What `--quant` takes, and the type that every matrix then has, the head included. */
 export const benchTypes: Record<string, StoredType> = {

@@ -2,10 +2,10 @@
  * @file What does drawing a token cost? GPU time of each pass of the sampler over one row of a large vocabulary, for
  * distributions from one that knows what comes next to one that knows nothing, and for the usual settings.
  */
-import type { Gpu } from '../src/gpu/gpu';
-import { resultWords, Sampler, type SamplerSettings } from '../src/nn/infer/sampler';
-import { rng } from '../src/base/rng';
-import { median } from './statistics';
+import type { Gpu } from '../../src/gpu/gpu';
+import { resultWords, Sampler, type SamplerSettings } from '../../src/nn/infer/sampler';
+import { rng } from '../../src/base/rng';
+import { median } from '../statistics';
 
 const PASSES = ['blocks', 'bins', 'gather', 'draw'] as const;
 

@@ -3,13 +3,13 @@
  * run to their full length. Whole steps by the clock, sampling with the merging of the adapters before it, and the update:
  * scoring, gradients, AdamW. Rewards are random: what they are costs nothing here.
  */
-import type { Gpu } from '../src/gpu/gpu';
-import { createAdapters } from '../src/engine/training/adapters';
-import { defaultRunConfig } from '../src/runs/config';
-import { loraModules } from '../src/model/lora/lora-layout';
-import { rng } from '../src/base/rng';
+import type { Gpu } from '../../src/gpu/gpu';
+import { createAdapters } from '../../src/engine/training/adapters';
+import { defaultRunConfig } from '../../src/runs/config';
+import { loraModules } from '../../src/model/lora/lora-layout';
+import { rng } from '../../src/base/rng';
 import { randomModel, shapes } from './shapes';
-import { spread } from './statistics';
+import { spread } from '../statistics';
 
 export interface LoraBenchOptions {
   shape: string;

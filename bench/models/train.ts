@@ -1,13 +1,13 @@
 /** @file How fast is an update? Forward, backward and AdamW over a batch whose completions all have the same length. */
-import { tokenizerOf, type Model } from '../src/formats/model';
-import { parameterCount } from '../src/formats/hf/architecture';
-import type { Gpu } from '../src/gpu/gpu';
-import type { RunConfig } from '../src/rl/config';
-import { openTraining } from '../src/engine/open';
-import { encodePrompt } from '../src/rl/prompt';
-import { getTask } from '../src/tasks';
-import { rng } from '../src/base/rng';
-import { clocked, spread } from './statistics';
+import { tokenizerOf, type Model } from '../../src/formats/model';
+import { parameterCount } from '../../src/formats/hf/architecture';
+import type { Gpu } from '../../src/gpu/gpu';
+import type { RunConfig } from '../../src/rl/config';
+import { openTraining } from '../../src/engine/open';
+import { encodePrompt } from '../../src/rl/prompt';
+import { getTask } from '../../src/tasks';
+import { rng } from '../../src/base/rng';
+import { clocked, spread } from '../statistics';
 
 export interface TrainBench {
   gpu: string;

@@ -2,11 +2,11 @@
  * @file How long is a GRPO step? Whole steps by the clock, and where the GPU's time goes, at the shape that TRL was
  * measured at: 16 prompts × 16 completions × at most 112 new tokens.
  */
-import type { Gpu } from '../src/gpu/gpu';
-import type { Model } from '../src/formats/model';
-import type { RunConfig } from '../src/rl/config';
-import { openTraining, planTraining } from '../src/engine/open';
-import { median } from './statistics';
+import type { Gpu } from '../../src/gpu/gpu';
+import type { Model } from '../../src/formats/model';
+import type { RunConfig } from '../../src/rl/config';
+import { openTraining, planTraining } from '../../src/engine/open';
+import { median } from '../statistics';
 
 export interface GrpoBench {
   gpu: string;

@@ -2,14 +2,14 @@
  * @file How fast does sampling go? All rows generate all of their tokens (no token ends a completion), so the figure is the
  * engine's and not the model's choice of lengths.
  */
-import { tokenizerOf, type Model } from '../src/formats/model';
-import type { Gpu } from '../src/gpu/gpu';
-import type { RunConfig } from '../src/rl/config';
-import { openTraining } from '../src/engine/open';
-import { encodePrompt } from '../src/rl/prompt';
-import { getTask } from '../src/tasks';
-import { rng } from '../src/base/rng';
-import { clocked, spread } from './statistics';
+import { tokenizerOf, type Model } from '../../src/formats/model';
+import type { Gpu } from '../../src/gpu/gpu';
+import type { RunConfig } from '../../src/rl/config';
+import { openTraining } from '../../src/engine/open';
+import { encodePrompt } from '../../src/rl/prompt';
+import { getTask } from '../../src/tasks';
+import { rng } from '../../src/base/rng';
+import { clocked, spread } from '../statistics';
 
 export interface DecodeBench {
   gpu: string;

@@ -2,16 +2,16 @@
  * @file How fast is ragged attention? GPU time of its forward and backward pass over a training batch of the tiny
  * model: 16 groups of 16 completions of 16 to 112 tokens behind prompts of 8 to 28, 4 heads of 32.
  */
-import { type Gpu } from '../src/gpu/gpu';
+import { type Gpu } from '../../src/gpu/gpu';
 import {
   Attention,
   ATTENTION_SHAPES,
   attentionWorkgroupBytes,
   type AttentionOptions,
   type AttentionShape,
-} from '../src/nn/train/attention';
-import { attentionTiles, packGroups, TILE_WORDS, type Segment } from '../src/nn/train/ragged';
-import { rng } from '../src/base/rng';
+} from '../../src/nn/train/attention';
+import { attentionTiles, packGroups, TILE_WORDS, type Segment } from '../../src/nn/train/ragged';
+import { rng } from '../../src/base/rng';
 
 export interface AttentionRow {
   tokens: number;
