@@ -1,6 +1,6 @@
 /** @file The benchmarks by name, each with the options that it takes. */
-import { parseOptions, UsageError } from '../src/cli/options';
 import { openModelAt } from '../src/cli/engine';
+import { UsageError, type parseOptions } from '../src/cli/options';
 import type { Gpu } from '../src/gpu/gpu';
 import type { WeightKind } from '../src/nn/infer/packed';
 import { configForTask, defaultRunConfig } from '../src/runs/config';

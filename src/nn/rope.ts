@@ -93,16 +93,16 @@ export class Rope {
 
   /** Rotates queries and keys of qkv [rows, (heads + 2 kvHeads) headDim] in place. */
   forward(recorder: Recorder, qkv: Tensor, positions: Tensor, table: Tensor, rows: number): void {
-    this.record(recorder, qkv, positions, table, rows, 1);
+    this.record(recorder, [qkv, positions, table], rows, 1);
   }
 
   /** Rotates the gradient back, in place. */
   backward(recorder: Recorder, dQkv: Tensor, positions: Tensor, table: Tensor, rows: number): void {
-    this.record(recorder, dQkv, positions, table, rows, -1);
+    this.record(recorder, [dQkv, positions, table], rows, -1);
   }
 
-  private record(recorder: Recorder, qkv: Tensor, positions: Tensor, table: Tensor, rows: number, sign: number): void {
+  private record(recorder: Recorder, bindings: readonly Tensor[], rows: number, sign: number): void {
     const groups = grid(Math.ceil((rows * this.pairs) / 256));
-    recorder.dispatch(this.rotate, [qkv, positions, table], [rows, f32(sign)], groups);
+    recorder.dispatch(this.rotate, bindings, [rows, f32(sign)], groups);
   }
 }

@@ -7,7 +7,7 @@ import type { TensorEntry } from '../../formats/files/model-files';
 import type { Model } from '../../formats/model';
 import { readTensor } from '../../formats/gguf/dequantise';
 import { alignUp, slice, type Gpu, type Tensor } from '../../gpu/gpu';
-import { Packer } from '../../nn/infer/pack';
+import { Packer, type PackPlace } from '../../nn/infer/pack';
 import { kindOf, packedRowBytes, type PackedMatrix, type WeightKind } from '../../nn/infer/packed';
 import {
   planMatrices,
@@ -200,10 +200,11 @@ class Loader {
     const rowBytes = packer.fileRowBytes;
     const pieceRows = Math.max(1, Math.floor(PIECE_BYTES / rowBytes));
     const file = entry.file.read(entry.begin, entry.begin + entry.bytes, this.signal);
+    const headDim = entry.interleavedHeads ? piece.rows / entry.interleavedHeads : 0;
     let row = 0;
     for await (const rows of inRows(file, rowBytes, pieceRows)) {
       const count = rows.byteLength / rowBytes;
-      await this.pack(packer, rows, count, piece, row, matrix, entry.interleavedHeads);
+      await this.pack(packer, rows, matrix, { rows: count, destinationRow: piece.firstRow, firstRow: row, headDim });
       this.progress(rows.byteLength);
       row += count;
     }
@@ -213,11 +214,8 @@ class Loader {
   private async pack(
     packer: Packer,
     bytes: Uint8Array<ArrayBuffer>,
-    rows: number,
-    piece: MatrixPiece,
-    firstRow: number,
     matrix: PackedMatrix,
-    interleavedHeads: number | undefined,
+    { rows, ...place }: PackPlace & { rows: number },
   ): Promise<void> {
     this.signal?.throwIfAborted();
     const staging = this.stagingFor(bytes.byteLength);
@@ -230,8 +228,7 @@ class Loader {
       this.gpu.write(staging, rest, whole);
     }
     const recorder = this.gpu.recorder();
-    const headDim = interleavedHeads ? piece.rows / interleavedHeads : 0;
-    packer.pack(recorder, staging, rows, matrix, { destinationRow: piece.firstRow, firstRow, headDim });
+    packer.pack(recorder, staging, rows, matrix, place);
     recorder.submit();
     this.inFlight += bytes.byteLength;
     if (this.inFlight >= IN_FLIGHT_BYTES) {

@@ -104,29 +104,24 @@ class FrozenHead implements Head<LoraWeights, LoraGradients> {
 
   logProbs(
     recorder: Recorder,
-    x: Tensor,
-    weight: LoraWeights,
+    { x, weight, temperature }: { x: Tensor; weight: LoraWeights; temperature: number },
     { targets, rows, firstRow }: BatchSlot,
     out: { logp: Tensor; entropy: Tensor },
-    temperature: number,
   ): void {
     const { logits, rowLse } = this.buffers;
     for (let first = 0; first < rows; first += this.sizes.rows) {
       const count = Math.min(this.sizes.rows, rows - first);
       this.forward(recorder, this.from(x, first, this.sizes.hidden), weight, count);
       const tensors = { logits, targets: this.from(targets, first), ...out, lse: this.from(rowLse, first) };
-      this.logProb.forward(recorder, tensors, count, firstRow + first, temperature);
+      this.logProb.forward(recorder, tensors, { rows: count, offset: firstRow + first, temperature });
     }
   }
 
   backward(
     recorder: Recorder,
-    x: Tensor,
-    weight: LoraWeights,
-    { dx }: { dx: Tensor },
+    { x, weight, temperature, dLogp }: { x: Tensor; weight: LoraWeights; temperature: number; dLogp: Tensor },
     { targets, rows, firstRow }: BatchSlot,
-    dLogp: Tensor,
-    temperature: number,
+    { dx }: { dx: Tensor },
   ): void {
     const { hidden, rows: most } = this.sizes;
     const { logits, rowLse } = this.buffers;
@@ -135,7 +130,8 @@ class FrozenHead implements Head<LoraWeights, LoraGradients> {
       // When all fit, `logProbs` has left them.
       if (rows > most) this.forward(recorder, this.from(x, first, hidden), weight, count);
       const tensors = { logits, targets: this.from(targets, first), lse: this.from(rowLse, first), dLogp };
-      this.logProb.backward(recorder, tensors, count, firstRow + first, temperature, GRADIENT_SCALE);
+      const span = { rows: count, offset: firstRow + first, temperature, scale: GRADIENT_SCALE };
+      this.logProb.backward(recorder, tensors, span);
       weight.base.forEach((matrix, i) => {
         const y = this.from(dx, first, hidden);
         this.gradient.record(recorder, { x: logits, weight: matrix, y, accumulate: i > 0 }, count);

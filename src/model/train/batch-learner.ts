@@ -31,7 +31,7 @@ export interface LearnerPlan {
 
 export interface SequenceTerm {
   advantage: number;
-  /** Of each of its tokens' terms in the loss. */
+  /** Multiplies the term of each of its tokens in the loss. */
   weight: number;
 }
 
@@ -191,7 +191,7 @@ export class BatchLearner<M, G> {
       recorder.phase('update: backward');
       const span = { first: slot.firstSequence, count: slot.sequences, onPolicy };
       loss.record(recorder, { ...rows, sequences, stats }, span, settings);
-      decoder.backward(recorder, params, grads, slot, rows.dLogp, temperature);
+      decoder.backward(recorder, params, grads, slot, { dLogp: rows.dLogp, temperature });
     }
   }
 

@@ -23,24 +23,24 @@ export interface DecoderGradients<G> {
   readonly head: G | null;
 }
 
+/** y = xWᵀ + b, or added to y with `accumulate`. */
+export interface ProductCall<M> {
+  x: Tensor;
+  weight: M;
+  /** Left out where the layer has none. */
+  bias?: Tensor | null | undefined;
+  y: Tensor;
+  accumulate?: boolean;
+}
+
 /** A linear layer; src/nn/train/linear.ts and src/nn/train/lora-linear.ts are two. */
 export interface Projection<M, G> {
   /** y = xWᵀ + b, or added to y. */
-  forward(
-    recorder: Recorder,
-    x: Tensor,
-    weight: M,
-    bias: Tensor | null,
-    y: Tensor,
-    rows: number,
-    options?: { accumulate?: boolean },
-  ): void;
+  forward(recorder: Recorder, call: ProductCall<M>, rows: number): void;
   /** dx = dy·W, and the gradients by what learns. Must follow `forward` of the same rows. */
   backward(
     recorder: Recorder,
-    dy: Tensor,
-    x: Tensor,
-    weight: M,
+    forward: { x: Tensor; weight: M; dy: Tensor },
     gradients: { dx: Tensor; dWeight: G | null; dBias: Tensor | null },
     rows: number,
   ): void;
@@ -59,24 +59,19 @@ export interface Head<M, G> {
   /** Written at the batch's first row on. */
   logProbs(
     recorder: Recorder,
-    x: Tensor,
-    weight: M,
+    inputs: { x: Tensor; weight: M; temperature: number },
     batch: BatchSlot,
     out: { logp: Tensor; entropy: Tensor },
-    temperature: number,
   ): void;
   /**
    * Must follow `logProbs` of the same batch and weights.
-   * @param dLogp the loss's gradient by each row's log-probability, from the batch's first row on
+   * @param inputs.dLogp the loss's gradient by each row's log-probability, from the batch's first row on
    */
   backward(
     recorder: Recorder,
-    x: Tensor,
-    weight: M,
-    gradients: { dx: Tensor; dWeight: G | null },
+    inputs: { x: Tensor; weight: M; temperature: number; dLogp: Tensor },
     batch: BatchSlot,
-    dLogp: Tensor,
-    temperature: number,
+    gradients: { dx: Tensor; dWeight: G | null },
   ): void;
 }
 

@@ -68,15 +68,17 @@ export class Decoder<M = Tensor, G = Tensor> {
       const w = params.layers[layer]!;
       const b = buffers.layers[layer]!;
       const training = this.plan.training;
-      nn.norm.forward(recorder, x, w.norm1!, b.norm1, b.rstd1, tokens, training ? b.middle : undefined);
+      const norm1 = { x, weight: w.norm1!, y: b.norm1, rstd: b.rstd1, copy: training ? b.middle : undefined };
+      nn.norm.forward(recorder, norm1, tokens);
       this.forwardQkv(recorder, w, b, batch);
       nn.attention.forward(recorder, { qkv: b.qkv, ...batch }, { out: b.attention, lse: b.lse });
       onLayer?.(layer, b.qkv);
-      nn.out.forward(recorder, b.attention, w.out!, null, b.middle, tokens, { accumulate: true });
-      nn.norm.forward(recorder, b.middle, w.norm2!, b.norm2, b.rstd2, tokens, training ? b.output : undefined);
-      nn.gateUp.forward(recorder, b.norm2, w.gateUp!, null, b.gateUp, tokens);
+      nn.out.forward(recorder, { x: b.attention, weight: w.out!, y: b.middle, accumulate: true }, tokens);
+      const norm2 = { x: b.middle, weight: w.norm2!, y: b.norm2, rstd: b.rstd2, copy: training ? b.output : undefined };
+      nn.norm.forward(recorder, norm2, tokens);
+      nn.gateUp.forward(recorder, { x: b.norm2, weight: w.gateUp!, y: b.gateUp }, tokens);
       nn.swiglu.forward(recorder, b.gateUp, b.activation, tokens);
-      nn.down.forward(recorder, b.activation, w.down!, null, b.output, tokens, { accumulate: true });
+      nn.down.forward(recorder, { x: b.activation, weight: w.down!, y: b.output, accumulate: true }, tokens);
       x = b.output;
     }
     return x;
@@ -97,7 +99,8 @@ export class Decoder<M = Tensor, G = Tensor> {
     temperature: number,
   ): void {
     this.forwardRows(recorder, params, batch);
-    this.nn.head.logProbs(recorder, this.buffers.rowNorm, params.head, batch, out, temperature);
+    const inputs = { x: this.buffers.rowNorm, weight: params.head, temperature };
+    this.nn.head.logProbs(recorder, inputs, batch, out);
   }
 
   /**
@@ -109,15 +112,14 @@ export class Decoder<M = Tensor, G = Tensor> {
     params: DecoderWeights<M>,
     grads: DecoderGradients<G>,
     batch: BatchSlot,
-    dLogp: Tensor,
-    temperature: number,
+    { dLogp, temperature }: { dLogp: Tensor; temperature: number },
   ): void {
     const { nn, buffers: b, config } = this;
     const { rows, tokens } = batch;
     if (!b.gradients) throw new Error('this decoder was planned without training');
     const g = b.gradients;
     const head = { dx: g.rowHidden, dWeight: grads.head };
-    nn.head.backward(recorder, b.rowNorm, params.head, head, batch, dLogp, temperature);
+    nn.head.backward(recorder, { x: b.rowNorm, weight: params.head, temperature, dLogp }, batch, head);
     nn.rowNorm.backward(
       recorder,
       {
@@ -131,7 +133,7 @@ export class Decoder<M = Tensor, G = Tensor> {
       },
       rows,
     );
-    nn.rows.backward(recorder, g.rowHidden, batch.rowsOfToken.start, batch.rowsOfToken.item, g.x, tokens);
+    nn.rows.backward(recorder, { dOut: g.rowHidden, ...batch.rowsOfToken, dTable: g.x }, tokens);
     for (let layer = config.num_hidden_layers - 1; layer >= 0; layer--) {
       this.backwardLayer(recorder, params.layers[layer]!, grads.layers[layer]!, b.layers[layer]!, batch);
     }
@@ -143,16 +145,17 @@ export class Decoder<M = Tensor, G = Tensor> {
     const { nn, buffers: b } = this;
     const x = this.forwardLayers(recorder, params, batch);
     nn.rows.forward(recorder, x, batch.rowIndex, b.rowHidden, batch.rows);
-    nn.norm.forward(recorder, b.rowHidden, params.finalNorm, b.rowNorm, b.rowRstd, batch.rows);
+    const norm = { x: b.rowHidden, weight: params.finalNorm, y: b.rowNorm, rstd: b.rowRstd };
+    nn.norm.forward(recorder, norm, batch.rows);
   }
 
   private forwardQkv(recorder: Recorder, w: LayerWeights<M>, b: LayerBuffers, { positions, tokens }: BatchSlot): void {
     const { nn } = this;
-    nn.qkv.forward(recorder, b.norm1, w.qkv!, w.qkvBias ?? null, b.rawQkv, tokens);
+    nn.qkv.forward(recorder, { x: b.norm1, weight: w.qkv!, bias: w.qkvBias, y: b.rawQkv }, tokens);
     if (nn.qkNorm) {
       recorder.copy(b.rawQkv, b.qkv);
-      nn.qkNorm.q.forward(recorder, b.rawQkv, w.qNorm!, b.qkv, b.qRstd!, tokens);
-      nn.qkNorm.k.forward(recorder, b.rawQkv, w.kNorm!, b.qkv, b.kRstd!, tokens);
+      nn.qkNorm.q.forward(recorder, { x: b.rawQkv, weight: w.qNorm!, y: b.qkv, rstd: b.qRstd! }, tokens);
+      nn.qkNorm.k.forward(recorder, { x: b.rawQkv, weight: w.kNorm!, y: b.qkv, rstd: b.kRstd! }, tokens);
     }
     nn.rope.forward(recorder, b.qkv, positions, this.ropeTable, tokens);
   }
@@ -168,16 +171,16 @@ export class Decoder<M = Tensor, G = Tensor> {
     const g = this.buffers.gradients!;
     const { tokens, positions } = batch;
     const down = { dx: g.activation, dWeight: dw.down ?? null, dBias: null };
-    nn.down.backward(recorder, g.x, b.activation, w.down!, down, tokens);
+    nn.down.backward(recorder, { x: b.activation, weight: w.down!, dy: g.x }, down, tokens);
     nn.swiglu.backward(recorder, b.gateUp, g.activation, g.gateUp, tokens);
     const gateUp = { dx: g.norm, dWeight: dw.gateUp ?? null, dBias: null };
-    nn.gateUp.backward(recorder, g.gateUp, b.norm2, w.gateUp!, gateUp, tokens);
+    nn.gateUp.backward(recorder, { x: b.norm2, weight: w.gateUp!, dy: g.gateUp }, gateUp, tokens);
     const norm = { dy: g.norm, dx: g.x, scratch: g.normScratch };
     const norm2 = { x: b.middle, weight: w.norm2!, rstd: b.rstd2, dWeight: dw.norm2 ?? null };
     nn.norm.backward(recorder, { ...norm2, ...norm }, tokens);
 
     const out = { dx: g.attention, dWeight: dw.out ?? null, dBias: null };
-    nn.out.backward(recorder, g.x, b.attention, w.out!, out, tokens);
+    nn.out.backward(recorder, { x: b.attention, weight: w.out!, dy: g.x }, out, tokens);
     const attended = { out: b.attention, lse: b.lse };
     const attention = { dOut: g.attention, delta: g.delta, dQkv: g.qkv };
     nn.attention.backward(recorder, { qkv: b.qkv, ...batch }, attended, attention);
@@ -190,7 +193,7 @@ export class Decoder<M = Tensor, G = Tensor> {
       nn.qkNorm.k.backward(recorder, k, tokens);
     }
     const qkv = { dx: g.norm, dWeight: dw.qkv ?? null, dBias: dw.qkvBias ?? null };
-    nn.qkv.backward(recorder, g.qkv, b.norm1, w.qkv!, qkv, tokens);
+    nn.qkv.backward(recorder, { x: b.norm1, weight: w.qkv!, dy: g.qkv }, qkv, tokens);
     const norm1 = { x: b.input, weight: w.norm1!, rstd: b.rstd1, dWeight: dw.norm1 ?? null };
     nn.norm.backward(recorder, { ...norm1, ...norm }, tokens);
   }

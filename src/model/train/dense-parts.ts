@@ -41,11 +41,11 @@ export async function denseParts(
   };
 }
 
-/** Its weight always has a gradient here. */
+/** A linear layer whose weight always has a gradient. */
 const learning = (linear: Linear): Projection<Tensor, Tensor> => ({
   forward: (...args) => linear.forward(...args),
-  backward: (recorder, dy, x, weight, { dWeight, ...gradients }, rows) =>
-    linear.backward(recorder, dy, x, weight, { ...gradients, dWeight: dWeight! }, rows),
+  backward: (recorder, forward, { dWeight, ...gradients }, rows) =>
+    linear.backward(recorder, forward, { ...gradients, dWeight: dWeight! }, rows),
 });
 
 class DenseEmbedding implements Embedding<Tensor, Tensor> {
@@ -59,7 +59,7 @@ class DenseEmbedding implements Embedding<Tensor, Tensor> {
   }
 
   backward(recorder: Recorder, dx: Tensor, { tokensOfId }: BatchSlot, dWeight: Tensor | null): void {
-    this.gather.backward(recorder, dx, tokensOfId.start, tokensOfId.item, dWeight!, this.vocab);
+    this.gather.backward(recorder, { dOut: dx, ...tokensOfId, dTable: dWeight! }, this.vocab);
   }
 }
 
@@ -72,33 +72,28 @@ class DenseHead implements Head<Tensor, Tensor> {
   ) {}
 
   forward(recorder: Recorder, x: Tensor, weight: Tensor, rows: number): void {
-    this.linear.forward(recorder, x, weight, null, this.buffers.logits, rows);
+    this.linear.forward(recorder, { x, weight, y: this.buffers.logits }, rows);
   }
 
   logProbs(
     recorder: Recorder,
-    x: Tensor,
-    weight: Tensor,
+    { x, weight, temperature }: { x: Tensor; weight: Tensor; temperature: number },
     { targets, rows, firstRow }: BatchSlot,
     out: { logp: Tensor; entropy: Tensor },
-    temperature: number,
   ): void {
     this.forward(recorder, x, weight, rows);
     const { logits, rowLse: lse } = this.buffers;
-    this.logProb.forward(recorder, { logits, targets, ...out, lse }, rows, firstRow, temperature);
+    this.logProb.forward(recorder, { logits, targets, ...out, lse }, { rows, offset: firstRow, temperature });
   }
 
   backward(
     recorder: Recorder,
-    x: Tensor,
-    weight: Tensor,
-    { dx, dWeight }: { dx: Tensor; dWeight: Tensor | null },
+    { x, weight, temperature, dLogp }: { x: Tensor; weight: Tensor; temperature: number; dLogp: Tensor },
     { targets, rows, firstRow }: BatchSlot,
-    dLogp: Tensor,
-    temperature: number,
+    { dx, dWeight }: { dx: Tensor; dWeight: Tensor | null },
   ): void {
     const { logits, rowLse: lse } = this.buffers;
-    this.logProb.backward(recorder, { logits, targets, lse, dLogp }, rows, firstRow, temperature);
-    this.linear.backward(recorder, logits, x, weight, { dx, dWeight: dWeight!, dBias: null }, rows);
+    this.logProb.backward(recorder, { logits, targets, lse, dLogp }, { rows, offset: firstRow, temperature });
+    this.linear.backward(recorder, { x, weight, dy: logits }, { dx, dWeight: dWeight!, dBias: null }, rows);
   }
 }

@@ -27,7 +27,7 @@ export interface PackedLinearTensors {
   norm?: Tensor | undefined;
   /** f32, one for each row of the matrix, with `bias`. */
   bias?: Tensor | undefined;
-  /** What lies between the parts of a layer, and is nobody's afterwards. */
+  /** Scratch between the parts of a layer. */
   scratch: {
     /** f32 [tokens, inFeatures], with `norm`. */
     norm: Tensor;
@@ -74,7 +74,7 @@ export class PackedLinear {
     let input = x;
     if (this.norm) {
       if (!norm) throw new Error('this linear layer needs its norm');
-      this.norm.forward(recorder, x, norm, scratch.norm, scratch.rstd, tokens);
+      this.norm.forward(recorder, { x, weight: norm, y: scratch.norm, rstd: scratch.rstd }, tokens);
       input = scratch.norm;
     }
     const product = { x: input, weight, ...(bias && { bias }) };

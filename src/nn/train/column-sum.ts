@@ -30,25 +30,26 @@ export class ColumnSum {
 
   /** out[columns] += Σ_r x[r, columns]. For few rows or many columns: a thread walks down a whole column. */
   add(recorder: Recorder, x: Tensor, out: Tensor, rows: number, columns: number): void {
-    this.record(recorder, x, out, rows, columns, rows, true);
+    this.record(recorder, [x, out], { rows, columns, chunk: rows, accumulate: true });
   }
 
-  /** As `add`, for many rows and few columns: first shares of the rows into `scratch`, then the sum of the shares. */
-  sum(recorder: Recorder, x: Tensor, out: Tensor, scratch: Tensor, rows: number, columns: number): void {
+  /** Like `add`, for many rows and few columns: sums shares of the rows into `scratch`, then adds up the shares. */
+  sum(
+    recorder: Recorder,
+    { x, out, scratch }: Record<'x' | 'out' | 'scratch', Tensor>,
+    rows: number,
+    columns: number,
+  ): void {
     const plan = shares(rows, columns);
     if (plan.shares <= 1) return this.add(recorder, x, out, rows, columns);
-    this.record(recorder, x, scratch, rows, columns, plan.chunk, false);
+    this.record(recorder, [x, scratch], { rows, columns, chunk: plan.chunk, accumulate: false });
     this.add(recorder, scratch, out, plan.shares, columns);
   }
 
   private record(
     recorder: Recorder,
-    x: Tensor,
-    out: Tensor,
-    rows: number,
-    columns: number,
-    chunk: number,
-    accumulate: boolean,
+    [x, out]: [x: Tensor, out: Tensor],
+    { rows, columns, chunk, accumulate }: { rows: number; columns: number; chunk: number; accumulate: boolean },
   ): void {
     if (rows === 0) return;
     const groups = grid(Math.ceil((Math.ceil(rows / chunk) * columns) / THREADS));

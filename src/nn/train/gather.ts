@@ -45,7 +45,11 @@ export class Gather {
    * dTable[r] = or += the sum of dOut over the inverse index's items of r.
    * @param tableRows rows of dTable that are written
    */
-  backward(recorder: Recorder, dOut: Tensor, start: Tensor, item: Tensor, dTable: Tensor, tableRows: number): void {
+  backward(
+    recorder: Recorder,
+    { dOut, start, item, dTable }: Record<'dOut' | 'start' | 'item' | 'dTable', Tensor>,
+    tableRows: number,
+  ): void {
     const [x, y = 1] = grid(tableRows);
     recorder.dispatch(this.scatter, [dOut, start, item, dTable], [tableRows], [x, y, Math.ceil(this.columns / 32)]);
   }

@@ -16,6 +16,19 @@ export interface LinearOptions {
   maxRows: number;
 }
 
+export interface LinearCall {
+  /** [M, K], f32; may hold more rows. */
+  x: Tensor;
+  /** [N, K] */
+  weight: Tensor;
+  /** [N]; left out or null exactly when the layer has none. */
+  bias?: Tensor | null | undefined;
+  /** [M, N] */
+  y: Tensor;
+  /** y += instead of y =. */
+  accumulate?: boolean;
+}
+
 export interface LinearGradients {
   /** [M, K], or null where the layer's input needs no gradient. */
   dx: Tensor | null;
@@ -72,36 +85,22 @@ export class Linear {
 
   /**
    * y = xWᵀ + b, or y += xWᵀ + b.
-   * @param x [M, K], f32; may hold more rows
-   * @param weight [N, K]
-   * @param bias [N], or null exactly when the layer has none
-   * @param y [M, N]
    * @param rows M, at most `maxRows`
    */
-  forward(
-    recorder: Recorder,
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | null,
-    y: Tensor,
-    rows: number,
-    { accumulate = false }: { accumulate?: boolean } = {},
-  ): void {
+  forward(recorder: Recorder, { x, weight, bias = null, y, accumulate = false }: LinearCall, rows: number): void {
     this.check(rows, bias);
     this.product.record(recorder, { a: x, b: weight, c: y, bias, rows, depth: this.options.inFeatures, accumulate });
   }
 
   /**
    * dx = dy·W (or +=), dWeight += dyᵀx, dBias += Σ_m dy.
-   * @param dy [M, N], f32; may hold more rows
-   * @param x [M, K], as given to `forward`
+   * @param forward.dy [M, N], f32; may hold more rows
+   * @param forward.x [M, K], as given to `forward`
    * @param rows M, at most `maxRows`
    */
   backward(
     recorder: Recorder,
-    dy: Tensor,
-    x: Tensor,
-    weight: Tensor,
+    { x, weight, dy }: Record<'x' | 'weight' | 'dy', Tensor>,
     { dx, accumulateDx = false, dWeight, dBias }: LinearGradients,
     rows: number,
   ): void {
@@ -119,7 +118,7 @@ export class Linear {
       });
     }
     this.addWeightGradient(recorder, dy, x, dWeight, rows);
-    if (dBias) this.columnSum.sum(recorder, dy, dBias, this.scratch, rows, outFeatures);
+    if (dBias) this.columnSum.sum(recorder, { x: dy, out: dBias, scratch: this.scratch }, rows, outFeatures);
   }
 
   private addWeightGradient(recorder: Recorder, dy: Tensor, x: Tensor, dWeight: Tensor, rows: number): void {

@@ -23,15 +23,13 @@ export class LogProb {
   /**
    * @param logits [rows, vocab]
    * @param targets [rows] u32
-   * @param offset where the rows begin in `logp` and `entropy`
+   * @param span.offset where the rows begin in `logp` and `entropy`
    * @param lse [rows], kept for the backward
    */
   forward(
     recorder: Recorder,
     { logits, targets, logp, entropy, lse }: Record<'logits' | 'targets' | 'logp' | 'entropy' | 'lse', Tensor>,
-    rows: number,
-    offset: number,
-    temperature: number,
+    { rows, offset, temperature }: { rows: number; offset: number; temperature: number },
   ): void {
     const params = [rows, offset, f32(1 / temperature)];
     const groups = grid(Math.ceil(rows / this.rowsPerGroup));
@@ -40,15 +38,12 @@ export class LogProb {
 
   /**
    * Overwrites the logits by their gradient.
-   * @param scale to multiply it by
+   * @param span.scale multiplies the gradient
    */
   backward(
     recorder: Recorder,
     { logits, targets, lse, dLogp }: Record<'logits' | 'targets' | 'lse' | 'dLogp', Tensor>,
-    rows: number,
-    offset: number,
-    temperature: number,
-    scale = 1,
+    { rows, offset, temperature, scale = 1 }: { rows: number; offset: number; temperature: number; scale?: number },
   ): void {
     const params = [rows, offset, f32(1 / temperature), f32(scale)];
     recorder.dispatch(this.gradient, [logits, targets, lse, dLogp], params, grid(Math.ceil((rows * this.vocab) / 256)));

@@ -20,7 +20,7 @@ export interface LoraLinearOptions {
   maxTokens: number;
   /** Null where no module of the layer has an adapter. */
   lora: LoraShape | null;
-  /** What incoming gradients have been multiplied by, to keep small ones within f16; adapters' are divided by it. */
+  /** Incoming gradients are this many times too large, to keep small ones within f16; the adapters' are divided by it. */
   gradientScale: number;
 }
 
@@ -50,7 +50,7 @@ export interface LoraGradients {
   du: Tensor;
 }
 
-/** Of a workgroup of shaders/lora/lora_gradient.wesl. */
+/** Columns per workgroup of shaders/lora/lora_gradient.wesl. */
 const GRADIENT_COLUMNS = 16;
 
 /** The kernels of a layer that has adapters. */
@@ -92,19 +92,17 @@ export class LoraLinear {
 
   /**
    * y = xWᵀ + b + s (xAᵀ)Bᵀ, or added to y.
-   * @param x [tokens, inFeatures], f32
-   * @param bias [outFeatures], exactly when the layer has one
-   * @param y [tokens, outFeatures], f32
+   * @param call.x [tokens, inFeatures], f32
+   * @param call.bias [outFeatures], exactly when the layer has one
+   * @param call.y [tokens, outFeatures], f32
    */
   forward(
     recorder: Recorder,
-    x: Tensor,
-    { base, adapter }: LoraWeights,
-    bias: Tensor | null,
-    y: Tensor,
+    call: { x: Tensor; weight: LoraWeights; bias?: Tensor | null | undefined; y: Tensor; accumulate?: boolean },
     tokens: number,
-    { accumulate = false }: { accumulate?: boolean } = {},
   ): void {
+    const { x, bias = null, y, accumulate = false } = call;
+    const { base, adapter } = call.weight;
     for (const weight of base)
       this.products.get(weight.kind)!.record(recorder, { x, weight, bias, y, accumulate }, tokens);
     if (!adapter || !this.kernels) return;
@@ -121,9 +119,7 @@ export class LoraLinear {
    */
   backward(
     recorder: Recorder,
-    dy: Tensor,
-    x: Tensor,
-    { base, adapter }: LoraWeights,
+    { x, weight: { base, adapter }, dy }: { x: Tensor; weight: LoraWeights; dy: Tensor },
     { dx, dWeight }: { dx: Tensor; dWeight: LoraGradients | null },
     tokens: number,
   ): void {

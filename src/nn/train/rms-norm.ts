@@ -13,13 +13,13 @@ export interface RmsNormOptions {
   base?: number;
   /** The backward overwrites the incoming gradient instead of adding to another one. */
   inPlace?: boolean;
-  /** Its weight doesn't learn: `dWeight` is null, and few rows a workgroup keep more of a GPU busy. */
+  /** The weight doesn't learn: `dWeight` is null, and fewer rows per workgroup keep more of the GPU busy. */
   frozen?: boolean;
 }
 
 const ROWS_PER_GROUP = 64;
 
-/** Of the backward. Where a weight learns, its partial sums are one a workgroup. */
+/** Rows per workgroup of the backward. Where the weight learns, each workgroup makes one partial sum. */
 const rowsPerGroup = (frozen: boolean, lanes: number): number => (frozen ? 4 * (64 / lanes) : ROWS_PER_GROUP);
 
 /** Bytes of the scratch that `backward` needs for `rows` rows (lines × heads). */
@@ -60,13 +60,17 @@ export class RmsNorm {
   }
 
   /**
-   * @param x [lines, stride]
-   * @param weight [size]
-   * @param y [lines, stride]; only the normalised values are written
-   * @param rstd [lines × heads], kept for the backward
-   * @param copy [lines, stride], becomes x, where the next sublayer adds to a stream that must stay as it was here
+   * @param tensors.x [lines, stride]
+   * @param tensors.weight [size]
+   * @param tensors.y [lines, stride]; only the normalised values are written
+   * @param tensors.rstd [lines × heads], kept for the backward
+   * @param tensors.copy [lines, stride] becomes x, where the next sublayer adds to a stream that must be kept as it is here
    */
-  forward(recorder: Recorder, x: Tensor, weight: Tensor, y: Tensor, rstd: Tensor, lines: number, copy?: Tensor): void {
+  forward(
+    recorder: Recorder,
+    { x, weight, y, rstd, copy }: Record<'x' | 'weight' | 'y' | 'rstd', Tensor> & { copy?: Tensor | undefined },
+    lines: number,
+  ): void {
     const rows = lines * this.options.heads;
     const groups = grid(Math.ceil(rows / this.rowsPerGroup));
     if (copy) recorder.dispatch(this.normaliseAndCopy, [x, weight, y, rstd, copy], [rows], groups);

@@ -34,8 +34,8 @@ it.each([
   };
   const out = await test.run(data, (recorder, t) => {
     plain.forward(recorder, t.table, t.index, t.out, rows);
-    plain.backward(recorder, t.dOut, t.start, t.item, t.dTable, tableRows);
-    adding.backward(recorder, t.dOut, t.start, t.item, t.sum, tableRows);
+    plain.backward(recorder, t, tableRows);
+    adding.backward(recorder, { ...t, dTable: t.sum }, tableRows);
   });
   expect(out.out).toEqual(
     Float32Array.from(

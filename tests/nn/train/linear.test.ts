@@ -161,7 +161,7 @@ describe('column sums', () => {
       const scratch = gpu.alloc('scratch', columnSumScratchBytes(rows, columns));
       const recorder = gpu.recorder();
       const input = tensor('x', x);
-      columnSum.sum(recorder, input, outs[0], scratch, rows, columns);
+      columnSum.sum(recorder, { x: input, out: outs[0], scratch }, rows, columns);
       columnSum.add(recorder, input, outs[1], rows, columns);
       const reads = outs.map((out) => recorder.read(out));
       recorder.submit();
@@ -201,9 +201,9 @@ describe('linear', () => {
     const linear = await Linear.create(gpu, { ...options, scratch });
     const t = Object.fromEntries(Object.entries(data).map(([name, values]) => [name, tensor(name, values)]));
     const recorder = gpu.recorder();
-    linear.forward(recorder, t.x!, t.weight!, bias ? t.bias! : null, t.y!, rows, { accumulate });
+    linear.forward(recorder, { x: t.x!, weight: t.weight!, bias: bias ? t.bias! : null, y: t.y!, accumulate }, rows);
     const gradients = { dx: t.dx!, accumulateDx: accumulate, dWeight: t.dWeight!, dBias: bias ? t.dBias! : null };
-    linear.backward(recorder, t.dy!, t.x!, t.weight!, gradients, rows);
+    linear.backward(recorder, { x: t.x!, weight: t.weight!, dy: t.dy! }, gradients, rows);
     const reads = (['y', 'dx', 'dWeight', 'dBias'] as const).map(
       async (name) => [name, new Float32Array(await recorder.read(t[name]!))] as const,
     );
@@ -258,8 +258,8 @@ describe('linear', () => {
     const linear = await Linear.create(gpu, options);
     const t = gpu.alloc('t', 1024);
     const recorder = gpu.recorder();
-    expect(() => linear.forward(recorder, t, t, t, t, 5)).toThrow('made for 4 rows');
-    expect(() => linear.forward(recorder, t, t, null, t, 4)).toThrow('needs its bias');
+    expect(() => linear.forward(recorder, { x: t, weight: t, bias: t, y: t }, 5)).toThrow('made for 4 rows');
+    expect(() => linear.forward(recorder, { x: t, weight: t, y: t }, 4)).toThrow('needs its bias');
     const small = Linear.create(gpu, { ...options, maxRows: 4096, scratch: gpu.alloc('small', 16) });
     await expect(small).rejects.toThrow('small holds 16 bytes');
   });
@@ -271,7 +271,8 @@ describe('linear', () => {
     const dWeight = tensor('dWeight', new Float32Array(32));
     const recorder = gpu.recorder();
     const gradients = { dx: null, dWeight, dBias: null };
-    linear.backward(recorder, tensor('dy', dy), tensor('x', x), tensor('weight', randoms(32)), gradients, 3);
+    const forward = { x: tensor('x', x), weight: tensor('weight', randoms(32)), dy: tensor('dy', dy) };
+    linear.backward(recorder, forward, gradients, 3);
     expect(recorder.dispatches).toBe(1);
     const read = recorder.read(dWeight);
     recorder.submit();

@@ -22,8 +22,8 @@ it.each([
   const wide = () => poison(offset + rows);
   const data = { logits, dLogits: logits, targets, dLogp, logp: wide(), entropy: wide(), lse: poison(rows) };
   const out = await test.run(data, (recorder, t) => {
-    layer.forward(recorder, t, rows, offset, temperature);
-    layer.backward(recorder, { ...t, logits: t.dLogits }, rows, offset, temperature);
+    layer.forward(recorder, t, { rows, offset, temperature });
+    layer.backward(recorder, { ...t, logits: t.dLogits }, { rows, offset, temperature });
   });
   const reference = Array.from({ length: rows }, (_, row) =>
     softmax(logits.subarray(row * vocab, (row + 1) * vocab), temperature),

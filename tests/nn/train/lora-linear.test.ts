@@ -69,9 +69,9 @@ it.each(cases)('$name', async ({ rank, blocks, tokens }) => {
   };
   const out = await test.run(data, (recorder, t) => {
     const weights = { base: [weight], adapter: { a: t.a, b: t.b, u: t.u, scale: SCALE } };
-    layer.forward(recorder, t.x, weights, t.bias, t.y, tokens);
+    layer.forward(recorder, { x: t.x, weight: weights, bias: t.bias, y: t.y }, tokens);
     const gradients = { dx: t.dx, dWeight: { a: t.da, b: t.db, du: t.du } };
-    layer.backward(recorder, t.dy, t.x, weights, gradients, tokens);
+    layer.backward(recorder, { x: t.x, weight: weights, dy: t.dy }, gradients, tokens);
   });
 
   const y = new Float64Array(tokens * OUT);
@@ -126,7 +126,7 @@ it('without an adapter is the base alone', async () => {
   const layer = await LoraLinear.create(test.gpu, { ...shape, lora: null });
   const x = test.floats(3 * IN);
   const out = await test.run({ x, y: poison(3 * OUT) }, (recorder, t) => {
-    layer.forward(recorder, t.x, { base: [weight], adapter: null }, null, t.y, 3);
+    layer.forward(recorder, { x: t.x, weight: { base: [weight], adapter: null }, y: t.y }, 3);
     expect(recorder.dispatches).toBe(1);
   });
   const w = dequantise('f16', packed);

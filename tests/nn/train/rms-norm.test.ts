@@ -58,8 +58,8 @@ describe.each<Case>([
       copy: poison(lines * stride),
     };
     const out = await test.run(data, (recorder, t) => {
-      norm.forward(recorder, t.x, t.weight, t.y, t.rstd, lines);
-      norm.forward(recorder, t.x, t.weight, t.y2, t.rstd2, lines, t.copy);
+      norm.forward(recorder, { x: t.x, weight: t.weight, y: t.y, rstd: t.rstd }, lines);
+      norm.forward(recorder, { x: t.x, weight: t.weight, y: t.y2, rstd: t.rstd2, copy: t.copy }, lines);
     });
     const reference = rmsNorm(rowsOf(x, c), weight, epsilon);
     expect(relativeError(rowsOf(out.y, c), reference.y)).toBeLessThan(1e-5);
