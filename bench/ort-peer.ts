@@ -9,12 +9,12 @@ import type { InferenceBench, InferenceBenchOptions } from './models/inference';
 
 interface PeerRow {
   kind: 'decode' | 'prefill';
-  /** Of decode: how the loop over tokens is closed. */
+  /** For decode: how each token is fed back. */
   loop?: string;
   capture?: boolean;
   ms_per_token?: number;
   tokens_per_second?: number;
-  /** Of prefill. */
+  /** For prefill. */
   ms?: number;
 }
 
@@ -23,7 +23,7 @@ export interface Peer {
 }
 
 const SCRIPT = 'bench/ort_decode.py';
-/** What it can be compared in. */
+/** The quantisations in which it can be compared. */
 const quants = ['q4', 'f16'];
 
 /** @returns what it measured, or why it can't be had */

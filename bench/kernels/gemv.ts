@@ -25,7 +25,7 @@ export interface GemvRow {
 }
 
 export interface BenchGemvOptions {
-  /** Whose matrices. */
+  /** The model whose matrices are measured. */
   config: DecoderConfig;
   kinds?: readonly WeightKind[];
   /** How many at once. */
@@ -35,7 +35,7 @@ export interface BenchGemvOptions {
   repeats?: number;
 }
 
-/** What a dispatch costs by itself; a layer's products; the head. */
+/** Names of the measurements: an empty dispatch, a layer's products, the head. */
 function productsOf(config: DecoderConfig): (Omit<GemvShape, 'kind'> & { product: string })[] {
   const { hidden_size: hidden, intermediate_size: intermediate, head_dim: headDim, vocab_size: vocab } = config;
   const { num_attention_heads: heads, num_key_value_heads: kvHeads, rms_norm_eps: epsilon } = config;

@@ -27,7 +27,7 @@ export interface MatmulRow {
   /** Median of the repeats, with the sum of partial products where there is one. */
   microseconds: number;
   gflops: number;
-  /** By the bytes of A, B and C alone, each once. */
+  /** Counting the bytes of A, B and C once each. */
   gigabytesPerSecond: number;
 }
 

@@ -11,7 +11,7 @@ import { median } from '../statistics';
 export interface GrpoBench {
   gpu: string;
   shape: string;
-  /** Of whole steps, milliseconds by the clock: sampling, rewards, update and events, readbacks included. */
+  /** Milliseconds of a whole step by the clock: sampling, rewards, update and events, readbacks included. */
   step_ms: { median: number; min: number; max: number };
   /** Medians by phase, by the clock. */
   phases_ms: Record<string, number>;
@@ -19,7 +19,7 @@ export interface GrpoBench {
   gpu_ms: Record<string, number>;
   dispatches: Record<string, number>;
   dispatches_total: number;
-  /** Of the measured steps. */
+  /** Over the measured steps. */
   mean_length: number;
   tokens_per_second: number;
   /** The plan, by what it is for. */

@@ -11,7 +11,7 @@ import { formatCeilings, measureCeilings, type Ceilings } from '../kernels/ceili
 import { randomModel, shapes } from './shapes';
 import { clocked, spread } from '../statistics';
 
-/** What `--quant` takes, and the type that every matrix then has, the head included. */
+/** The values of `--quant`, and the type that every matrix then has, the head included. */
 export const benchTypes: Record<string, StoredType> = {
   f32: 'F32',
   f16: 'F16',
@@ -52,7 +52,7 @@ export interface InferenceBench {
     tokens: number;
     tokens_per_second: number;
     dispatches_per_token: number;
-    /** In the layers alone. */
+    /** In the layers only. */
     dispatches_per_layer: number;
     /** Weights read a second, 10^9 bytes. */
     weights_gb_per_s: number;
@@ -115,7 +115,7 @@ export async function benchInference(gpu: Gpu, options: InferenceBenchOptions): 
         });
         dispatches = recorder.dispatches - before;
       }
-      // As in a conversation: the chunk before is read while this one runs.
+      // The previous chunk is read while this one runs, as in a conversation.
       await waiting;
       waiting = last;
       last = recorder.read(tokens, 4 * slots * count);

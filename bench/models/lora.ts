@@ -28,7 +28,7 @@ export interface LoraBench extends LoraBenchOptions {
   max_ms: number;
   /** Medians of its parts. */
   sampling: ReturnType<typeof spread>;
-  /** Of sampling: until every completion has its first token; the adapters merged, the prompt computed. */
+  /** Part of sampling: merging the adapters and computing the prompt, until every completion has its first token. */
   first_token: ReturnType<typeof spread>;
   update: ReturnType<typeof spread>;
   /** GPU milliseconds of one update by phase, or by kernel, and its dispatches. */
@@ -39,7 +39,7 @@ export interface LoraBench extends LoraBenchOptions {
   grad_norm: number;
 }
 
-/** What `--quant` says: how the random weights are stored. */
+/** The values of `--quant`: how the random weights are stored. */
 const storedAs = { f16: 'F16', q8: 'Q8_0', q4: 'Q4_0' } as const;
 const WARMUP = 3;
 

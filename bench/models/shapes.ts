@@ -78,7 +78,7 @@ export const shapes: Record<string, DecoderConfig> = {
   },
 };
 
-/** Where a block keeps f16 scales, in bytes from its start: random bits there could be infinite. */
+/** The byte offsets of a block's f16 scales, which random bits could make infinite. */
 const scalesAt: Partial<Record<StoredType, number[]>> = {
   Q4_0: [0],
   Q4_1: [0, 2],

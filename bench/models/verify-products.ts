@@ -11,7 +11,7 @@ import { randomMatrix } from '../kernels/gemm';
 
 export interface VerifiedProduct {
   product: string;
-  /** Of the kinds of weights, the one that differs most, and its largest difference as a share of the largest value. */
+  /** The kind of weights that differs most, and its largest difference relative to the largest value. */
   kind: string;
   difference: number;
 }

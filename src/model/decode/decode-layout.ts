@@ -1,4 +1,4 @@
-/** @file Where shaders/decode/decode.wesl finds everything: its constants, the packed weights, the sizes of its buffers. */
+/** @file The constants, packed weights and buffer sizes of shaders/decode/decode.wesl. */
 import { matrixBlocks, matrixSize, type MatrixBlock } from '../../formats/hf/architecture';
 import type { DecoderConfig } from '../../formats/hf/hf-config';
 import type { GpuTraits, Tensor } from '../../gpu/gpu';
@@ -6,8 +6,8 @@ import type { ParameterLayout, ParameterViews } from '../train/parameters';
 
 export const NO_TOKEN = 0xffffffff;
 /**
- * Invocations of a workgroup. Where the GPU is emulated every barrier switches between all of them: with 64, SwiftShader
- * generates 1.6 times as fast as with 256.
+ * Threads per workgroup. On an emulated GPU every barrier switches between all of them: with 64, SwiftShader generates 1.6
+ * times as fast as with 256.
  */
 const THREADS = { hardware: 256, software: 64 };
 const MAX_EOS = 2;

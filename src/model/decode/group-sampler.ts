@@ -22,14 +22,14 @@ export interface SamplingSettings {
   top_p: number;
   max_new_tokens: number;
   seed: number;
-  /** With the seed, keys the draws: a training step, an evaluation. */
+  /** Selects the random numbers together with the seed: a training step, an evaluation. */
   stream: number;
 }
 
 export interface Sample {
   /** The end-of-sequence token included, unless truncated. */
   ids: number[];
-  /** Of each id under the whole distribution at the sampling temperature (1 where that is 0). */
+  /** The log-probability of each id under the whole distribution at the sampling temperature (1 where that is 0). */
   logprobs: number[];
   /** Stopped by the length limit. */
   truncated: boolean;

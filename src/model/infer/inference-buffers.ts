@@ -7,7 +7,7 @@ import { cacheShape, DECODE_STEPS, workBytes, type InferencePlan, type WorkBuffe
 export interface InferenceBuffers {
   /** f32, `workBytes` long; see there. */
   work: Record<WorkBuffer, Tensor>;
-  /** Of each layer. */
+  /** One entry per layer. */
   caches: { keys: Tensor; values: Tensor }[];
   /** u32 ids of a chunk of a prompt. */
   ids: Tensor;

@@ -48,7 +48,7 @@ export async function createInferenceLayers(
   const kinds = (pick: (layer: PackedParameters['layers'][number]) => readonly PackedMatrix[]): WeightKind[] => [
     ...new Set(weights.layers.flatMap((layer) => pick(layer).map(({ kind }) => kind))),
   ];
-  // For emulated GPUs, kernels for more tokens take long to compile, and the matrix product is there anyway.
+  // On emulated GPUs, kernels for more tokens take long to compile, and the matrix product can do it too.
   const mostAtOnce = gpu.isSoftware ? 2 : GEMV_MAX_TOKENS;
   const gemvTokens = slots <= mostAtOnce ? [1, slots] : [1];
   const tokens = { maxTokens: Math.max(prefillTokens, slots), gemvTokens };

@@ -165,7 +165,7 @@ export class InferenceModel {
     const bytes = cacheBytes(this.plan.cache, { ...cacheShape(this.config, this.plan), slots: 1 });
     for (const { keys, values } of caches) {
       for (const tensor of [keys, values]) {
-        // By way of another buffer: WebGPU copies nothing within one.
+        // Through another buffer, because WebGPU can't copy within one.
         recorder.copy(slice(tensor, 0, bytes), shared);
         for (let slot = 1; slot < slots; slot++) {
           recorder.copy(shared, slice(tensor, slot * bytes, bytes), bytes);

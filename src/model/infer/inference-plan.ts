@@ -7,7 +7,7 @@ import { cacheBytes, type CacheKind, type CacheShape } from '../../nn/infer/kv-c
 import { planWeights, type Quantization, type WeightPlan } from './weight-plan';
 
 export interface InferenceOptions {
-  /** What weights stored as floats become; 'stored' keeps them. */
+  /** The kind that weights stored as floats are converted to; 'stored' keeps them. */
   quant?: Quantization;
   /** How keys and values are kept. */
   cache?: CacheKind;
@@ -31,7 +31,7 @@ export interface InferencePlan {
   bytes: { weights: number; cache: number; work: number };
 }
 
-/** Long enough for a long thought; more is a matter of memory, which people choose themselves. */
+/** Enough for a long chain of thought. People choose more themselves, since it costs memory. */
 export const DEFAULT_CONTEXT = 4096;
 const DEFAULT_PREFILL = 512;
 /** Tokens of a sequence that one submission draws at most. */
@@ -63,7 +63,7 @@ export function inferencePlan(
 
 type Sizes = Pick<InferencePlan, 'context' | 'slots' | 'prefillTokens'>;
 
-/** Of one layer's keys, or values. */
+/** The shape of one layer's keys, or values. */
 export const cacheShape = (config: DecoderConfig, { context, slots }: Omit<Sizes, 'prefillTokens'>): CacheShape => ({
   slots,
   kvHeads: config.num_key_value_heads,
@@ -71,7 +71,7 @@ export const cacheShape = (config: DecoderConfig, { context, slots }: Omit<Sizes
   headDim: config.head_dim,
 });
 
-/** Bytes of the buffers that a token's way through the model needs, by name. */
+/** Bytes of the buffers for intermediate values, by name. */
 export function workBytes(config: DecoderConfig, { context, slots, prefillTokens }: Sizes): Record<WorkBuffer, number> {
   const { hidden_size: hidden, intermediate_size: intermediate, head_dim: headDim, vocab_size: vocab } = config;
   const tokens = Math.max(prefillTokens, slots);

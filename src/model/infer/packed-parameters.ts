@@ -19,12 +19,12 @@ import {
   type WeightPlan,
 } from './weight-plan';
 
-/** Bytes of a file that are on their way to the GPU at once, and so about the heap that loading needs. */
+/** Bytes of a file that are moved to the GPU at a time, and so about the heap that loading needs. */
 const PIECE_BYTES = 8 * 2 ** 20;
-/** Bytes handed to the GPU after which it is waited for: what it has not taken in yet costs memory too. */
+/** Wait for the GPU after so many bytes: what it has not consumed yet takes memory too. */
 const IN_FLIGHT_BYTES = 64 * 2 ** 20;
 
-/** As the plan has it: of a block several matrices where it is stored in different kinds. */
+/** A layer's weights as planned: several matrices for a block whose tensors are stored in different kinds. */
 export type PackedLayer = Record<MatrixBlock, PackedMatrix[]> & Partial<Record<VectorBlock, Tensor>>;
 
 export interface PackedParameters {
@@ -240,7 +240,7 @@ class Loader {
   private stagingFor(bytes: number): Tensor {
     if (!this.staging || this.staging.size < bytes) {
       if (this.staging) this.gpu.free(this.staging);
-      this.staging = this.gpu.alloc('weights on their way', Math.max(bytes, PIECE_BYTES) + 16);
+      this.staging = this.gpu.alloc('weights in transit', Math.max(bytes, PIECE_BYTES) + 16);
     }
     return this.staging;
   }

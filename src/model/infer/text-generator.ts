@@ -154,7 +154,7 @@ export class TextGenerator {
     return completions;
   }
 
-  /** What the cache holds is of other weights now. */
+  /** Forgets the cached keys and values, because the weights have changed. */
   forget(): void {
     this.cached.length = 0;
   }

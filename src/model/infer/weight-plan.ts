@@ -17,7 +17,7 @@ import type { DecoderConfig } from '../../formats/hf/hf-config';
 import type { StoredType } from '../../formats/gguf/stored-types';
 import { fitsKind, isFloat, kindOf, packedRowBytes, type WeightKind } from '../../nn/infer/packed';
 
-/** What becomes of weights that are stored as floats; blocks that are quantised already stay as they are. */
+/** What weights stored as floats are converted to. Weights that are already quantised are kept. */
 export const quantizations = ['stored', 'f16', 'q8_0', 'q4_0'] as const;
 export type Quantization = (typeof quantizations)[number];
 
@@ -63,7 +63,7 @@ export interface WeightPlan {
   largestBuffer?: number;
 }
 
-/** What a matrix is held as once adapters have been added to it. */
+/** The kind of a matrix once adapters have been added to it. */
 export const mergedKind = (kind: WeightKind): WeightKind => (kind === 'f32' ? 'f32' : 'f16');
 
 /**

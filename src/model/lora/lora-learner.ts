@@ -19,7 +19,7 @@ import { allocateLora, loraActivations, type LoraParameters } from './lora-param
 import { logitRows, loraParts } from './lora-parts';
 import type { PackedParameters } from '../infer/packed-parameters';
 
-/** What learns: the adapters of a layout, at alpha / r times their products. */
+/** What is trained: the adapters of a layout; their products are scaled by alpha / r. */
 export interface LoraSettings {
   layout: LoraLayout;
   scale: number;

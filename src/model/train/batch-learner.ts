@@ -67,7 +67,7 @@ export function allocateBatch(gpu: Gpu, vocab: number, plan: LearnerPlan): Batch
   };
 }
 
-/** What learns: one flat buffer of values and one of gradients, and the decoder's views of them. */
+/** What is trained: one flat buffer of values and one of gradients, and the decoder's views of them. */
 export interface Learning<M, G> {
   decoder: Decoder<M, G>;
   params: DecoderWeights<M>;

@@ -19,11 +19,11 @@ export interface MicroBatch {
   /** Hidden state that predicts each target. [rows] */
   rowIndex: Uint32Array<ArrayBuffer>;
   targets: Uint32Array<ArrayBuffer>;
-  /** For each token, the rows that its hidden state predicts. */
+  /** The rows that each token's hidden state predicts. */
   rowsOfToken: InverseIndex;
-  /** For each vocabulary entry, the tokens that are it. */
+  /** The places in the batch at which each vocabulary entry occurs. */
   tokensOfId: InverseIndex;
-  /** Where its rows begin among all rows of the batch. */
+  /** Its first row among all rows of the batch. */
   firstRow: number;
   firstSequence: number;
   sequences: number;

@@ -1,6 +1,6 @@
 /**
- * @file What a decoder's matrices are to it: things that multiply forwards and backwards. How they are held (M) and where
- * their gradients go (G) is up to whoever makes them.
+ * @file The decoder's parts that contain matrices, as interfaces: they multiply forwards and backwards. How matrices (M) and
+ * their gradients (G) are stored is up to the implementation: f32 that learns, or packed weights with adapters.
  */
 import type { MatrixBlock, VectorBlock } from '../../formats/hf/architecture';
 import type { Tensor } from '../../gpu/gpu';

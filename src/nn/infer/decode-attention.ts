@@ -23,13 +23,13 @@ export interface DecodeAttentionOptions {
   shape?: Partial<DecodeAttentionShape>;
 }
 
-/** How the work is cut. */
+/** How the work is divided. */
 export interface DecodeAttentionShape {
-  /** Invocations a workgroup. */
+  /** Threads per workgroup. */
   threads: number;
-  /** Invocations that share a key; divides `threads`. */
+  /** Threads that share a key; divides `threads`. */
   keyLanes: number;
-  /** Ring indices a workgroup takes: at least and at most. */
+  /** Cache positions per workgroup: at least and at most. */
   minKeys: number;
   maxKeys: number;
   /** Workgroups to aim for, so that the GPU is full. */

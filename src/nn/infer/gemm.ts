@@ -23,7 +23,7 @@ export interface GemmVariant {
    * W; matrix: a multiple of 16, such that a thread fetches eight vec4s of W and four or eight of x.
    */
   depth: number;
-  /** What one thread (tile: 8 × 4 or 8 × 8) or one subgroup (matrix: 32 × 32 or 64 × 64) makes of it. */
+  /** The share of one thread (tile: 8 × 4 or 8 × 8) or of one subgroup (matrix: 32 × 32 or 64 × 64). */
   spanTokens: number;
   spanFeatures: number;
 }
@@ -34,7 +34,7 @@ const variant = (
   [spanTokens, spanFeatures]: readonly [number, number],
 ): GemmVariant => ({ kind, tokens, features, depth, spanTokens, spanFeatures });
 
-/** For GPUs without matrix units, the one with the most arithmetic for each byte first. */
+/** For GPUs without matrix units. The variant with the most arithmetic per byte comes first. */
 export const TILE_VARIANTS: readonly GemmVariant[] = [
   variant('tile', [64, 64, 32], [8, 4]),
   variant('tile', [32, 32, 16], [8, 4]),
@@ -52,7 +52,7 @@ export const DIRECT_VARIANT: GemmVariant = variant('direct', [8, 64, 4], [8, 4])
  */
 const LEAST_GROUPS = { large: 264, other: 96 };
 
-/** What the choice of a variant depends on; a `Gpu` is one. */
+/** The properties of a GPU on which the choice of a variant depends. */
 export interface GemmAdapter extends GpuTraits {
   readonly features: Pick<GpuFeatures, 'f16' | 'subgroupMatrix'>;
 }
@@ -112,8 +112,8 @@ export interface GemmCall {
   /** [tokens, inFeatures], or transposed [tokens, outFeatures], f32. */
   x: Tensor;
   /**
-   * Of a matrix whose parts don't fill all rows, only the columns of y that belong to those that are there are written
-   * (transposed: only those columns of x are read).
+   * Where the matrix's parts don't cover all rows, only the columns of y that belong to its parts are written (transposed:
+   * only those columns of x are read).
    */
   weight: PackedMatrix;
   /** [outFeatures], f32, when the product was created with a bias. */

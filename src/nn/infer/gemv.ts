@@ -42,7 +42,7 @@ export interface GemvVariant {
   groups: number;
 }
 
-/** What the choice of a variant depends on; a `Gpu` is one. */
+/** The properties of a GPU on which the choice of a variant depends. */
 type Adapter = GpuTraits & {
   readonly features: Pick<GpuFeatures, 'subgroups'>;
   readonly device: { readonly adapterInfo?: Pick<GPUAdapterInfo, 'subgroupMinSize'> };
@@ -50,11 +50,11 @@ type Adapter = GpuTraits & {
 
 /** Threads per workgroup. */
 const THREADS = 256;
-/** Results from which there are workgroups in plenty; a head has many times as many. */
+/** From this many results on there are plenty of workgroups; the head has many times as many. */
 const MANY_ROWS = 8192;
-/** Results from which four rows at once, for several tokens, still leave workgroups enough. */
+/** From this many results on, four rows at once still leave enough workgroups for several tokens. */
 const SOME_ROWS = 1024;
-/** Lanes that are added up by shuffles, where subgroups are that large. */
+/** Lanes whose sums are added by shuffles, where subgroups are that large. */
 const SHUFFLE_WIDTH = 32;
 
 /** Weights in a chunk of shaders/infer/product/weight_chunks.wesl: 16 bytes of floats, or 32 quantised numbers. */
@@ -67,7 +67,7 @@ const sizeOf = (shape: GemvShape): number => (isNarrow(shape) ? 4 : chunkSize(sh
 /** Tokens that shaders/infer/product/gemv_tokens.wesl has room for when there are so many. */
 const placesOf = (tokens: number): 1 | 2 | 4 | 8 => (tokens > 4 ? 8 : tokens > 2 ? 4 : tokens > 1 ? 2 : 1);
 
-/** What `bench gemv --sweep` found best on an H200, and for emulated GPUs one without workgroup memory. */
+/** The best variant on an H200 according to `bench gemv --sweep`; for emulated GPUs one without workgroup memory. */
 export function gemvVariant(shape: GemvShape, tokens: number, adapter: Adapter): GemvVariant {
   if (adapter.isSoftware) return { lanes: 1, results: shape.activation ? 1 : 2, groups: 32 };
   const chunks = shape.inFeatures / sizeOf(shape);

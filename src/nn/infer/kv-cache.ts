@@ -20,7 +20,7 @@ export interface CacheShape {
   capacity: number;
 }
 
-/** Where `positions` has this, a row holds no token. */
+/** The value in `positions` of a row that holds no token. */
 export const NO_POSITION = 0xffffffff;
 
 /** Bytes of one of a layer's two tensors. */

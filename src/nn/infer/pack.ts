@@ -31,7 +31,7 @@ export interface PackerOptions {
 }
 
 export interface PackPlace {
-  /** Where the tensor's row 0 goes in the matrix: matrices that are multiplied together are stacked in one. */
+  /** The matrix's row for the tensor's row 0: matrices that are multiplied together are stacked in one. */
   destinationRow?: number;
   /** The tensor's row that the piece begins with. */
   firstRow?: number;

@@ -1,4 +1,4 @@
-/** @file What a kernel that imports `shaders/infer/weights.wesl` is compiled with. */
+/** @file The conditions and constants for kernels that import `shaders/infer/weights.wesl`. */
 import { packedRowBytes, planeOffsets, weightKinds, type WeightKind } from './packed';
 
 /** One of KIND_F32, KIND_F16, …: the kind that is read. */
@@ -7,7 +7,7 @@ export function weightConditions(kind: WeightKind): Record<string, boolean> {
 }
 
 /**
- * Where the planes of a row lie, in 32-bit words.
+ * The positions of a row's planes, in 32-bit words.
  * @param columns a multiple of 4, and of the kind's block
  * @throws RangeError when rows of so many columns can't be read
  */

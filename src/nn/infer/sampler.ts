@@ -19,12 +19,12 @@ export interface SamplerSettings {
   /** Transformers' rule: logits of tokens seen before are divided by it, or multiplied when negative; 1: off. */
   repetition_penalty?: number;
   seed: number;
-  /** With the seed, keys the draws: a training step, an evaluation. */
+  /** Selects the random numbers together with the seed: a training step, an evaluation. */
   stream: number;
 }
 
 export interface SamplerOptions {
-  /** Logits a row. */
+  /** Logits per row. */
   vocab: number;
   /** Ids from here on are never drawn: a model's embedding may have more rows than its tokenizer has tokens. */
   validTokens?: number | undefined;
@@ -44,11 +44,11 @@ export interface SamplerTensors {
   results: Tensor;
 }
 
-/** What `tokens` holds for a row that was done before. */
+/** The value in `tokens` for a row that had already finished. */
 export const NO_TOKEN = 0xffffffff;
 export const MOST_TOP = 8;
 const MOST_STOPS = 8;
-/** A gap (shaders/infer/sample/sampling.wesl) that no token with a finite logit has. */
+/** Larger than the gap (shaders/infer/sample/sampling.wesl) of any token with a finite logit. */
 const NO_GAP = 3e38;
 
 export interface Draw {
@@ -75,13 +75,13 @@ export function readDraw(tokens: Uint32Array, results: Uint32Array, top: number,
   };
 }
 
-/** Tokens a workgroup looks at, and, below, sizes as in shaders/infer/sample/sampling.wesl. */
+/** Tokens per workgroup. This and the sizes below are those of shaders/infer/sample/sampling.wesl. */
 const BLOCK = 1024;
-/** The same for the pass that fills the bins; counts of it fit 16 bits. */
+/** Tokens per workgroup of the pass that fills the bins; its counts must fit 16 bits. */
 const BIN_BLOCK = 4096;
 const BINS = 2048;
 const WORK_WORDS = 16 + 2 * 8192;
-/** As in shaders/infer/sample/sample_draw.wesl. */
+/** The same as in shaders/infer/sample/draw_memory.wesl. */
 const BUCKETS = 128;
 const ROW_WORDS = 4;
 
@@ -90,7 +90,7 @@ export class Sampler {
     private readonly gpu: Gpu,
     readonly options: SamplerOptions,
     private readonly threads: number,
-    /** Of each sum of the last pass, so that fewer invocations wait for each other. */
+    /** Copies of each sum of the last pass, so that fewer threads wait for each other. */
     private readonly copies: number,
     private readonly kernels: Record<'blocks' | 'bins' | 'gather' | 'draw' | 'drawListed', Kernel>,
     private readonly buffers: Record<'rows' | 'seen' | 'work' | 'blocks' | 'bins', Tensor>,
@@ -106,7 +106,7 @@ export class Sampler {
     const threads = gpu.isSoftware ? 32 : 256;
     const { maxComputeInvocationsPerWorkgroup: limit } = gpu.device.limits;
     const pass = { constants: { THREADS: threads, TOKENS: BLOCK } };
-    // Candidates are compared with each other: the more invocations, the sooner.
+    // Candidates are compared with each other, which is faster with more threads.
     const wide = gpu.device.limits.maxComputeWorkgroupStorageSize >= 32768 && limit >= 512 ? 512 : 256;
     const copies = wide === 512 && !gpu.isSoftware ? 8 : 1;
     const draw = { THREADS: gpu.isSoftware ? 32 : wide, TOP: top, COPIES: copies };
@@ -185,7 +185,7 @@ export class Sampler {
     const inverse = f32(isGreedy ? 1 : 1 / temperature);
     const isFiltered = !isGreedy && ((top_k > 0 && top_k < valid) || top_p < 1 || min_p > 0);
     const key = [settings.seed >>> 0, settings.stream >>> 0];
-    // With filters, tokens compete once it is known which are kept.
+    // With filters, the draw waits until it is known which tokens are kept.
     const competition = isFiltered ? 0 : isGreedy ? 1 : 2;
     const blocks = Math.ceil(valid / BLOCK);
     const filters: Param[] = isFiltered

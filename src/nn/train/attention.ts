@@ -19,7 +19,7 @@ export interface AttentionOptions {
 
 /** How a workgroup cuts the score matrix: it owns `tile` rows and streams over `chunk` columns at a time. */
 export interface AttentionShape {
-  /** Tokens a tile, as `attentionTiles` wants it: 16 or 32. */
+  /** Tokens per tile, as for `attentionTiles`: 16 or 32. */
   tile: number;
   /** 8, 16 or 32. */
   chunk: number;

@@ -12,7 +12,7 @@ export interface LoraBlock {
 
 export interface LoraShape {
   inFeatures: number;
-  /** Of the whole stack. */
+  /** Features of the whole stack. */
   outFeatures: number;
   /** A multiple of 4: smaller ranks are filled up with zeros, which stay zero and change nothing. */
   rank: number;

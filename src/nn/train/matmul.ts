@@ -25,7 +25,7 @@ export interface MatmulTile {
   direct?: boolean;
 }
 
-/** What the choice of a tile depends on; a `Gpu` is one. */
+/** The properties of a GPU on which the choice of a tile depends. */
 export interface MatmulAdapter {
   readonly isSoftware: boolean;
 }

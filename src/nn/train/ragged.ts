@@ -27,7 +27,7 @@ export interface PackedGroups {
   tokenIds: Uint32Array;
   /** [tokens]; a completion's positions go on from its prompt's. */
   positions: Uint32Array;
-  /** For each group its prompt, if it has one, then its completions, in packed order. */
+  /** Each group's prompt, if it has one, then its completions, in packed order. */
   segments: Segment[];
 }
 
