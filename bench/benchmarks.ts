@@ -87,7 +87,9 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
       python: { type: 'string', default: 'python3' },
     },
     async (gpu, options) => {
-      const measured = await benchGrpo(gpu, stepConfig(options), await openModelAt(options.model), { steps: options.steps });
+      const measured = await benchGrpo(gpu, stepConfig(options), await openModelAt(options.model), {
+        steps: options.steps,
+      });
       gpu.destroy();
       const trl = options.python === 'none' ? null : await trlPeer(options.python, options);
       const text = [formatGrpo(measured), formatTrlPeer(measured.step_ms.median, trl)].join('\n');
@@ -100,7 +102,10 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   /** The tiny model's decoder, or with `--shape` a large model's. */
   decode: benchmark({ ...stepOptions, ...inferenceOptions }, async (gpu, options) => {
     if (options.shape !== undefined) return inference(gpu, { ...options, shape: options.shape });
-    return printed(await benchDecode(gpu, stepConfig(options), await openModelAt(options.model), options.steps), formatDecode);
+    return printed(
+      await benchDecode(gpu, stepConfig(options), await openModelAt(options.model), options.steps),
+      formatDecode,
+    );
   }),
   prefill: benchmark(inferenceOptions, async (gpu, options) => {
     if (options.shape === undefined) throw new UsageError('bench prefill takes --shape; see bench/models/shapes.ts');
