@@ -7,7 +7,7 @@ import { getTask } from '../tasks';
 import { checkField, checkModelName, checkTask, EMBEDDED_MODEL, show } from './fields/check';
 import { fieldKeys, formatField, getField, isFieldKey, readField, withField } from './fields';
 import type { FieldKey, FieldValue } from './fields';
-import { learnsByAdapters, tasksFor } from './model-capabilities';
+import { isDownloaded, tasksFor } from './model-capabilities';
 
 export const defaultRunConfig: RunConfig = {
   ...defaultGrpoConfig,
@@ -103,10 +103,7 @@ function checkTogether(config: RunConfig, { context }: ConfigLimits): ConfigProb
   if (config.max_steps === 0 && config.cold_start_steps === 0) {
     problems.push({ field: 'max_steps', message: t('config:problems.noSteps') });
   }
-  if (learnsByAdapters(config.model) && config.lora_r === null) {
-    problems.push({ field: 'lora_r', message: t('config:problems.needsAdapter') });
-  }
-  if (config.lora_r !== null && config.cold_start_steps > 0 && config.cold_start_dataset === null) {
+  if (isDownloaded(config.model) && config.cold_start_steps > 0 && config.cold_start_dataset === null) {
     problems.push({ field: 'cold_start_steps', message: t('config:problems.coldStartNeedsData') });
   }
   if (config.cold_start_dataset !== null && config.cold_start_steps === 0) {
@@ -126,7 +123,7 @@ export function configForTask(config: RunConfig, task: string): RunConfig {
 
 /** The config with another model. Between all weights and adapters, the settings whose defaults differ are reset. */
 export function configForModel(config: RunConfig, model: string): RunConfig {
-  if (learnsByAdapters(model) === learnsByAdapters(config.model)) return { ...config, model };
+  if (isDownloaded(model) === isDownloaded(config.model)) return { ...config, model };
   const of = defaultsWith(model);
   const set = Object.keys(adapterDefaults).map((key) => [key, of[key as keyof typeof adapterDefaults]]);
   return { ...config, ...(Object.fromEntries(set) as Partial<RunConfig>), model };
@@ -134,7 +131,7 @@ export function configForModel(config: RunConfig, model: string): RunConfig {
 
 /** The defaults of a run that starts from this model. */
 function defaultsWith(model: string): RunConfig {
-  return learnsByAdapters(model) ? { ...defaultRunConfig, ...adapterDefaults } : defaultRunConfig;
+  return isDownloaded(model) ? { ...defaultRunConfig, ...adapterDefaults } : defaultRunConfig;
 }
 
 /** What `config` is measured against: the defaults, with the default difficulty of its own task. */

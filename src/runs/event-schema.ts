@@ -100,7 +100,12 @@ const event = v.variant('type', [
     run_id: v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, 'not a run id')),
     time: v.pipe(v.string(), v.isoTimestamp()),
     config: runConfig,
-    model: v.object({ name: text(200), parameters: v.pipe(v.number(), v.minValue(0)), architecture: text(100) }),
+    model: v.object({
+      name: text(200),
+      parameters: v.pipe(v.number(), v.minValue(0)),
+      architecture: text(100),
+      reads_language: v.optional(v.boolean()),
+    }),
     device: v.object({ kind: v.picklist(['webgpu', 'trl', 'recording']), description: text(1000) }),
     seed: v.number(),
   }),

@@ -17,7 +17,13 @@ export interface StartedEvent {
   /** ISO 8601. */
   time: string;
   config: RunConfig;
-  model: { name: string; parameters: number; architecture: string };
+  model: {
+    name: string;
+    parameters: number;
+    architecture: string;
+    /** False for a model that knows only the characters of the toy tasks; absent in older runs. */
+    reads_language?: boolean | undefined;
+  };
   device: { kind: 'webgpu' | 'trl' | 'recording'; description: string };
   seed: number;
 }

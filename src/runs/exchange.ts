@@ -14,8 +14,7 @@ export interface ExportedFile {
 }
 
 export type ImportedFile =
-  | { kind: 'run'; events: RunEvent[] }
-  | { kind: 'model'; name: string; files: Map<string, Uint8Array<ArrayBuffer>> };
+  { kind: 'run'; events: RunEvent[] } | { kind: 'model'; name: string; files: Map<string, Uint8Array<ArrayBuffer>> };
 
 /** Larger files are refused before they are read as text: a string in a browser ends at about 2^29 characters. */
 const MAX_EVENTS_BYTES = 2 ** 29 - 24;

@@ -1,20 +1,16 @@
 /**
- * @file What a run can do with a model, judged by the model's name and the run's config. One place for these questions
- * until the engine answers them with facts about the opened model.
+ * @file What can be said of a model by its name alone, before it is opened: for defaults and labels. What is computed and
+ * how is decided by the engine, from the model itself (src/engine/open.ts).
  */
-import type { RunConfig } from '../rl/config';
 import { allTasks, tasks } from '../tasks';
 import type { Task } from '../tasks/task';
 import { parseModelId } from './model-id';
 
-/** Whether it is a downloaded model, for which only adapters can be trained here. */
-export const learnsByAdapters = (model: string): boolean => parseModelId(model)?.kind === 'downloaded';
-
-/** Whether a run's checkpoints hold adapters. Runs saved by the first versions have no such setting. */
-export const hasAdapters = ({ lora_r }: RunConfig): boolean => typeof lora_r === 'number';
+/** Whether it is a downloaded model: one that knows language, and for which a laptop trains adapters by default. */
+export const isDownloaded = (model: string): boolean => parseModelId(model)?.kind === 'downloaded';
 
 /** The tasks of a run on the page's own GPU: word problems are for models that know language. */
-export const tasksFor = (model: string): readonly Task[] => (learnsByAdapters(model) ? allTasks : tasks);
+export const tasksFor = (model: string): readonly Task[] => (isDownloaded(model) ? allTasks : tasks);
 
 /** A model's name for people: a downloaded one's without its prefix and the hash at the end of its folder's name. */
 export function modelLabel(name: string): string {

@@ -191,7 +191,6 @@ describe('adapters of a downloaded model', () => {
   });
 
   it.each<[Partial<RunConfig>, string, RegExp]>([
-    [{ lora_r: null }, 'lora_r', /Only adapters can be trained/],
     [{ lora_r: 0 }, 'lora_r', /from 1 to 256/],
     [{ lora_alpha: 0 }, 'lora_alpha', /above 0/],
     [{ lora_target_modules: 'lm_head' }, 'lora_target_modules', /not lm_head/],
@@ -202,6 +201,14 @@ describe('adapters of a downloaded model', () => {
     const problems = checkConfig({ ...adapted, ...patch });
     expect(problems.map((problem) => problem.field)).toEqual([field]);
     expect(problems[0]!.message).toMatch(message);
+  });
+
+  it('can train all weights of a downloaded model, too', () => {
+    expect(checkConfig({ ...adapted, lora_r: null })).toEqual([]);
+  });
+
+  it('can train adapters of the embedded model', () => {
+    expect(checkConfig({ ...defaultRunConfig, lora_r: 4 })).toEqual([]);
   });
 
   it('names its runs by the model and what is special', () => {

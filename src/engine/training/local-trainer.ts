@@ -4,9 +4,10 @@
  */
 import { messageOf } from '../../base/errors';
 import { parameterCount } from '../../formats/hf/architecture';
-import type { Model } from '../../formats/model';
+import { tokenizerOf, type Model } from '../../formats/model';
 import { exportCheckpoint, modelOfCheckpoint } from '../../rl/checkpoint';
 import type { LiveConfig, RunConfig } from '../../rl/config';
+import { readsLanguage } from '../../rl/prompt';
 import type { EvaluationResult } from '../../rl/step-result';
 import type { OpenChatModel } from '../../runs/chat-model';
 import { checkConfig } from '../../runs/config';
@@ -277,6 +278,7 @@ export class LocalTrainer implements Trainer {
         name: this.#model.name,
         parameters: parameterCount(this.#model.config),
         architecture: this.#model.config.architecture,
+        reads_language: readsLanguage(tokenizerOf(this.#model)),
       },
       device: { kind: 'webgpu', description: this.#parts.device() },
       seed: this.#config.seed,

@@ -248,7 +248,6 @@ export const config = {
     unknownReward: 'There is no reward {{value}}. The rewards are: {{rewards}}.',
     rewardLists: 'reward_funcs and reward_weights must be lists of the same length, with each reward once.',
     noSteps: 'Steps is 0, so only the cold start would run, but that is 0 too.',
-    needsAdapter: 'Only adapters can be trained for a downloaded model: set the rank, for example to 16.',
     coldStartNeedsData:
       'A cold start for an adapter needs a data set: the worked examples are in the small models’ notation.',
     dataNeedsColdStart:

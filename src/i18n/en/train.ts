@@ -318,11 +318,11 @@ export const train = {
     ownSettings: 'Custom settings',
     ownSettingsHint: "These settings don't match a preset. Pick one to start from.",
     adapterHint:
-      'The downloaded model itself stays unchanged. Training adds low-rank adapters (LoRA) beside its layers. Watch how often it answers in the required format, and how often it is correct.',
+      'The model itself stays unchanged. Training adds low-rank adapters (LoRA) beside its layers. Watch how often it answers in the required format, and how often it is correct.',
     task: 'Task',
     difficulty: 'Difficulty',
     model: 'Model',
-    adapterModel: '{{model}} (LoRA adapter)',
+    memory: 'This run needs about {{size}} of GPU memory.',
     hubModels: 'One of the models on the server, or <names>{{names}}</names> from the Hugging Face Hub.',
     refused: '{{server}} does not accept this: {{message}}',
     copyLink: 'Copy link',

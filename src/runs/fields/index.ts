@@ -2,7 +2,6 @@
 import type { RunConfig } from '../../rl/config';
 import { lossUses } from '../../rl/losses';
 import { weightsByName } from '../../rl/rewards';
-import { learnsByAdapters } from '../model-capabilities';
 import type { FieldKey, FieldValue, PlainKey } from './field';
 import { describeField } from './table';
 
@@ -13,7 +12,7 @@ export { describeField, fieldKeys, fields, isFieldKey } from './table';
 
 /** Whether a setting has any effect in a run: those of adapters only with adapters, those of a loss only with that loss. */
 export function appliesTo(config: RunConfig, key: FieldKey): boolean {
-  if (describeField(key).group === 'adapter' && config.lora_r === null && !learnsByAdapters(config.model)) return false;
+  if (describeField(key).group === 'adapter' && key !== 'lora_r' && config.lora_r === null) return false;
   return lossUses(config.loss_type, key);
 }
 

@@ -193,6 +193,11 @@ class TrainPageState {
     if (source) await this.#prepare(source);
   }
 
+  /** Bytes of GPU memory that a run needs, by what they are for. @throws Error for the user when it doesn't fit */
+  planRun(config: RunConfig): Promise<Record<string, number>> {
+    return this.#local.planRun(config);
+  }
+
   /** The model before training or the current one. @throws Error for the user if there is none */
   async chatModel(which: Which): Promise<ChatModel & { close?: () => void }> {
     const { config, remote } = this.session.source ?? {};

@@ -2,7 +2,6 @@
 import type { LoadOptions } from '../../../../engine/load-options';
 import { t } from '../../../../i18n';
 import { defaultRunConfig } from '../../../../runs/config';
-import { hasAdapters } from '../../../../runs/model-capabilities';
 import { formatModelId, parseModelId } from '../../../../runs/model-id';
 import type { RunStorage } from '../../../../storage/run-storage';
 import { CHARACTERS } from '../../../../tasks/vocabulary';
@@ -52,7 +51,9 @@ export async function listModels({ storage, stored, remote }: ModelSources): Pro
       if (step === undefined) continue;
       const id = formatModelId({ kind: 'checkpoint', run: run.id, step });
       const label = t('chat:models.checkpoint', { run: run.name, step });
-      if (hasAdapters(run.config)) models.push({ id, label, group: 'Large models', toy: false });
+      // Older runs don't say; only downloaded models were then adapted.
+      const reads = run.model.reads_language ?? typeof run.config.lora_r === 'number';
+      if (reads) models.push({ id, label, group: 'Large models', toy: false });
       else models.push(run.config.model === DEFAULT_MODEL ? embedded(id, label) : toy(id, label));
     }
     for (const name of await storage.modelNames()) {

@@ -2,7 +2,7 @@
 import { changedFields, checkConfig, configForModel, configForTask, defaultRunConfig } from '../../../../runs/config';
 import type { RunConfig } from '../../../../runs/events';
 import { appliesTo, describeField, fieldGroups, fieldKeys, type FieldKey } from '../../../../runs/fields';
-import { learnsByAdapters, tasksFor } from '../../../../runs/model-capabilities';
+import { isDownloaded, tasksFor } from '../../../../runs/model-capabilities';
 import { parseModelId } from '../../../../runs/model-id';
 import { getPreset, presetConfig } from '../../../../runs/presets';
 import type { RemoteRunOptions } from '../../../../servers/training/sidecar-schema';
@@ -98,7 +98,7 @@ export class SettingsDraft {
     const preset = getPreset(name);
     if (!preset) return;
     // Presets train all weights, so they are for small models only.
-    const model = learnsByAdapters(this.config.model) ? defaultRunConfig.model : this.config.model;
+    const model = isDownloaded(this.config.model) ? defaultRunConfig.model : this.config.model;
     this.change({ ...presetConfig(preset), model, seed: this.config.seed });
   }
 
@@ -115,7 +115,7 @@ export class SettingsDraft {
       const hasTask = tasks.includes(config.task) || isDataset(config.task);
       if (!hasTask) this.config = configForTask(this.config, tasks[0] ?? defaultRunConfig.task);
     } else if (!server) {
-      const hasModel = this.localModels().includes(config.model) || learnsByAdapters(config.model);
+      const hasModel = this.localModels().includes(config.model) || isDownloaded(config.model);
       if (!hasModel) this.config = configForModel(this.config, defaultRunConfig.model);
       const hasTask = tasksFor(this.config.model).some(({ name }) => name === config.task);
       if (!hasTask) this.config = configForTask(this.config, defaultRunConfig.task);

@@ -8,9 +8,11 @@ const IGNORED = ['model', 'seed', 'max_steps', 'eval_steps', 'eval_problems', 's
 
 /** The preset with the same settings, whatever the seed and the number of steps. Presets never train adapters. */
 export function presetOf(config: RunConfig): Preset | undefined {
-  if (config.lora_r !== null) return undefined;
-  const wanted = essence(config);
-  return presets.find((preset) => essence(presetConfig(preset)) === wanted);
+  // Measured against the preset's own model, so that adapters count as a difference.
+  return presets.find((preset) => {
+    const wanted = presetConfig(preset);
+    return essence({ ...config, model: wanted.model }) === essence(wanted);
+  });
 }
 
 function essence(config: RunConfig): string {

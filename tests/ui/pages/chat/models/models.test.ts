@@ -11,8 +11,8 @@ describe('models', () => {
   const storage = {
     list: () =>
       Promise.resolve([
-        { id: 'r', name: 'Sums', config: {} },
-        { id: 'l', name: 'Stories', config: { lora_r: 16 } },
+        { id: 'r', name: 'Sums', config: {}, model: {} },
+        { id: 'l', name: 'Stories', config: { lora_r: 16 }, model: {} },
       ] as never),
     checkpointSteps: () => Promise.resolve([10, 20]),
     modelNames: () => Promise.resolve(['mine']),
