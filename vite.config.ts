@@ -1,4 +1,4 @@
-/** @file Builds and serves the app, its service worker included; also vitest's configuration (projects: unit, gpu, gpu-swiftshader, browser). */
+/** @file Builds and serves the app, its service worker included; also vitest's configuration (projects: unit, kernels, page; gpu, gpu-swiftshader, browser). */
 import { readFile } from 'node:fs/promises';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { VitePWA } from 'vite-plugin-pwa';
@@ -9,7 +9,7 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 const gpuProject = (
   name: string,
   groupOrder: number,
-  tests: string[],
+  include: string[],
   env: Record<string, string> = {},
 ): TestProjectConfiguration => ({
   extends: true,
@@ -17,14 +17,54 @@ const gpuProject = (
     name,
     env,
     globalSetup: 'tests/support/setup.ts',
-    include: tests.map((path) => `tests/${path}.test.ts`),
+    include,
     testTimeout: 300_000,
     hookTimeout: 120_000,
-    // Most of the time goes into compiling shaders for an emulated GPU, which takes one core.
+    // Most of the time goes into compiling shaders for an emulated GPU, which uses one core.
     maxWorkers: 2,
     sequence: { groupOrder },
   },
 });
+
+/** Tests of the built page in Chromium. */
+const browserProject = (
+  name: string,
+  groupOrder: number,
+  include: string[],
+  exclude: string[] = [],
+): TestProjectConfiguration => ({
+  extends: true,
+  test: {
+    name,
+    globalSetup: 'tests/browser/setup.ts',
+    include,
+    exclude,
+    testTimeout: 300_000,
+    hookTimeout: 180_000,
+    // The pages share one emulated GPU, and some are timed: one file after another, when nothing else runs.
+    fileParallelism: false,
+    sequence: { groupOrder },
+  },
+});
+
+/** Compiles shaders fastest, and is there wherever Chromium is. No f16, subgroups of 4: like the plainest of devices. */
+const QUICK = { TINYTHINK_ADAPTERS: process.platform === 'linux' ? 'swiftshader' : 'native' };
+
+const KERNELS = ['tests/{gpu,nn}/**/*.test.ts'];
+/** Training, sampling and device loss on the GPU. Elsewhere the suffix says that a test needs one. */
+const TRAINING = [
+  'tests/model/{train,decode}/**/*.test.ts',
+  'tests/engine/training/{device-loss,distillation,grpo,plan,sft}.test.ts',
+  'tests/**/*.gpu.test.ts',
+];
+/** Whole models of many families and kinds of weights, which is mostly compiling. */
+const MODELS = [
+  'tests/model/{infer,lora}/**/*.test.ts',
+  'tests/engine/chat/**/*.test.ts',
+  'tests/engine/training/{adapters,full-weights}.test.ts',
+];
+/** The page that most depends on everything else: trains, saves, exports and chats. */
+const PAGE = ['tests/browser/training.test.ts'];
 
 /**
  * The app keeps itself for use without a network: a service worker that answers for the files of one build and for
@@ -96,44 +136,21 @@ export default defineConfig({
   build: { target: 'es2023', sourcemap: true },
   test: {
     projects: [
+      // `npm test` runs the first three, which is what a change needs to be trusted; `npm run test:all` runs the rest.
       {
         extends: true,
         test: {
           name: 'unit',
-          include: [
-            'tests/{base,cli,eval,formats,rl,runs,servers,storage,tasks,ui,worker}/**/*.test.ts',
-            'tests/engine/library/**/*.test.ts',
-            'tests/engine/{open,training/local-trainer}.test.ts',
-            'tests/*.test.ts',
-          ],
+          include: ['tests/**/*.test.ts'],
+          exclude: ['tests/browser/**', ...KERNELS, ...TRAINING, ...MODELS],
         },
       },
-      gpuProject('gpu', 1, [
-        '{gpu,nn}/**/*',
-        'model/{train,decode}/**/*',
-        'engine/training/{device-loss,distillation,grpo,plan,sft}',
-      ]),
-      // The kernels once more, where there is no f16 and a subgroup has 4 lanes; and whole models of many kinds of weights,
-      // which are mostly compiling: this driver is quick at it.
-      gpuProject(
-        'gpu-swiftshader',
-        2,
-        ['{gpu,nn}/**/*', 'model/{infer,lora}/**/*', 'engine/chat/**/*', 'engine/training/{adapters,full-weights}'],
-        { TINYTHINK_ADAPTERS: 'swiftshader' },
-      ),
-      {
-        extends: true,
-        test: {
-          name: 'browser',
-          globalSetup: 'tests/browser/setup.ts',
-          include: ['tests/browser/**/*.test.ts'],
-          testTimeout: 300_000,
-          hookTimeout: 180_000,
-          // Pages are timed, and share one emulated GPU: one file after another, when nothing else runs.
-          fileParallelism: false,
-          sequence: { groupOrder: 3 },
-        },
-      },
+      gpuProject('kernels', 1, KERNELS, QUICK),
+      browserProject('page', 2, PAGE),
+      // The kernels once more, now with f16 and subgroups of 8 where Mesa's driver is recent enough.
+      gpuProject('gpu', 3, [...KERNELS, ...TRAINING]),
+      gpuProject('gpu-swiftshader', 4, MODELS, QUICK),
+      browserProject('browser', 5, ['tests/browser/**/*.test.ts'], PAGE),
     ],
   },
 });

@@ -16,7 +16,7 @@ import { overflow, violations } from '../support/axe';
 import { launchBrowser, openPage } from '../support/browser';
 import { folderFiles, startHubServer, textFile, type HubServer } from '../support/hub-server';
 
-const MAX_CONSECUTIVE_FAILURES = { timeout: 120_000 };
+const SLOW = { timeout: 120_000 };
 const MODEL = 'tests/goldens/models/llama';
 const ADAPTER = 'tests/goldens/lora/llama';
 const TEMPLATE = '{{ bos_token }}{% for message in messages %}{{ message.content }}{% endfor %}';
@@ -71,7 +71,7 @@ async function ask(): Promise<string> {
   await answer
     .getByText(/^temperature 0/)
     .or(answer.getByRole('alert'))
-    .waitFor(MAX_CONSECUTIVE_FAILURES);
+    .waitFor(SLOW);
   expect(await page.getByRole('alert').allInnerTexts()).toEqual([]);
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'JSON', exact: true }).click();
@@ -90,8 +90,8 @@ test('a model from the hub answers as in Node', async () => {
   await page
     .getByRole('dialog')
     .getByRole('button', { name: /^Download/ })
-    .click(MAX_CONSECUTIVE_FAILURES);
-  await page.getByRole('link', { name: 'Chat with tiny/llama' }).click(MAX_CONSECUTIVE_FAILURES);
+    .click(SLOW);
+  await page.getByRole('link', { name: 'Chat with tiny/llama' }).click(SLOW);
   await openSettings();
   await page.getByLabel('Temperature').fill('0');
   await page.getByLabel('Max tokens').fill(String(TOKENS));

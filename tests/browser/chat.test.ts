@@ -11,9 +11,10 @@ import { overflow, violations } from '../support/axe';
 import { launchBrowser, openPage, SIZES, type WatchedPage } from '../support/browser';
 import { mainThreadTasks } from '../support/main-thread';
 import { hostileAnswers } from './hostile-answers';
+import { isQuiet } from '../support/wait';
 
 const url = inject('appUrl');
-const SLOWLY = { timeout: 120_000 };
+const SLOW = { timeout: 120_000 };
 /** No render of an answer, however large, may hold the page longer than this, in milliseconds. */
 const LONGEST_TASK_MS = 200;
 
@@ -83,7 +84,7 @@ describe('hostile answers', () => {
       const thought = page.getByRole('button', { name: /^Thought/ });
       if (await thought.isVisible()) await thought.click();
       // Rendering goes on in slices.
-      await page.waitForTimeout(700);
+      await isQuiet(page);
     });
     console.log(`${name}: longest task ${tasks[0]?.toFixed(0)} ms`);
     const found = await page.evaluate(() => {
@@ -165,16 +166,16 @@ describe('the embedded model', () => {
 
   test('answers an example, and the answer is checked', async () => {
     await page.getByRole('group', { name: 'Example problems' }).getByRole('button').first().click();
-    await page.getByText(/tokens\/s/).waitFor(SLOWLY);
-    await page.getByText(/Correct|Wrong|Not in the required format/).waitFor(SLOWLY);
+    await page.getByText(/tokens\/s/).waitFor(SLOW);
+    await page.getByText(/Correct|Wrong|Not in the required format/).waitFor(SLOW);
     await page.getByText(/first token after/).waitFor();
   });
 
   test('regenerates an answer and keeps both versions', async () => {
     await page.getByRole('button', { name: 'Regenerate' }).click();
     const versions = page.getByRole('group', { name: 'Versions of the answer' });
-    await versions.getByText('2/2').waitFor(SLOWLY);
-    await versions.getByRole('button', { name: 'Previous version' }).and(page.locator(':enabled')).click(SLOWLY);
+    await versions.getByText('2/2').waitFor(SLOW);
+    await versions.getByRole('button', { name: 'Previous version' }).and(page.locator(':enabled')).click(SLOW);
     await versions.getByText('1/2').waitFor();
   });
 
@@ -184,8 +185,8 @@ describe('the embedded model', () => {
     const edit = page.getByRole('textbox', { name: 'Edit the question' });
     await edit.fill('2+3=');
     await page.keyboard.press('Enter');
-    await page.getByRole('group', { name: 'Versions of the question' }).getByText('2/2').waitFor(SLOWLY);
-    await page.getByRole('button', { name: 'Regenerate' }).and(page.locator(':enabled')).waitFor(SLOWLY);
+    await page.getByRole('group', { name: 'Versions of the question' }).getByText('2/2').waitFor(SLOW);
+    await page.getByRole('button', { name: 'Regenerate' }).and(page.locator(':enabled')).waitFor(SLOW);
     expect(await page.locator('.question .text').textContent()).toBe('2+3=');
   });
 
@@ -212,7 +213,7 @@ describe('the embedded model', () => {
     await last
       .getByText(/tokens\/s/)
       .nth(1)
-      .waitFor(SLOWLY);
+      .waitFor(SLOW);
     expect(await last.getByRole('region', { name: /^Answer from/ }).count()).toBe(2);
     await page.getByRole('button', { name: 'Compare two models' }).click();
   });
@@ -224,10 +225,10 @@ describe('the embedded model', () => {
     await prompt().fill('50-20+3=');
     await page.keyboard.press('Enter');
     const last = page.getByRole('article').last();
-    await last.getByText('1 token, cut off at the limit').waitFor(SLOWLY);
+    await last.getByText('1 token, cut off at the limit').waitFor(SLOW);
     await last.getByRole('button', { name: 'Continue' }).click();
     // Not the speed, which may end in a 2 too.
-    await last.getByText('2 tokens, ').waitFor(SLOWLY);
+    await last.getByText('2 tokens, ').waitFor(SLOW);
     await page.getByRole('button', { name: 'Settings', exact: true }).click();
     await page.getByRole('button', { name: 'Reset to recommended' }).click();
     expect(await page.getByLabel('Max tokens').inputValue()).toBe('112');
@@ -310,7 +311,7 @@ test('a model of the user’s own answers, and its tokens show the alternatives'
   await page.keyboard.press('Alt+t');
   await page.getByRole('textbox', { name: 'Prompt' }).fill('Hello');
   await page.keyboard.press('Enter');
-  await page.getByText(/tokens\/s/).waitFor(SLOWLY);
+  await page.getByText(/tokens\/s/).waitFor(SLOW);
   await page.getByText(/context \d+ of 128/).waitFor();
   await page.getByRole('group', { name: /^Tokens/ }).focus();
   await page.keyboard.press('ArrowRight');
@@ -343,7 +344,7 @@ describe.each(Object.entries(SIZES))('at %s size', (size, viewport) => {
     expect(await violations(page)).toEqual([]);
     await entry(page, 'Both').click();
     await page.locator('.markdown pre').nth(1).waitFor();
-    await page.waitForTimeout(300);
+    await isQuiet(page);
     expect(await violations(page)).toEqual([]);
     expect(await overflow(page)).toBeLessThanOrEqual(0);
     await page.getByRole('button', { name: 'Settings', exact: true }).click();

@@ -9,7 +9,6 @@ import { overflow, violations } from '../support/axe';
 import { launchBrowser, SIZES } from '../support/browser';
 import { serveChatModel, type ChatModelServer } from '../support/policy-server';
 
-const MAX_CONSECUTIVE_FAILURES = { timeout: 20_000 };
 const SLOW = { timeout: 120_000 };
 const exam = buildProblems({ kind: 'lessons', task: 'sum', difficulty: 3, n: 6, seed: 0, notation: 'short' });
 
@@ -49,7 +48,7 @@ beforeAll(async () => {
   await page.goto(`${inject('appUrl')}#/connect`);
   await page.getByLabel('Address').fill(teacher.url);
   await page.getByRole('button', { name: 'Connect', exact: true }).click();
-  await page.getByText('is connected, with 1 model.').waitFor(MAX_CONSECUTIVE_FAILURES);
+  await page.getByText('is connected, with 1 model.').waitFor(SLOW);
 });
 afterAll(async () => {
   await browser?.close();
@@ -66,25 +65,25 @@ describe('a teacher', () => {
     await page.getByLabel('Difficulty').fill('3');
     await page.getByLabel('Number of problems').fill('0');
     await page.getByRole('button', { name: 'Ask the teacher' }).click();
-    await page.getByRole('alert').getByText('The number of problems').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByRole('alert').getByText('The number of problems').waitFor(SLOW);
     await page.getByLabel('Number of problems').fill('6');
     await page.getByLabel('Requests at a time').fill('1');
     expect(await violations(page)).toEqual([]);
     await page.getByRole('button', { name: 'Ask the teacher' }).click();
-    await page.getByText('5 of 12 answers are here.').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('5 of 12 answers are here.').waitFor(SLOW);
     await page.getByRole('alert').getByText('left out').waitFor();
     const asked = teacher.asked.length;
     await page.reload();
-    await page.getByText('5 of 12 answers are here.').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('5 of 12 answers are here.').waitFor(SLOW);
     expect(teacher.asked).toHaveLength(asked);
     left = Infinity;
     await page.getByRole('button', { name: 'Resume' }).click();
-    await page.getByText('The distillation is complete.').waitFor({ ...MAX_CONSECUTIVE_FAILURES, state: 'attached' });
+    await page.getByText('The distillation is complete.').waitFor({ ...SLOW, state: 'attached' });
     expect(teacher.asked).toHaveLength(asked + 7);
   });
 
   test('shows what is kept, and why the rest is not', async () => {
-    await page.getByText('83.3%').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('83.3%').waitFor(SLOW);
     await page.getByText('10 of 12 answers', { exact: true }).waitFor();
     await page.getByText('2 no answer').or(page.getByText('2 wrong')).waitFor();
     const table = page.getByRole('region', { name: 'Answers of the teacher' });
@@ -120,14 +119,9 @@ describe('a data set', () => {
     const give = (name: string, text: string) =>
       input.setInputFiles({ name, mimeType: 'application/jsonl', buffer: Buffer.from(text) });
     await give('bad.jsonl', `${data}{"task": "sum"}\n`);
-    await page
-      .getByRole('alert')
-      .getByText('bad.jsonl: Line 11: “difficulty” is missing.')
-      .waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByRole('alert').getByText('bad.jsonl: Line 11: “difficulty” is missing.').waitFor(SLOW);
     await give('mine.jsonl', `${data}${data}`);
-    await page
-      .getByText('“mine” was imported with 10 samples. 10 duplicates were left out.')
-      .waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('“mine” was imported with 10 samples. 10 duplicates were left out.').waitFor(SLOW);
     expect(await violations(page)).toEqual([]);
   });
 
@@ -149,7 +143,7 @@ describe('a data set', () => {
     await page
       .getByTitle(/data mine/)
       .first()
-      .waitFor(MAX_CONSECUTIVE_FAILURES);
+      .waitFor(SLOW);
     expect(problems).toEqual([]);
   });
 

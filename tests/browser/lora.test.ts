@@ -10,8 +10,9 @@ import { loraTargets } from '../../src/model/lora/lora-layout';
 import { overflow, violations } from '../support/axe';
 import { launchBrowser, openPage } from '../support/browser';
 import { folderFiles, startHubServer, textFile, type HubServer } from '../support/hub-server';
+import { runIsSaved } from '../support/wait';
 
-const MAX_CONSECUTIVE_FAILURES = { timeout: 120_000 };
+const SLOW = { timeout: 120_000 };
 const MODEL = 'tests/goldens/checkpoints/smollm2';
 const config = JSON.parse(readFileSync(`${MODEL}/config.json`, 'utf8')) as Record<string, unknown>;
 // A random model hardly ever draws its one ending; with more of them some completions end sooner than others.
@@ -60,13 +61,13 @@ test('a model of the Models page is trained by a link: one step, then the rest',
   await page
     .getByRole('dialog')
     .getByRole('button', { name: /^Download/ })
-    .click(MAX_CONSECUTIVE_FAILURES);
+    .click(SLOW);
   const chat = page.getByRole('link', { name: 'Chat with tiny/smollm2' });
-  await chat.waitFor(MAX_CONSECUTIVE_FAILURES);
+  await chat.waitFor(SLOW);
   model = new URLSearchParams((await chat.getAttribute('href'))!.split('?')[1]).get('model')!;
   await page.goto(`${inject('appUrl')}#/train?${new URLSearchParams({ model, ...TINY })}`);
   const step = page.getByRole('button', { name: 'One step' }).and(page.locator(':enabled'));
-  await step.waitFor(MAX_CONSECUTIVE_FAILURES);
+  await step.waitFor(SLOW);
   await page.getByRole('button', { name: 'Set up' }).click();
   const sheet = page.getByRole('dialog', { name: 'Set up a run' });
   expect(await sheet.getByRole('combobox', { name: 'Model', exact: true }).inputValue()).toBe(model);
@@ -76,24 +77,23 @@ test('a model of the Models page is trained by a link: one step, then the rest',
   expect(await violations(page)).toEqual([]);
   await page.keyboard.press('Escape');
   await step.click();
-  await page.getByText('step 1 of 1', { exact: true }).waitFor(MAX_CONSECUTIVE_FAILURES);
+  await page.getByText('step 1 of 1', { exact: true }).waitFor(SLOW);
   await page.getByRole('listbox').getByRole('option').nth(3).waitFor();
   await page.getByRole('button', { name: 'Resume', exact: true }).click();
-  await page.getByText('step 2 of 2', { exact: true }).first().waitFor(MAX_CONSECUTIVE_FAILURES);
+  await page.getByText('step 2 of 2', { exact: true }).first().waitFor(SLOW);
 });
 
 test('the model is asked before and after, as it was in training', async () => {
-  await page.getByRole('button', { name: 'Ask both' }).click(MAX_CONSECUTIVE_FAILURES);
+  await page.getByRole('button', { name: 'Ask both' }).click(SLOW);
   await page
     .getByText(/^\d+ tokens$/)
     .nth(1)
-    .waitFor(MAX_CONSECUTIVE_FAILURES);
+    .waitFor(SLOW);
   expect(await overflow(page)).toBeLessThanOrEqual(0);
 });
 
 test('the run is kept, and its adapter is exported as a folder that PEFT reads', async () => {
-  // The last events are written within a second.
-  await page.waitForTimeout(1500);
+  await runIsSaved(page, 2);
   await page.goto(`${inject('appUrl')}#/runs`);
   await page.reload();
   await page.getByText('2 steps').waitFor();
@@ -114,7 +114,7 @@ test('the run’s adapter answers in the chat', async () => {
   await page
     .getByRole('region', { name: /^Answer from/ })
     .getByText(/tokens\/s/)
-    .waitFor(MAX_CONSECUTIVE_FAILURES);
+    .waitFor(SLOW);
   expect(await page.getByRole('alert').allInnerTexts()).toEqual([]);
   // The hub is another origin, as it is outside of tests.
   expect(problems.filter((problem) => !problem.includes(hub.endpoint))).toEqual([]);

@@ -7,7 +7,7 @@ import { launchBrowser } from '../support/browser';
 import { folderFiles, startHubServer, textFile, type HubServer } from '../support/hub-server';
 import { StaticServer } from '../support/static';
 
-const MAX_CONSECUTIVE_FAILURES = { timeout: 20_000 };
+const SLOW = { timeout: 20_000 };
 const CHECKPOINTS = 'tests/goldens/checkpoints';
 const GGUF = 'qwen2-q4_0.gguf';
 
@@ -38,11 +38,7 @@ beforeAll(async () => {
   context = await browser.newContext();
   page = await context.newPage();
   await page.goto(`${app.url}#/models`);
-  await page.waitForFunction(
-    () => navigator.serviceWorker.controller?.state === 'activated',
-    null,
-    MAX_CONSECUTIVE_FAILURES,
-  );
+  await page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated', null, SLOW);
 });
 afterAll(async () => {
   await browser?.close();
@@ -66,7 +62,7 @@ async function look(repo: string): Promise<void> {
 describe('the Models page', () => {
   test('says what a model is and needs before it is taken', async () => {
     await look('tiny/r1-qwen2');
-    await dialog().getByText('Qwen2ForCausalLM').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await dialog().getByText('Qwen2ForCausalLM').waitFor(SLOW);
     await dialog().getByText('apache-2.0').waitFor();
     await dialog()
       .getByText(/The download is .*B/)
@@ -76,7 +72,7 @@ describe('the Models page', () => {
 
   test('downloads it, and lists it with a link to talk to it', async () => {
     await download().click();
-    await page.getByText('tiny/r1-qwen2 is stored.').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('tiny/r1-qwen2 is stored.').waitFor(SLOW);
     await row('tiny/r1-qwen2').getByRole('link', { name: 'Chat with tiny/r1-qwen2' }).waitFor();
     expect(await violations(page)).toEqual([]);
     expect(await overflow(page)).toBeLessThanOrEqual(0);
@@ -86,26 +82,26 @@ describe('the Models page', () => {
     await look('tiny/gpt2');
     await dialog()
       .getByText(/gpt2.*not supported/)
-      .waitFor(MAX_CONSECUTIVE_FAILURES);
+      .waitFor(SLOW);
     await page.keyboard.press('Escape');
     await dialog().waitFor({ state: 'hidden' });
   });
 
   test('a download that a reload broke off goes on from where it was', async () => {
     await look('tiny/qwen3');
-    await download().waitFor(MAX_CONSECUTIVE_FAILURES);
+    await download().waitFor(SLOW);
     stuck = true;
     await download().click();
-    await expect.poll(() => stuck, MAX_CONSECUTIVE_FAILURES).toBe(false);
+    await expect.poll(() => stuck, SLOW).toBe(false);
     await page.getByRole('link', { name: 'About', exact: true }).click();
     await page.getByRole('link', { name: 'Models', exact: true }).click();
     await row('tiny/qwen3').getByRole('button', { name: 'Pause tiny/qwen3' }).waitFor();
     await page.reload();
     await row('tiny/qwen3')
       .getByText(/interrupted/)
-      .waitFor(MAX_CONSECUTIVE_FAILURES);
+      .waitFor(SLOW);
     await row('tiny/qwen3').getByRole('button', { name: 'Resume tiny/qwen3' }).click();
-    await page.getByText('tiny/qwen3 is stored.').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('tiny/qwen3 is stored.').waitFor(SLOW);
   });
 
   test('is deleted, and brought back', async () => {
@@ -120,11 +116,11 @@ describe('the Models page', () => {
     const choose = () =>
       page.getByLabel('Choose a .gguf').setInputFiles({ name: GGUF, mimeType: 'application/octet-stream', buffer });
     await choose();
-    await dialog().getByRole('button', { name: 'Store a copy' }).click(MAX_CONSECUTIVE_FAILURES);
-    await page.getByText(/is stored\.$/).waitFor(MAX_CONSECUTIVE_FAILURES);
+    await dialog().getByRole('button', { name: 'Store a copy' }).click(SLOW);
+    await page.getByText(/is stored\.$/).waitFor(SLOW);
     await page.getByRole('heading', { name: GGUF }).waitFor();
     await choose();
-    await dialog().getByRole('button', { name: 'Use without storing' }).click(MAX_CONSECUTIVE_FAILURES);
+    await dialog().getByRole('button', { name: 'Use without storing' }).click(SLOW);
     await page.waitForURL('**/#/chat*');
     await page.getByText(GGUF).first().waitFor({ state: 'attached' });
   });
@@ -140,7 +136,7 @@ describe('with the network off and both servers gone', () => {
   });
 
   test('the stored models are listed', async () => {
-    await row('tiny/r1-qwen2').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await row('tiny/r1-qwen2').waitFor(SLOW);
     await row('tiny/qwen3').waitFor();
   });
 

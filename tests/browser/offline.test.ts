@@ -6,8 +6,9 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { launchBrowser } from '../support/browser';
 import { StaticServer } from '../support/static';
+import { runIsSaved } from '../support/wait';
 
-const MAX_CONSECUTIVE_FAILURES = { timeout: 120_000 };
+const SLOW = { timeout: 120_000 };
 /** So small that two cores emulating a GPU take seconds for a step. */
 const TINY =
   '#/train?difficulty=3&num_prompts=1&num_generations=2&max_completion_length=16&max_steps=2&eval_problems=2&save_steps=1';
@@ -20,11 +21,7 @@ afterAll(() => browser?.close());
 async function firstVisit(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage();
   await page.goto(url);
-  await page.waitForFunction(
-    () => navigator.serviceWorker.controller?.state === 'activated',
-    null,
-    MAX_CONSECUTIVE_FAILURES,
-  );
+  await page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated', null, SLOW);
   return page;
 }
 
@@ -97,14 +94,13 @@ describe('after one visit', () => {
       await page.goto(`${server.url}${TINY}`);
       await page.reload();
       const step = page.getByRole('button', { name: 'One step' });
-      await step.and(page.locator(':enabled')).waitFor(MAX_CONSECUTIVE_FAILURES);
+      await step.and(page.locator(':enabled')).waitFor(SLOW);
       await step.click();
-      await page.getByText('step 1 of 1', { exact: true }).waitFor(MAX_CONSECUTIVE_FAILURES);
+      await page.getByText('step 1 of 1', { exact: true }).waitFor(SLOW);
     });
 
     test('its run is among the saved ones', async () => {
-      // The last events are written within a second.
-      await page.waitForTimeout(1500);
+      await runIsSaved(page, 1);
       await page.goto(`${server.url}#/runs`);
       await page.getByText(/1 of 2 steps/).waitFor();
     });
@@ -113,12 +109,12 @@ describe('after one visit', () => {
       const [recording] = JSON.parse(readFileSync(join(inject('appFolder'), 'recordings/index.json'), 'utf8'));
       await page.goto(`${server.url}#/train?recording=${recording.name}`);
       const play = page.getByRole('button', { name: 'Play', exact: true });
-      await play.and(page.locator(':enabled')).waitFor(MAX_CONSECUTIVE_FAILURES);
+      await play.and(page.locator(':enabled')).waitFor(SLOW);
       await play.click();
       await page
         .getByText(/^step [2-9] of/)
         .first()
-        .waitFor(MAX_CONSECUTIVE_FAILURES);
+        .waitFor(SLOW);
     });
   });
 });
@@ -146,9 +142,9 @@ describe('an update', () => {
     page.evaluate(() => document.querySelector<HTMLMetaElement>('meta[name=build]')?.content ?? 'first');
 
   test('is announced, and the page goes on with its own build, also after a reload', async () => {
-    await page.getByText('A new version of tinythink is ready.').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('A new version of tinythink is ready.').waitFor(SLOW);
     await page.reload();
-    await page.getByText('A new version of tinythink is ready.').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('A new version of tinythink is ready.').waitFor(SLOW);
     expect(await build()).toBe('first');
     // A chunk that the server no longer has.
     await page.getByRole('link', { name: 'About', exact: true }).click();

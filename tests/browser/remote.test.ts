@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { overflow, violations } from '../support/axe';
 import { launchBrowser } from '../support/browser';
 
-const MAX_CONSECUTIVE_FAILURES = { timeout: 20_000 };
+const SLOW = { timeout: 20_000 };
 const KEY = 'sk-never-to-be-seen-1234';
 const PROBLEMS = [
   { problem: 'What is $6 \\times 7$?', answer: '#### 42' },
@@ -121,7 +121,7 @@ async function connect(key: string): Promise<void> {
 
 describe('a server', () => {
   test('is asked nothing before a click', async () => {
-    await page.getByRole('heading', { name: 'Start one' }).waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByRole('heading', { name: 'Start one' }).waitFor(SLOW);
     await page.getByLabel('Address').fill(address);
     expect(asked).toEqual([]);
   });
@@ -140,12 +140,12 @@ describe('a server', () => {
 
   test('that wants a key, says so', async () => {
     await connect('wrong');
-    await page.getByRole('alert').getByText('The key is missing or wrong').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByRole('alert').getByText('The key is missing or wrong').waitFor(SLOW);
   });
 
   test('is connected, and its models are listed', async () => {
     await connect(KEY);
-    await page.getByText('is connected, with 1 model.').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('is connected, with 1 model.').waitFor(SLOW);
     await page.getByText(/vLLM.*until the page is closed/).waitFor();
     expect(await page.getByLabel('Key (if it asks for one)').inputValue()).toBe('');
     expect(await violations(page)).toEqual([]);
@@ -159,7 +159,7 @@ describe('its model', () => {
     await page.getByLabel('Prompt', { exact: true }).fill('What is 6 times 7?');
     await page.keyboard.press('Enter');
     const answer = page.getByRole('region', { name: /^Answer from tiny\/thinker/ });
-    await answer.getByText(/So it is/).waitFor(MAX_CONSECUTIVE_FAILURES);
+    await answer.getByText(/So it is/).waitFor(SLOW);
     const thought = answer.getByRole('button', { name: /^Thought for/ });
     expect(await thought.getAttribute('aria-expanded')).toBe('false');
     await answer.getByText('context 109 of 4,096').waitFor();
@@ -184,36 +184,36 @@ describe('its model', () => {
       mimeType: 'application/jsonl',
       buffer: Buffer.from('{"problem": "a", "answer": "1"}\n{"problem": 7}'),
     });
-    await page.getByRole('alert').getByText('bad.jsonl: Line 2').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByRole('alert').getByText('bad.jsonl: Line 2').waitFor(SLOW);
     await page.getByLabel('A .jsonl file of problems').setInputFiles({
       name: 'three.jsonl',
       mimeType: 'application/jsonl',
       buffer: Buffer.from(PROBLEMS.map((problem) => JSON.stringify(problem)).join('\n')),
     });
-    await page.getByText('three.jsonl: 3 problems').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('three.jsonl: 3 problems').waitFor(SLOW);
     await page.getByLabel(/tiny\/thinker/).check();
     await page.getByLabel('Requests at a time (servers)').fill('1');
     expect(await violations(page)).toEqual([]);
     left = 2;
     await page.getByRole('button', { name: 'Start', exact: true }).click();
-    await page.getByText('2 of 3 answers are here.').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('2 of 3 answers are here.').waitFor(SLOW);
     await page.getByRole('alert').getByText('out of order').waitFor();
     left = Infinity;
     const before = asked.length;
     await page.reload();
-    await page.getByText('2 of 3 answers are here.').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('2 of 3 answers are here.').waitFor(SLOW);
     expect(asked).toHaveLength(before);
     // The key was in memory alone, so the server refuses: nothing is lost, and nothing is counted as wrong.
     await page.getByRole('button', { name: 'Resume' }).click();
-    await page.getByRole('alert').getByText('asks for a key').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByRole('alert').getByText('asks for a key').waitFor(SLOW);
     await go('#/connect');
     await page.getByText('Give it a key').click();
     await page.getByLabel('Key of 127.0.0.1').fill(KEY);
     await page.getByRole('button', { name: 'Set the key' }).click();
-    await page.getByText(/The key of .* is set/).waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText(/The key of .* is set/).waitFor(SLOW);
     await page.goBack();
     await page.getByRole('button', { name: 'Resume' }).click();
-    await page.getByText('The evaluation is complete.').waitFor({ ...MAX_CONSECUTIVE_FAILURES, state: 'attached' });
+    await page.getByText('The evaluation is complete.').waitFor({ ...SLOW, state: 'attached' });
     const row = page.getByRole('row', { name: /^tiny\/thinker/ });
     await row.getByText('66.7%').waitFor();
     await row.getByText('27 in, 300 out').waitFor();
@@ -227,7 +227,7 @@ describe('its model', () => {
     expect(await dialog.getByRole('button', { name: 'Thought' }).getAttribute('aria-expanded')).toBe('false');
     await dialog.getByRole('button', { name: 'Next problem' }).click();
     const first = page.getByRole('dialog', { name: 'Problem 1' });
-    await first.locator('.katex').first().waitFor(MAX_CONSECUTIVE_FAILURES);
+    await first.locator('.katex').first().waitFor(SLOW);
     expect(await violations(page)).toEqual([]);
     await page.keyboard.press('Escape');
   });
@@ -255,14 +255,14 @@ describe('its key', () => {
     await page.getByLabel('Key of 127.0.0.1').fill(KEY);
     await page.getByLabel('Keep on this device').check();
     await page.getByRole('button', { name: 'Set the key' }).click();
-    await page.getByText('kept on this device').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('kept on this device').waitFor(SLOW);
     expect(await kept()).toContain(KEY);
     await page.reload();
     await page.getByRole('button', { name: /^Ask again/ }).click();
-    await page.getByText('answers, with 1 model.').waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText('answers, with 1 model.').waitFor(SLOW);
     await page.getByText('Change or forget its key').click();
     await page.getByRole('button', { name: 'Forget the key' }).click();
-    await page.getByText(/The key of .* is forgotten/).waitFor(MAX_CONSECUTIVE_FAILURES);
+    await page.getByText(/The key of .* is forgotten/).waitFor(SLOW);
     expect(await kept()).not.toContain(KEY);
     await page.getByRole('button', { name: /^Remove/ }).click();
     await page.getByText('Removed').waitFor();

@@ -8,6 +8,7 @@ import { basename } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { serveApp } from '../support/app';
 import { launchBrowser, openPage, SIZES } from '../support/browser';
+import { isQuiet } from '../support/wait';
 
 const OUT = 'docs/screenshots';
 const PAGES = ['train', 'chat', 'models', 'eval', 'distil', 'connect', 'runs', 'about'];
@@ -43,7 +44,7 @@ try {
           // Only a whole answer can be asked for again.
           await page.getByRole('button', { name: 'Regenerate' }).waitFor({ timeout: 120_000 });
         }
-        await page.waitForTimeout(1000);
+        await isQuiet(page, 1000);
         const file = `${OUT}/${name}-${size}-${colorScheme}.png`;
         await page.screenshot({ path: file });
         console.log(file);

@@ -1,0 +1,128 @@
+/**
+ * @file Rules about the code as a whole: one name for each thing, small folders and files, and no circles among imports.
+ * What doesn't keep them yet is listed here. These lists only get shorter.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { expect, test } from 'vitest';
+
+/** Names that stood for one of two parallel stacks, or that nobody could guess. What to write instead is in CONTRIBUTING.md. */
+const BANNED = [
+  'GrpoSession',
+  'LargePolicy',
+  'LocalPolicy',
+  'LoraSession',
+  'ModelFolder',
+  'OpenedModel',
+  'PATIENCE',
+  'Standing',
+  'Turnstile',
+  'createLoraSession',
+  'duel',
+  'evaluateLarge',
+  'large-shaders',
+  'planLoraRun',
+  'trainAdapters',
+  'trainWeights',
+  'whereabouts',
+];
+
+/** Names of the list above that are still used. Remove each with its last use. */
+const STILL_USED = [
+  'GrpoSession',
+  'LoraSession',
+  'ModelFolder',
+  'OpenedModel',
+  'createLoraSession',
+  'evaluateLarge',
+  'planLoraRun',
+  'trainAdapters',
+  'trainWeights',
+  'whereabouts',
+];
+
+const MOST_FILES = 14;
+const MOST_LINES = 400;
+
+/** Folders that may hold more files, and why. */
+const LARGE_FOLDERS: Record<string, string> = {
+  bench: 'one program a question',
+  'src/i18n/en': 'one namespace a page',
+  'src/rl': 'to be split',
+  'src/ui/pages/eval': 'to be split',
+  'src/ui/pages/train/run': 'to be split',
+};
+
+/** Files that may be longer, and why. */
+const LONG_FILES: Record<string, string> = {
+  'src/runs/fields.ts': 'one entry for each setting of a run',
+  'src/tasks/answers/algebra.ts': 'one grammar of algebraic answers',
+  'src/ui/pages/chat/Chat.svelte': 'to be split',
+};
+
+/** Files of src/ that import from bench/. */
+const IMPORT_BENCH = ['src/cli/commands/bench.ts'];
+
+const files = ['src', 'bench'].flatMap((folder) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(ts|svelte)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name)),
+);
+const texts = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
+/** The catalogues are English, not code. */
+const code = files.filter((file) => !file.startsWith('src/i18n/'));
+
+test('names that must not come back', () => {
+  const found = BANNED.filter((name) => {
+    const word = new RegExp(`(?<![\\w-])${name}(?![\\w-])`);
+    return code.some((file) => word.test(texts.get(file)!) || word.test(file));
+  });
+  expect(found.filter((name) => !STILL_USED.includes(name))).toEqual([]);
+});
+
+test('no folder holds too many files', () => {
+  const counts = new Map<string, number>();
+  for (const file of files) counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1);
+  const large = [...counts].filter(([, count]) => count > MOST_FILES).map(([folder]) => folder);
+  expect(large.filter((folder) => !Object.hasOwn(LARGE_FOLDERS, folder))).toEqual([]);
+});
+
+test('no file is too long', () => {
+  const long = files.filter(
+    (file) => !file.startsWith('src/i18n/') && texts.get(file)!.trimEnd().split('\n').length > MOST_LINES,
+  );
+  expect(long.filter((file) => !Object.hasOwn(LONG_FILES, file))).toEqual([]);
+});
+
+/** The files of this project that a file imports, types left out, as those are gone when it runs. */
+function importsOf(file: string): string[] {
+  const statements = texts
+    .get(file)!
+    .matchAll(/^\s*(?:import|export)\s+(?!type\b)(?:[^'";]*?\sfrom\s+)?'(\.[^'?]+)'/gm);
+  return [...statements].flatMap(([, path]) => {
+    const target = normalize(join(dirname(file), path!));
+    return [target, `${target}.ts`, join(target, 'index.ts')].find((candidate) => texts.has(candidate)) ?? [];
+  });
+}
+
+test('only the benchmark command imports from bench', () => {
+  const importing = files.filter(
+    (file) => file.startsWith('src/') && importsOf(file).some((target) => target.startsWith('bench/')),
+  );
+  expect(importing).toEqual(IMPORT_BENCH);
+});
+
+test('no file imports itself through others', () => {
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: string[]): void => {
+    const at = path.indexOf(file);
+    if (at >= 0) return void circles.push([...path.slice(at), file].join(' → '));
+    if (done.has(file)) return;
+    for (const target of importsOf(file)) visit(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+  expect(importsOf('src/runs/names.ts')).toContain('src/runs/model-id.ts');
+  expect(circles).toEqual([]);
+});
