@@ -71,7 +71,6 @@ export const train = {
     /** Accessible name and value of a chart, which is a slider over the steps. */
     slider: '{{title}}, step',
     sliderValue: 'step {{step, number}}: {{values}}',
-    legendValue: '{{name}} {{value}}',
     stepZero: 'step 0',
     mark: 'Step {{step, number}}: {{text}}',
     showTable: 'Show as a table',
@@ -230,8 +229,6 @@ export const train = {
     label: 'Prompt',
     prompt: '{{prompt}} {{correct, number}} of {{count, number}} correct, mean reward {{mean}}',
     flat: '{{prompt}} {{correct, number}} of {{count, number}} correct, mean reward {{mean}}. All rewards are equal, so there is nothing to learn.',
-    /** Under a tile: correct answers and all answers. */
-    share: '{{correct, number}}/{{count, number}}',
   },
 
   recordings: {
