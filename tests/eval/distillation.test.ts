@@ -8,11 +8,12 @@ import { encodeExamples, exampleBatch, type SftExample } from '../../src/rl/sft-
 import { DatasetStorage } from '../../src/storage/dataset-storage';
 import {
   datasetName,
-  judge,
+  filterAnswers,
   keptSamples,
   sftExamples,
   parseDataset,
   readSolution,
+  showsReasoning,
   summariseDistillation,
   writeDataset,
   type DistilledSample,
@@ -93,6 +94,20 @@ describe('reading an answer', () => {
   });
 });
 
+describe('what counts as reasoning', () => {
+  it.each([
+    ['23', false],
+    ['<think></think><answer>23</answer>', false],
+    ['<think>23</think><answer>23</answer>', false],
+    ['<think>\n\n</think>\n\nThe answer is 23.', false],
+    ['It is \\boxed{23}', false],
+    ['<think>20+3=23</think><answer>23</answer>', true],
+    ['<think></think>20 + 3 = 23, so \\boxed{23}', true],
+    ['First 20, then 3 more. The answer is 23.', true],
+    ['<think>Half of two dozen is twelve, and one less than that is eleven.</think><answer>11</answer>', true],
+  ])('%j: %s', (text, shown) => expect(showsReasoning(readSolution(text)!)).toBe(shown));
+});
+
 describe('keeping', () => {
   it('takes what is right, whole, reasoned and new, and says why not the rest', () => {
     const given = [
@@ -103,9 +118,9 @@ describe('keeping', () => {
       answer(1, 1, 'I give up.'),
       answer(1, 2, right(1), { finished: false }),
       answer(2, 0, `<think></think><answer>${exam[2]!.answer}</answer>`),
-      answer(2, 1, `<think>a<eos>b</think><answer>${exam[2]!.answer}</answer>`),
+      answer(2, 1, `<think>9+9<eos>=18</think><answer>${exam[2]!.answer}</answer>`),
     ];
-    const judged = judge(source, exam, given);
+    const judged = filterAnswers(source, exam, given);
     expect(judged.map(({ refusal }) => refusal)).toEqual([
       ...[null, 'repeated', null, 'wrong', 'no answer', 'cut off', 'no reasoning', 'stray tags'],
     ]);

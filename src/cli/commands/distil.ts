@@ -8,7 +8,7 @@ import { readJsonLines, writeJsonLines } from '../../base/json-lines';
 import { messageOf } from '../../base/errors';
 import { readFile } from 'node:fs/promises';
 import {
-  judge,
+  filterAnswers,
   keptSamples,
   refusals,
   summariseDistillation,
@@ -84,7 +84,7 @@ export async function distil(args: string[]): Promise<void> {
       .sort((a, b) => a.problem - b.problem || a.sample - b.sample);
   const report = () => {
     const all = wanted();
-    const { asked, kept, share } = summariseDistillation(judge(source, exam, all), all);
+    const { asked, kept, share } = summariseDistillation(filterAnswers(source, exam, all), all);
     console.error(`${asked} of ${exam.length * k} answers, ${kept} kept (${percent(share)})`);
   };
 
@@ -124,7 +124,7 @@ export async function distil(args: string[]): Promise<void> {
   const all = wanted();
   const samples = keptSamples(source, exam, all, teacher, settings, messages);
   await writeWhole(options.out, writeDataset(samples));
-  const summary = summariseDistillation(judge(source, exam, all), all);
+  const summary = summariseDistillation(filterAnswers(source, exam, all), all);
   console.log(
     `${options.out}: ${summary.kept} of ${summary.asked} answers kept (${percent(summary.share)}), to ${summary.problems} of ${exam.length} problems`,
   );

@@ -1,4 +1,4 @@
-/** @file English: the Distil page. What it shares with the Eval page is in eval.ts. */
+/** @file English: distil. */
 export const distil = {
   // What a reload would interrupt.
   activity: 'a distillation',
@@ -94,4 +94,15 @@ export const distil = {
     solvedHint: 'of {{count, number}}',
     train: 'Train a student on it',
   },
+  // Why one of the teacher's answers is left out.
+  refusals: {
+    wrong: 'The answer is wrong.',
+    noAnswer: 'It has no final answer.',
+    cutOff: 'It was cut off before the end.',
+    noReasoning: 'It gives an answer without reasoning.',
+    strayTags: 'Its reasoning or its answer contains tags.',
+    repeated: 'The same answer to this problem came before.',
+  },
+  reasoningRule:
+    'Reasoning is what stands in the think block or, where that is empty, before the answer. It must show a step: a number other than the answer, or at least eight words. A bare answer is a guess and is left out, with or without tags.',
 } as const;

@@ -2,10 +2,10 @@
 import { parseModelId } from '../../../runs/model-id';
 import {
   datasetName,
-  judge,
+  filterAnswers,
   keptSamples,
   type DistilledSample,
-  type Judged,
+  type FilteredAnswer,
   type TeachingSource,
   type Teacher,
 } from '../../../eval/distillation';
@@ -18,7 +18,7 @@ import { tasks } from '../../../tasks';
 /** The number of updates of a student's cold start. */
 const UPDATES = 100;
 
-export interface AnswerRow extends Judged {
+export interface AnswerRow extends FilteredAnswer {
   asked: EvalProblem;
   answer: StoredAnswer;
 }
@@ -34,7 +34,7 @@ export function answerRows(
   answers: readonly StoredAnswer[],
 ): AnswerRow[] {
   const sorted = inOrder(problems, answers);
-  return judge(source, problems, sorted).map((judged, i) => ({
+  return filterAnswers(source, problems, sorted).map((judged, i) => ({
     ...judged,
     asked: problems[judged.problem]!,
     answer: sorted[i]!,
