@@ -5,13 +5,13 @@
  */
 import { markedAnswer, taggedSpan, boxedSpan, unmarkedAnswer } from './answers/free-text';
 import { joinThousands } from './answers/notation';
+import { isInCode, separateThoughts, THINK_CLOSE, THINK_OPEN } from './answers/thoughts';
 import { SPECIAL_TOKENS } from './vocabulary';
 
 export { onlyValue } from './answers/free-text';
 export { sameAnswer } from './answers/same-answer';
 
-export const THINK_OPEN = '<think>';
-export const THINK_CLOSE = '</think>';
+export { startsThinking, THINK_CLOSE, THINK_OPEN } from './answers/thoughts';
 const ANSWER_OPEN = '<answer>';
 const ANSWER_CLOSE = '</answer>';
 
@@ -79,9 +79,10 @@ export const containsTag = (text: string): boolean => SPECIAL_TOKENS.some((tag) 
  * @returns the answer without dollar signs and, when it is a number, without thousands separators; null without any
  */
 export function finalAnswer(text: string): string | null {
-  const end = text.lastIndexOf(THINK_CLOSE);
-  const said = end < 0 ? text : text.slice(end + THINK_CLOSE.length);
-  return answerIn(said) ?? (end < 0 ? null : answerIn(text.slice(0, end)));
+  const { thoughts, first, answer } = separateThoughts(text);
+  if (thoughts.length === 0) return answerIn(text);
+  // Thoughts between parts of the answer are not read: they may well doubt it.
+  return answerIn(withoutStrayTags(answer)) ?? (first ? answerIn(thoughts[0]!) : null);
 }
 
 function answerIn(text: string): string | null {
@@ -123,36 +124,33 @@ export interface ThoughtParts {
   answer: string;
 }
 
-const STARTS_THINKING = /^\s*<think>/;
-
-/** Whether a message begins with its thoughts. */
-export const startsThinking = (text: string): boolean => STARTS_THINKING.test(text);
-
 /**
- * Splits a message. It has thoughts when it begins with `<think>`, or when a `</think>` comes without an opening tag, as
- * after R1's template, which opens the thoughts itself. Until the closing tag comes, such text counts as an answer; chat
- * models therefore send the template's `<think>` with their first token.
+ * Splits a message into its thoughts, of all blocks together, and its answer. Until the closing tag of thoughts that the
+ * template opened comes, such text counts as an answer; chat models therefore send the template's `<think>` with their
+ * first token.
  */
 export function splitThought(text: string): ThoughtParts {
-  const begin = STARTS_THINKING.exec(text)?.[0].length ?? 0;
-  const end = text.indexOf(THINK_CLOSE, begin);
-  if (end >= 0) {
-    const answer = text.slice(end + THINK_CLOSE.length).trimStart();
-    return { thought: text.slice(begin, end).trim(), open: false, answer };
-  }
-  if (begin > 0) return { thought: text.slice(begin).trimStart(), open: true, answer: '' };
   // While the tag itself streams in, it is not shown as an answer.
   if (text.length < THINK_OPEN.length + 2 && text.trim() !== '' && THINK_OPEN.startsWith(text.trim())) {
     return { thought: '', open: true, answer: '' };
   }
-  return { thought: null, open: false, answer: text };
+  const { thoughts, open, answer } = separateThoughts(text);
+  if (thoughts.length === 0) return { thought: null, open: false, answer: text };
+  const last = thoughts.length - 1;
+  const trimmed = thoughts.map((thought, i) => (open && i === last ? thought.trimStart() : thought.trim()));
+  return { thought: trimmed.filter((thought, i) => thought !== '' || i === 0).join('\n\n'), open, answer };
 }
 
-/** What later turns of a chat are told of a message: what follows the last closing tag, as the models' templates have it. */
+/** What later turns of a chat are told of a message: its answer, without thoughts. */
 export function withoutThought(text: string): string {
-  const end = text.lastIndexOf(THINK_CLOSE);
-  if (end >= 0) return text.slice(end + THINK_CLOSE.length).trimStart();
-  return startsThinking(text) ? '' : text;
+  const { thoughts, answer } = separateThoughts(text);
+  return thoughts.length === 0 ? text : withoutStrayTags(answer);
+}
+
+/** What follows the last closing tag without an opening one, as models' templates read a message. */
+function withoutStrayTags(answer: string): string {
+  const end = answer.lastIndexOf(THINK_CLOSE);
+  return end < 0 || isInCode(answer, end) ? answer : answer.slice(end + THINK_CLOSE.length).trimStart();
 }
 
 /** An answer without the `<answer>…</answer>` around it that the small models and R1-Zero write. */

@@ -115,13 +115,13 @@ const kept = () =>
 
 async function connect(key: string): Promise<void> {
   await page.getByLabel('Address').fill(address);
-  await page.getByLabel('Key (if it asks for one)').fill(key);
+  await page.getByLabel('Key (if the server needs one)').fill(key);
   await page.getByRole('button', { name: 'Connect', exact: true }).click();
 }
 
 describe('a server', () => {
   test('is asked nothing before a click', async () => {
-    await page.getByRole('heading', { name: 'Start one' }).waitFor(SLOW);
+    await page.getByRole('heading', { name: 'Start a server' }).waitFor(SLOW);
     await page.getByLabel('Address').fill(address);
     expect(asked).toEqual([]);
   });
@@ -135,7 +135,7 @@ describe('a server', () => {
     expect(await alert.innerText()).toContain(new URL(inject('appUrl')).origin);
     expect(await violations(page)).toEqual([]);
     open = true;
-    await page.getByLabel('Kind of server').selectOption('Find out');
+    await page.getByLabel('Kind of server').selectOption('Detect automatically');
   });
 
   test('that wants a key, says so', async () => {
@@ -147,7 +147,7 @@ describe('a server', () => {
     await connect(KEY);
     await page.getByText('is connected, with 1 model.').waitFor(SLOW);
     await page.getByText(/vLLM.*until the page is closed/).waitFor();
-    expect(await page.getByLabel('Key (if it asks for one)').inputValue()).toBe('');
+    expect(await page.getByLabel('Key (if the server needs one)').inputValue()).toBe('');
     expect(await violations(page)).toEqual([]);
     expect(await overflow(page)).toBeLessThanOrEqual(0);
   });
@@ -205,12 +205,12 @@ describe('its model', () => {
     expect(asked).toHaveLength(before);
     // The key was in memory alone, so the server refuses: nothing is lost, and nothing is counted as wrong.
     await page.getByRole('button', { name: 'Resume' }).click();
-    await page.getByRole('alert').getByText('asks for a key').waitFor(SLOW);
+    await page.getByRole('alert').getByText('needs a key').waitFor(SLOW);
     await go('#/connect');
-    await page.getByText('Give it a key').click();
-    await page.getByLabel('Key of 127.0.0.1').fill(KEY);
+    await page.getByText('Add a key').click();
+    await page.getByLabel('Key for 127.0.0.1').fill(KEY);
     await page.getByRole('button', { name: 'Set the key' }).click();
-    await page.getByText(/The key of .* is set/).waitFor(SLOW);
+    await page.getByText(/The key for .* has been set/).waitFor(SLOW);
     await page.goBack();
     await page.getByRole('button', { name: 'Resume' }).click();
     await page.getByText('The evaluation is complete.').waitFor({ ...SLOW, state: 'attached' });
@@ -251,21 +251,21 @@ describe('its key', () => {
 
   test('is kept when the user says so, and forgotten when told to', async () => {
     await go('#/connect');
-    await page.getByText('Change or forget its key').click();
-    await page.getByLabel('Key of 127.0.0.1').fill(KEY);
+    await page.getByText('Change or remove the key').click();
+    await page.getByLabel('Key for 127.0.0.1').fill(KEY);
     await page.getByLabel('Keep on this device').check();
     await page.getByRole('button', { name: 'Set the key' }).click();
     await page.getByText('kept on this device').waitFor(SLOW);
     expect(await kept()).toContain(KEY);
     await page.reload();
-    await page.getByRole('button', { name: /^Ask again/ }).click();
+    await page.getByRole('button', { name: /^Refresh/ }).click();
     await page.getByText('answers, with 1 model.').waitFor(SLOW);
-    await page.getByText('Change or forget its key').click();
-    await page.getByRole('button', { name: 'Forget the key' }).click();
-    await page.getByText(/The key of .* is forgotten/).waitFor(SLOW);
+    await page.getByText('Change or remove the key').click();
+    await page.getByRole('button', { name: 'Remove the key' }).click();
+    await page.getByText(/The key for .* has been removed/).waitFor(SLOW);
     expect(await kept()).not.toContain(KEY);
-    await page.getByRole('button', { name: /^Remove/ }).click();
+    await page.getByRole('button', { name: /^Remove 127/ }).click();
     await page.getByText('Removed').waitFor();
-    expect(await page.getByRole('button', { name: /^Ask again/ }).count()).toBe(0);
+    expect(await page.getByRole('button', { name: /^Refresh/ }).count()).toBe(0);
   });
 });

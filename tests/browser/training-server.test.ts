@@ -50,10 +50,10 @@ describe.skipIf(!here)(`a training server${here ? '' : ` (no Python with ${SIDEC
     await page.getByLabel('Address').fill(sidecar.url);
     await page.getByRole('button', { name: 'Connect', exact: true }).click();
     await page.getByRole('alert').getByText('The key is missing or wrong').waitFor(SLOW);
-    await page.getByLabel('Key (if it asks for one)').fill(sidecar.token);
+    await page.getByLabel('Key (if the server needs one)').fill(sidecar.token);
     await page.getByRole('button', { name: 'Connect', exact: true }).click();
     await page.getByText('with 1 model to train.').waitFor(SLOW);
-    await page.getByText('none: it trains on the processor').waitFor();
+    await page.getByText('none, so it trains on the CPU').waitFor();
     expect(await violations(page)).toEqual([]);
     expect(await overflow(page)).toBeLessThanOrEqual(0);
   });
@@ -73,7 +73,7 @@ describe.skipIf(!here)(`a training server${here ? '' : ` (no Python with ${SIDEC
     await sheet.getByLabel('Steps', { exact: true }).fill('3');
     const start = sheet.getByRole('button', { name: /^Start on/ });
     await sheet.getByLabel('Completions at a time').fill('3');
-    await sheet.getByText('8 completions can’t be cut into batches of 3').waitFor();
+    await sheet.getByText('8 completions can’t be divided into batches of 3').waitFor();
     expect(await start.isDisabled()).toBe(true);
     await sheet.getByLabel('Completions at a time').fill('');
     expect(await violations(page)).toEqual([]);
@@ -136,11 +136,11 @@ describe.skipIf(!here)(`a training server${here ? '' : ` (no Python with ${SIDEC
 
   test('lists its runs, to be looked at again', async () => {
     await page.getByRole('button', { name: 'Set up' }).click();
-    await page.getByText('Runs that are there already').click();
+    await page.getByText('Runs on this server').click();
     const runs = page.getByRole('list', { name: /^Runs on/ }).getByRole('listitem');
     await runs.nth(1).waitFor(SLOW);
     expect(await runs.count()).toBe(2);
-    await runs.getByRole('link', { name: /^Look at it/ }).click();
+    await runs.getByRole('link', { name: /^Open / }).click();
     await status().getByText('Finished after 3 steps').waitFor(SLOW);
     expect(page.url()).toBe(address);
   });
@@ -165,7 +165,7 @@ describe.skipIf(!here)(`a training server${here ? '' : ` (no Python with ${SIDEC
     ]);
     const files = unpackZip(new Uint8Array(readFileSync(await download.path())));
     expect((await openModel(mapFiles('downloaded', files))).tensors.size).toBeGreaterThan(10);
-    await page.getByRole('button', { name: 'Open here step 3' }).click();
+    await page.getByRole('button', { name: 'Open step 3' }).click();
     await page.getByRole('link', { name: 'Train in this browser from step 3' }).waitFor(SLOW);
     await page.getByRole('link', { name: 'Chat with step 3' }).click();
     await page.getByRole('textbox', { name: 'Prompt' }).fill('12+7-30=');

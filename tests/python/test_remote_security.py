@@ -224,13 +224,14 @@ def test_oversized_body(manager):
 def test_no_path_in_a_model_name(client, model):
     answer = client.post("/runs", json=body(model=model))
     assert answer.status_code == 422, answer.text
-    assert "model" in answer.json()["detail"]
+    assert [problem["field"] for problem in answer.json()["detail"]] == ["config.model"]
 
 
 @pytest.mark.parametrize("model", ["secret", "link", "missing", f"run:{UNKNOWN}@3", "evil/model"])
 def test_models_that_are_not_offered(client, model):
     answer = client.post("/runs", json=body(model=model))
-    assert answer.status_code == 409, answer.text
+    assert answer.status_code == 422, answer.text
+    assert [problem["field"] for problem in answer.json()["detail"]] == ["config.model"]
 
 
 def test_models_that_are(client):
@@ -281,6 +282,35 @@ def test_configs_that_are_not(client, config):
 )
 def test_remote_options_that_are_not(client, remote):
     assert client.post("/runs", json=body(remote=remote)).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("config", "remote", "fields"),
+    [
+        ({"max_steps": 0}, {}, ["config.max_steps"]),
+        ({"num_prompts": 0, "temperature": "hot"}, {}, ["config.num_prompts", "config.temperature"]),
+        ({"reward_funcs": ["mine"], "reward_weights": [1]}, {}, ["config.reward_funcs"]),
+        ({"reward_funcs": ["accuracy"], "reward_weights": [1, 2]}, {}, ["config.reward_funcs"]),
+        ({"reward_weights": {"accuracy": 0, "format": 0}}, {}, ["config.reward_weights"]),
+        ({"difficulty": 99}, {}, ["config.difficulty"]),
+        ({"task": "os.system"}, {}, ["config.task"]),
+        ({}, {"lora": {"r": 0}}, ["remote.lora.r"]),
+        ({}, {"num_processes": 2}, ["remote.num_processes"]),
+        ({}, {"launcher": "accelerate", "num_processes": 3}, ["remote.num_processes"]),
+        ({}, {"per_device_train_batch_size": 100}, ["remote.per_device_train_batch_size"]),
+        ({}, {"use_vllm": True}, ["remote.use_vllm"]),
+        # An unknown key may be anything, so it isn't repeated.
+        ({"<b>": 1}, {}, ["config"]),
+        ({}, {"env": {"LD_PRELOAD": "x"}}, ["remote"]),
+    ],
+)
+def test_a_refused_setting_is_named(client, config, remote, fields):
+    answer = client.post("/runs", json=body(remote=remote, **config))
+    assert answer.status_code == 422, answer.text
+    detail = answer.json()["detail"]
+    assert [problem["field"] for problem in detail] == fields
+    assert all(set(problem) == {"field", "message"} and problem["message"] for problem in detail)
+    assert "<b>" not in answer.text and "LD_PRELOAD" not in answer.text and "hot" not in answer.text
 
 
 def test_numbers_that_json_has_not(client):
@@ -366,7 +396,7 @@ def test_datasets(client):
     rows = '{"question": "1+1?", "answer": "so\\n#### 2"}\n{"problem": "2+2?", "answer": 4}\n'
     task = client.post("/datasets", content=rows, headers=kind).json()["task"]
     assert client.post("/runs", json=body(task=task)).status_code == 201
-    assert client.post("/runs", json=body(task=f"dataset:{UNKNOWN}")).status_code == 409
+    assert client.post("/runs", json=body(task=f"dataset:{UNKNOWN}")).status_code == 422
     for bad in ("", "{}\n{}", '{"prompt": "x", "answer": "y"}', "[1]\n[2]", "not json\n", "[" * 10_000):
         answer = client.post("/datasets", content=bad, headers=kind)
         assert answer.status_code == 422, bad
@@ -374,7 +404,7 @@ def test_datasets(client):
     assert client.post("/datasets", content=rows, headers={"Content-Type": "text/plain"}).status_code == 415
     for name in ("../../etc/passwd", "json", "https://evil.example/x", "owner/name/file.py"):
         assert client.post("/datasets", json={"hub": name}).status_code == 422
-    assert client.post("/datasets", json={"hub": "evil/data"}).status_code == 409
+    assert client.post("/datasets", json={"hub": "evil/data"}).status_code == 422
     assert client.post("/datasets", json={"hub": "Qwen/data", "trust_remote_code": True}).status_code == 422
 
 

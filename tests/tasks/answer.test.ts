@@ -11,6 +11,7 @@ import {
 import { ThoughtMeter } from '../../src/tasks/answers/thought-meter';
 import { tasks } from '../../src/tasks';
 import { rng } from '../../src/base/rng';
+import { separateThoughts } from '../../src/tasks/answers/thoughts';
 
 describe('parseCompletion', () => {
   it('reads thought and answer', () => {
@@ -186,6 +187,31 @@ test.each(goldens)('$completion against $reference, in the manner of $manner', (
   if (golden.ours !== undefined) expect(golden.why).toBeTruthy();
 });
 
+interface SeparatedGolden {
+  text: string;
+  thoughts: string[];
+  first: boolean;
+  open: boolean;
+  answer: string;
+  final_answer: string | null;
+}
+
+const separated = JSON.parse(
+  readFileSync(new URL('../goldens/thoughts.json', import.meta.url), 'utf8'),
+) as SeparatedGolden[];
+
+// tests/python/test_remote_thoughts.py reads the same cases.
+test.each(separated)('thoughts and answer of $text', ({ text, final_answer, ...parts }) => {
+  expect(separateThoughts(text)).toEqual(parts);
+  expect(finalAnswer(text)).toBe(final_answer);
+});
+
+test('many tags and much code are read in linear time', () => {
+  for (const text of ['`</think>`', '`<', '<think>\n', '</think>', '```\n', '<think>\n</think>']) {
+    splitThought(text.repeat(100_000));
+  }
+});
+
 describe('splitThought', () => {
   test.each([
     ['<think>\nhm\n</think>\n\n42', { thought: 'hm', open: false, answer: '42' }],
@@ -198,6 +224,20 @@ describe('splitThought', () => {
     ['<think>a</think>b</think>c', { thought: 'a', open: false, answer: 'b</think>c' }],
     ['<thi', { thought: '', open: true, answer: '' }],
     ['<thing', { thought: null, open: false, answer: '<thing' }],
+    ['<think>a</think>\n<think>b</think>\nIt is 4.', { thought: 'a\n\nb', open: false, answer: 'It is 4.' }],
+    ['<think>\na\n</think>\n\nb <think>\nc\n</think>\n\nd', { thought: 'a\n\nc', open: false, answer: 'b d' }],
+    ['b <think>\nc\n</think>\n\nd', { thought: 'c', open: false, answer: 'b d' }],
+    ['b <think>\nc', { thought: 'c', open: true, answer: 'b ' }],
+    ['a\n</think>\n\nb\n<think>\nc\n</think>', { thought: 'a\n\nc', open: false, answer: 'b\n' }],
+    ['The tag `</think>` ends it.', { thought: null, open: false, answer: 'The tag `</think>` ends it.' }],
+    [
+      '```\n<think>\n</think>\n```\nis code',
+      { thought: null, open: false, answer: '```\n<think>\n</think>\n```\nis code' },
+    ],
+    ['<think>Is `</think>` it?</think>Yes', { thought: 'Is `</think>` it?', open: false, answer: 'Yes' }],
+    ['<think>a `tick</think>b `c', { thought: 'a `tick', open: false, answer: 'b `c' }],
+    ['<think>\n```\nx</think>\n```py\ny\n```', { thought: '```\nx', open: false, answer: '```py\ny\n```' }],
+    ['<think>Is `</think>` it', { thought: 'Is `</think>` it', open: true, answer: '' }],
   ])('%j', (text, parts) => expect(splitThought(text)).toEqual(parts));
 });
 
@@ -207,6 +247,9 @@ test.each([
   ['<think>a</think>b</think>c', 'c'],
   ['<think>a', ''],
   ['b', 'b'],
+  ['<think>\na\n</think>\n\nLet me check. <think>\nOr 5?\n</think>\n\nIt is four.', 'Let me check. It is four.'],
+  ['It is 4.<think>\n Hm, 5?\n</think>', 'It is 4.'],
+  ['Write `</think>` there.', 'Write `</think>` there.'],
 ])('of %j later turns are told %j', (text, rest) => expect(withoutThought(text)).toBe(rest));
 
 test('an answer is taken out of its tags, closed or not', () => {

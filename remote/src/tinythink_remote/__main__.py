@@ -9,43 +9,43 @@ from pathlib import Path
 
 from .security import MIN_TOKEN, is_loopback
 
-# Where the page is while it is being developed or previewed.
+# The page's addresses during development and preview.
 LOCAL_PAGES = ("http://localhost:5173", "http://localhost:4173")
 
 
 def read_token(path: Path) -> str:
-    """Raises ValueError where the file holds no token worth the name, or is there for others to read."""
+    """Raises ValueError if the file contains no usable token, or if other users can read it."""
     if path.stat().st_mode & 0o077:
-        raise ValueError(f"{path} can be read by others: chmod 600 {path}")
+        raise ValueError(f"other users can read {path}: run chmod 600 {path}")
     token = path.read_text().strip()
     if len(token) < MIN_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         raise ValueError(
-            f"{path} must hold at least {MIN_TOKEN} plain characters, such as `openssl rand -hex 32` prints"
+            f"{path} must contain at least {MIN_TOKEN} ASCII characters without spaces, such as `openssl rand -hex 32` prints"
         )
     return token
 
 
 def check(host: str, token: str | None) -> None:
-    """Raises ValueError for a server that would answer strangers."""
+    """Raises ValueError for a server that anyone could use."""
     if token is None and not is_loopback(host):
-        raise ValueError(f"{host} can be reached from other machines, so a token is needed: --token-file FILE")
+        raise ValueError(f"{host} can be reached from other machines, so a token is needed: use --token-file FILE")
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tinythink_remote", description=__doc__)
-    serve = parser.add_subparsers(required=True, metavar="serve").add_parser("serve", help="answer requests")
-    serve.add_argument("--models", type=Path, required=True, help="folder of model folders")
-    serve.add_argument("--runs", type=Path, required=True, help="folder for runs and data sets; made where missing")
-    serve.add_argument("--host", default="127.0.0.1", help="address to answer at (127.0.0.1)")
-    serve.add_argument("--port", type=int, default=8790, help="port (8790)")
-    serve.add_argument("--token-file", type=Path, help="file with the token that every request must carry")
+    serve = parser.add_subparsers(required=True, metavar="serve").add_parser("serve", help="start the sidecar")
+    serve.add_argument("--models", type=Path, required=True, help="folder with model folders")
+    serve.add_argument("--runs", type=Path, required=True, help="folder for runs and data sets; created if missing")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+    serve.add_argument("--port", type=int, default=8790, help="port (default 8790)")
+    serve.add_argument("--token-file", type=Path, help="file with the token that every request must send")
     serve.add_argument(
-        "--origin", action="append", metavar="URL", help="page that may ask, such as https://me.github.io"
+        "--origin", action="append", metavar="URL", help="page that may send requests, such as https://me.github.io"
     )
     serve.add_argument(
-        "--hub", action="append", default=[], metavar="PATTERN", help="may be had from the Hub: 'Qwen/*'"
+        "--hub", action="append", default=[], metavar="PATTERN", help="models and data sets allowed from the Hub, such as 'Qwen/*'"
     )
-    serve.add_argument("--max-running", type=int, default=2, help="runs at a time, paused ones included (2)")
+    serve.add_argument("--max-running", type=int, default=2, help="runs at a time, including paused ones (default 2)")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
 
@@ -58,14 +58,14 @@ def main(arguments: list[str] | None = None) -> int:
         token = read_token(options.token_file) if options.token_file else None
         check(options.host, token)
         if not options.models.is_dir():
-            raise ValueError(f"{options.models} is no folder")
+            raise ValueError(f"{options.models} is not a folder")
         manager = RunManager(options.models, options.runs, tuple(options.hub), options.max_running)
     except (ValueError, OSError, Refused) as error:
         print(error, file=sys.stderr)
         return 2
     origins = tuple(options.origin or LOCAL_PAGES)
     app = create_app(manager, token=token, origins=origins)
-    # Headers of a proxy are not believed: they would let anyone pass for this machine.
+    # A proxy's headers are not trusted: with them, any client could claim to be this machine.
     uvicorn.run(
         app,
         host=options.host,

@@ -11,6 +11,7 @@ from .free_text import boxed_span, marked_answer, only_value, tagged_span, unmar
 from .notation import join_thousands
 from .same_answer import same_answer
 from .text import WHITESPACE, trim
+from .thoughts import separate_thoughts, without_stray_tags
 
 __all__ = ["STYLES", "Parsed", "final_answer", "only_value", "parse_chat_completion", "parse_completion", "same_answer"]
 
@@ -69,9 +70,12 @@ def final_answer(text: str) -> str | None:
 
     What follows the thoughts is read first, and the thoughts only when there is no answer after them.
     """
-    thoughts, closed, said = text.rpartition("</think>")
-    answer = _answer_in(said)
-    return _answer_in(thoughts) if answer is None and closed else answer
+    message = separate_thoughts(text)
+    if not message.thoughts:
+        return _answer_in(text)
+    # Thoughts between parts of the answer are not read: they may well doubt it.
+    answer = _answer_in(without_stray_tags(message.answer))
+    return _answer_in(message.thoughts[0]) if answer is None and message.first else answer
 
 
 def _answer_in(text: str) -> str | None:

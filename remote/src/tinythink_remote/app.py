@@ -16,7 +16,7 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Str
 from pydantic import ValidationError
 
 from . import __version__
-from .config import HubDataset, LiveConfig, NewRun, describe
+from .config import FieldError, HubDataset, LiveConfig, NewRun, problems_of
 from .events import to_json
 from .files import Control, Status
 from .rewards import REWARDS
@@ -27,7 +27,7 @@ from .tasks import TASKS
 BODY_LIMIT = 1 << 20
 DATASET_LIMIT = 64 << 20
 LOG_LIMIT = 256 << 10
-# Seconds between two looks at a run's events, and between signs of life where there are none.
+# Seconds between two looks at a run's events, and between comments while nothing happens.
 POLL = 0.2
 KEEP_ALIVE = 15.0
 
@@ -43,19 +43,19 @@ def create_app(
     body_limit: int = BODY_LIMIT,
     keep_alive: float = KEEP_ALIVE,
 ) -> FastAPI:
-    """The application. Without a token only this machine is answered."""
+    """The application. Without a token it answers only requests from this machine."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI):
-        care = asyncio.create_task(manager.look_after_forever())
+        restarting = asyncio.create_task(manager.look_after_forever())
         yield
-        care.cancel()
+        restarting.cancel()
         manager.close()
 
-    # The pages that describe an API load scripts from elsewhere: none here.
+    # Without FastAPI's pages that describe the API, since they load scripts from other servers.
     app = FastAPI(title="tinythink-remote", version=__version__, lifespan=lifespan, openapi_url=None)
 
-    # The last one added is the outermost.
+    # The middleware that is added last is the outermost.
     app.add_middleware(TokenGuard, token=token, limits={"/datasets": DATASET_LIMIT}, limit=body_limit)
     app.add_middleware(
         CORSMiddleware,
@@ -66,13 +66,19 @@ def create_app(
     )
     app.add_middleware(OriginGuard, origins=origins, has_token=token is not None)
 
+    # A refused setting is always a 422 whose detail is a list of {field, message}.
+
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return JSONResponse({"detail": describe(error.errors())}, 422)
+        return JSONResponse({"detail": problems_of(error.errors())}, 422)
 
     @app.exception_handler(ValidationError)
     async def invalid_together(_request: Request, error: ValidationError) -> JSONResponse:
-        return JSONResponse({"detail": describe(error.errors())}, 422)
+        return JSONResponse({"detail": problems_of(error.errors())}, 422)
+
+    @app.exception_handler(FieldError)
+    async def invalid_here(_request: Request, error: FieldError) -> JSONResponse:
+        return JSONResponse({"detail": [{"field": error.field, "message": str(error)}]}, 422)
 
     @app.exception_handler(Refused)
     async def refused(_request: Request, error: Refused) -> JSONResponse:
@@ -112,16 +118,16 @@ def create_app(
     def update(run_id: RunId, live: LiveConfig) -> dict:
         return {"seq": manager.update(manager.get(run_id), live)}
 
-    def command(name: str, change) -> None:
+    def add_command(name: str, change) -> None:
         @app.post(f"/runs/{{run_id}}/{name}", name=name)
-        def tell(run_id: RunId) -> dict:
-            return {"seq": manager.tell(manager.get(run_id), change)}
+        def command(run_id: RunId) -> dict:
+            return {"seq": manager.command(manager.get(run_id), change)}
 
-    command("pause", _pause)
-    command("resume", _resume)
-    command("step", _step)
-    command("stop", _stop)
-    command("checkpoint", _checkpoint)
+    add_command("pause", _pause)
+    add_command("resume", _resume)
+    add_command("step", _step)
+    add_command("stop", _stop)
+    add_command("checkpoint", _checkpoint)
 
     @app.get("/runs/{run_id}/events")
     async def events(
@@ -130,7 +136,7 @@ def create_app(
         watched = manager.get(run_id)
         after = int(last_event_id or 0)
         if after > await asyncio.to_thread(watched.reader.count):
-            raise HTTPException(400, "Last-Event-ID is not one of this run")
+            raise HTTPException(400, "Last-Event-ID is not an event of this run")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
         stream = stream_events(manager, watched, after, keep_alive)
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
@@ -156,17 +162,18 @@ def create_app(
 
     @app.post("/datasets", status_code=201)
     async def add_dataset(request: Request) -> dict:
-        """JSON lines, or as application/json the name of a data set on the Hub."""
+        """Adds a data set: JSON lines, or as application/json the name of a data set on the Hub."""
         body = await request.body()
         kind = request.headers.get("content-type", "").partition(";")[0].strip()
         if kind == "application/json":
             return manager.add_hub_dataset(HubDataset.model_validate_json(body))
         if kind != "application/x-ndjson":
-            raise HTTPException(415, "a data set comes as application/x-ndjson, or by name as application/json")
+            raise HTTPException(415, "send a data set as application/x-ndjson, or its name as application/json")
         try:
             return await asyncio.to_thread(manager.add_dataset, body.decode())
         except ValueError as error:
-            raise HTTPException(422, "not UTF-8" if isinstance(error, UnicodeError) else str(error)) from None
+            message = "the file isn't UTF-8 text" if isinstance(error, UnicodeError) else str(error)
+            raise FieldError("", message) from None
 
     return app
 
@@ -194,12 +201,13 @@ def _checkpoint(control: Control, _status: Status) -> None:
 
 
 async def stream_events(manager: RunManager, run: Run, after: int, keep_alive: float) -> AsyncIterator[str]:
-    """Events after one, each with its number for an id; between them `state`, where the run stands; at last `end`."""
+    """The run's events after number `after`, each with its number as id; its status as `state` whenever it changes; at last
+    `end`."""
     yield ": tinythink-remote\n\n"
-    told = None
+    sent_state = None
     quiet_since = time.monotonic()
     while True:
-        # Before the events: what a state says has happened is then always in the events sent before it.
+        # Read before the events, so that whatever a status reports is in the events that were sent before it.
         status = await asyncio.to_thread(run.files.read_status)
         ended = manager.has_ended(run)
         while lines := await asyncio.to_thread(run.reader.read, after + 1):
@@ -208,8 +216,8 @@ async def stream_events(manager: RunManager, run: Run, after: int, keep_alive: f
                 yield f"id: {after}\nevent: run\ndata: {line}\n\n"
             quiet_since = time.monotonic()
         state = to_json({"state": status.state, "step": status.step, "seq": status.seq})
-        if state != told:
-            told = state
+        if state != sent_state:
+            sent_state = state
             quiet_since = time.monotonic()
             yield f"event: state\ndata: {state}\n\n"
         if ended:

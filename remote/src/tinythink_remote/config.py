@@ -1,12 +1,13 @@
-"""What a request may ask for. Every field is a number, a switch, or a name from a list: none can name code or a path.
+"""What a request may contain. Every field is a number, a switch or a name from a list, so that none can name code or a path.
 
-`RunConfig` has the names, ranges and defaults of src/rl/config.ts and src/runs/fields.ts, and is held to that table by
-tests/python/test_remote_tasks.py. `RemoteOptions` is what only a server needs.
+`RunConfig` has the names, ranges and defaults of src/rl/config.ts and src/runs/fields.ts, which
+tests/python/test_remote_tasks.py checks. `RemoteOptions` has what only a server needs.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -14,20 +15,29 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from .rewards import REWARDS
 from .tasks import TASKS
 
-# A folder's name, a checkpoint of another run of this sidecar, or a repository of the Hub.
+# A model is the name of a folder, a checkpoint of another run of this sidecar, or a repository on the Hub.
 FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 CHECKPOINT = re.compile(r"run:([0-9a-f]{16})@(\d{1,9})")
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
 RUN_ID = re.compile(r"[0-9a-f]{16}")
 DATASET = re.compile(r"dataset:([0-9a-f]{16})")
+IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,63}")
 
-# RepeatSampler lists every prompt of a run, so their number is bounded.
+# TRL's RepeatSampler lists every prompt of a run, so their number has a limit.
 MAX_PROMPTS = 10_000_000
 MAX_COMPLETIONS = 65_536
 
 
+class FieldError(ValueError):
+    """A problem with one setting. `field` is its path inside the model that is being validated."""
+
+    def __init__(self, field: str, message: str):
+        super().__init__(message)
+        self.field = field
+
+
 class Strict(BaseModel):
-    """Unknown keys and values of another type are errors; so are NaN and infinity."""
+    """Unknown keys, values of another type, NaN and infinity are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -48,7 +58,7 @@ Weight = real(-100, 100)
 
 
 class Rewards(Strict):
-    """Names of reward functions and their weights, as parallel lists; 0 still measures, and rewards nothing."""
+    """Names of reward functions and their weights, as parallel lists. A reward with weight 0 is still measured."""
 
     reward_funcs: Annotated[list[str], Field(max_length=100)]
     reward_weights: Annotated[list[Weight], Field(max_length=100)]
@@ -66,10 +76,12 @@ class Rewards(Strict):
     def _are_known(self):
         funcs = self.reward_funcs or []
         if len(funcs) != len(self.reward_weights or []) or len(set(funcs)) != len(funcs):
-            raise ValueError("reward_funcs and reward_weights must be lists of the same length, with each reward once")
+            raise FieldError(
+                "reward_funcs", "reward_funcs and reward_weights must have the same length, with each reward once"
+            )
         for name in funcs:
             if name not in REWARDS:
-                raise ValueError(f"there is no such reward; there are {', '.join(REWARDS)}")
+                raise FieldError("reward_funcs", f"every reward must be one of {', '.join(REWARDS)}")
         return self
 
     def weights(self) -> dict[str, float]:
@@ -77,7 +89,7 @@ class Rewards(Strict):
 
 
 class RunConfig(Rewards):
-    """A run's config, as the page has it."""
+    """The config of a run, as the page sends it."""
 
     num_prompts: whole(1, 1024) = 16
     num_generations: whole(2, 1024) = 16
@@ -115,7 +127,7 @@ class RunConfig(Rewards):
     cold_start_steps: whole(0, 10_000) = 0
     cold_start_p_cot: real(0, 1) = 0.2
     cold_start_dataset: None = None
-    # A page's own adapters; a server is asked for them in `remote`.
+    # These are for the page's own adapters. On a server, adapters are part of `remote`.
     lora_r: None = None
     lora_alpha: above(0, 4096) = 32
     lora_target_modules: Literal["all-linear", "q_proj,k_proj,v_proj,o_proj", "q_proj,v_proj"] = "all-linear"
@@ -130,43 +142,43 @@ class RunConfig(Rewards):
     def _is_a_name(cls, name: str) -> str:
         if any(pattern.fullmatch(name) for pattern in (FOLDER, CHECKPOINT, HUB_ID)):
             return name
-        raise ValueError("not the name of a model: a folder of this server, run:<id>@<step>, or owner/name on the Hub")
+        raise ValueError("must be a model folder on this server, run:<id>@<step>, or owner/name on the Hub")
 
     @field_validator("task")
     @classmethod
     def _is_known(cls, name: str) -> str:
         if name in TASKS or DATASET.fullmatch(name):
             return name
-        raise ValueError(f"there is no such task; there are {', '.join(TASKS)} and dataset:<id>")
+        raise ValueError(f"must be one of {', '.join(TASKS)}, or dataset:<id>")
 
     @field_validator("cold_start_steps")
     @classmethod
     def _none_here(cls, steps: int) -> int:
         if steps > 0:
-            raise ValueError("a server does no cold start: begin with the checkpoint of a model that had one")
+            raise ValueError("a server does no cold start: start from a checkpoint of a model that had one")
         return steps
 
     @model_validator(mode="after")
     def _fits_together(self):
         if self.max_steps == 0:
-            raise ValueError("max_steps is 0: only a cold start can be all of a run, and a server does none")
+            raise FieldError("max_steps", "must be at least 1")
         if self.task in TASKS:
             low, high = TASKS[self.task].difficulty
             if not low <= self.difficulty <= high:
-                raise ValueError(f"difficulty of {self.task} goes from {low} to {high}, not {self.difficulty}")
+                raise FieldError("difficulty", f"must be from {low} to {high} for the task {self.task}")
         if all(weight == 0 for weight in self.reward_weights):
-            raise ValueError("every reward has weight 0, so there is nothing to learn")
+            raise FieldError("reward_weights", "at least one reward needs a weight other than 0")
         if self.delta is not None and self.delta <= 1 + self.epsilon_high:
-            raise ValueError(f"delta must be above 1 + epsilon_high, that is above {1 + self.epsilon_high}")
+            raise FieldError("delta", f"must be above 1 + epsilon_high, that is above {1 + self.epsilon_high}")
         if self.max_steps * self.num_prompts > MAX_PROMPTS:
-            raise ValueError(f"max_steps times num_prompts is above {MAX_PROMPTS}")
+            raise FieldError("max_steps", f"max_steps times num_prompts must be at most {MAX_PROMPTS}")
         if self.num_prompts * self.num_generations > MAX_COMPLETIONS:
-            raise ValueError(f"num_prompts times num_generations is above {MAX_COMPLETIONS}")
+            raise FieldError("num_generations", f"num_prompts times num_generations must be at most {MAX_COMPLETIONS}")
         return self
 
 
 class LiveConfig(Rewards):
-    """What may change while a run goes on."""
+    """Settings that may change during a run."""
 
     learning_rate: above(0, 1) | None = None
     temperature: above(0, 10) | None = None
@@ -175,7 +187,7 @@ class LiveConfig(Rewards):
 
 
 class Lora(Strict):
-    """A low-rank adapter on every linear layer; names are PEFT's."""
+    """A low-rank adapter on every linear layer, with PEFT's names."""
 
     r: whole(1, 1024) = 16
     lora_alpha: above(0, 4096) = 32
@@ -183,29 +195,30 @@ class Lora(Strict):
 
 
 class RemoteOptions(Strict):
-    """How a server runs it. Left alone: one process, f32, all weights, vLLM where it is installed and a GPU is."""
+    """How the server runs a run. The default is one process that trains all weights in f32, sampling with vLLM if it is
+    installed and there is a GPU."""
 
     launcher: Literal["none", "accelerate"] = "none"
-    # For accelerate: processes on this machine, one a GPU.
+    # For accelerate: processes on this machine, one per GPU.
     num_processes: whole(1, 64) = 1
     # For accelerate on GPUs: shard weights, gradients and optimizer with DeepSpeed ZeRO-3, or give each GPU all of them.
     sharding: Literal["zero3", "none"] = "zero3"
-    # f32 weights always; bf16 computes in bfloat16 under autocast.
+    # The weights are always f32; bf16 computes in bfloat16 under autocast.
     precision: Literal["f32", "bf16"] = "f32"
     lora: Lora | None = None
-    # None: where it can be. True is refused where vLLM is missing.
+    # None: if possible. True is refused if vLLM is missing.
     use_vllm: bool | None = None
     vllm_gpu_memory_utilization: real(0.05, 0.95) = 0.3
     gradient_checkpointing: bool = False
-    # Completions in one forward and backward of one process; None: all of them.
+    # Completions in one forward and backward pass of one process; None: all of them.
     per_device_train_batch_size: whole(1, 65_536) | None = None
-    # Older checkpoints are deleted; None keeps all.
+    # The number of checkpoints to keep; older ones are deleted. None keeps all.
     save_total_limit: whole(1, 1000) | None = None
 
     @model_validator(mode="after")
     def _fits_together(self):
         if self.launcher == "none" and self.num_processes != 1:
-            raise ValueError("more than one process needs launcher accelerate")
+            raise FieldError("num_processes", "more than one process needs the launcher accelerate")
         return self
 
 
@@ -214,7 +227,7 @@ class NewRun(Strict):
 
     config: RunConfig
     remote: RemoteOptions = RemoteOptions()
-    # Evaluate, then wait for resume.
+    # Evaluate the model, then wait for resume.
     paused: bool = False
 
     @model_validator(mode="after")
@@ -224,7 +237,7 @@ class NewRun(Strict):
 
 
 class HubDataset(Strict):
-    """Rows of a data set on the Hub, whose loading runs no code."""
+    """A data set on the Hub. Loading it runs no code."""
 
     hub: Annotated[str, Field(pattern=rf"^(?:{HUB_ID.pattern})$")]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,95}$")] | None = None
@@ -232,26 +245,37 @@ class HubDataset(Strict):
 
 
 def local_batch(config: RunConfig, remote: RemoteOptions) -> tuple[int, int]:
-    """Completions of one forward of one process, and how many such forwards make a step.
+    """The number of completions in one forward of one process, and of such forwards in a step.
 
-    Raises ValueError when the step's completions can't be shared out evenly.
+    Raises FieldError if the step's completions can't be divided evenly.
     """
     total = config.num_prompts * config.num_generations
     processes = remote.num_processes
     if total % processes:
-        raise ValueError(f"{total} completions a step can't be shared by {processes} processes")
+        raise FieldError("remote.num_processes", f"{total} completions per step can't be divided among {processes} processes")
     share = total // processes
     size = remote.per_device_train_batch_size or share
     if share % size:
-        raise ValueError(f"{share} completions a process can't be cut into batches of {size}")
+        message = f"{share} completions per process can't be divided into batches of {size}"
+        raise FieldError("remote.per_device_train_batch_size", message)
     return size, share // size
 
 
-def describe(errors: list) -> str:
-    """Pydantic's errors as one line a problem; the values, which may be anything, are left out."""
-    lines = []
+def problems_of(errors: list) -> list[dict]:
+    """Pydantic's errors as `{field, message}`, without the values, which may be anything.
+
+    `field` is the path of a setting, such as `config.max_steps` or `remote.lora.r`; it is empty if no single one is to
+    blame. Unknown keys are not repeated: the field is then where they were found.
+    """
+    problems = []
     for error in errors[:20]:
-        place = ".".join(str(part) for part in error["loc"] if part != "body")
+        place = [str(part) for part in error["loc"] if part != "body"]
         message = error["msg"].removeprefix("Value error, ")
-        lines.append(f"{place}: {message}" if place else message)
-    return "\n".join(lines)
+        if error["type"] == "extra_forbidden":
+            place, message = place[:-1], "contains a setting that this server doesn't know"
+        field = ".".join(takewhile(IDENTIFIER.fullmatch, place))
+        cause = error.get("ctx", {}).get("error")
+        if isinstance(cause, FieldError):
+            field = f"{field}.{cause.field}" if field else cause.field
+        problems.append({"field": field, "message": message})
+    return problems

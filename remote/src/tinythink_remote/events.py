@@ -1,6 +1,7 @@
-"""A run's events on disk: JSON lines, appended by the one process that runs it, read by anybody.
+"""A run's events on disk: JSON lines, written by the run's one process and read by any number of others.
 
-An event's id is its line number from 1. A line that a crash cut short is no event: it is removed before the next one.
+An event's id is its line number, counted from 1. A line that a crash cut short is removed before the next one is
+written.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from typing import Any
 
 
 class RunIsTaken(RuntimeError):
-    """Another process writes this run."""
+    """Another process is writing this run's events."""
 
 
 def to_json(value: Any) -> str:
-    """As JavaScript's own JSON: numbers that aren't finite are null. ASCII only, so one line is one line everywhere."""
+    """JSON as JavaScript writes it, with null for numbers that aren't finite. ASCII only, so that no character is taken for
+    a line break."""
     return json.dumps(_finite(value), allow_nan=False, separators=(",", ":"))
 
 
@@ -34,7 +36,7 @@ def _finite(value: Any) -> Any:
 
 
 class EventWriter:
-    """Appends events; holds the file's lock for as long as it lives."""
+    """Appends events. It holds a lock on the file until it is closed."""
 
     def __init__(self, path: Path):
         self._file = open(path, "ab+")
@@ -52,7 +54,7 @@ class EventWriter:
     def append(self, event: dict) -> None:
         self._file.write(to_json(event).encode() + b"\n")
         self._file.flush()
-        # A step takes longer than this by far, and a machine may lose power.
+        # Safe against a power cut; a step takes far longer than this.
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
@@ -60,17 +62,17 @@ class EventWriter:
 
 
 class EventReader:
-    """Reads whole lines by their number; remembers where each begins."""
+    """Reads complete lines by their number, and remembers where each begins."""
 
     def __init__(self, path: Path):
         self._path = path
         self._starts = [0]
         self._pending = b""
-        # Streams of the same run read in threads of their own.
+        # Several streams of the same run read in different threads.
         self._lock = threading.Lock()
 
     def count(self) -> int:
-        """Events there are now."""
+        """The number of events so far."""
         with self._lock:
             return self._count()
 
@@ -79,7 +81,7 @@ class EventReader:
             with open(self._path, "rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 if size < self._starts[-1] + len(self._pending):
-                    # A cut line was removed.
+                    # A line that was cut short has been removed.
                     self._pending = b""
                 file.seek(self._starts[-1] + len(self._pending))
                 while block := file.read(1 << 20):
@@ -92,7 +94,7 @@ class EventReader:
         return len(self._starts) - 1
 
     def read(self, first: int, most: int = 16) -> list[str]:
-        """Lines `first`, `first` + 1, … without their line ends; at most `most` of them."""
+        """Lines `first`, `first` + 1, … without their line ends, at most `most` of them."""
         with self._lock:
             last = min(self._count(), first + most - 1)
             if last < first:
@@ -105,7 +107,7 @@ class EventReader:
 
 
 def read_events(path: Path) -> list[dict]:
-    """All whole events; none where there is no file."""
+    """All complete events; none if there is no file."""
     if not path.exists():
         return []
     *lines, _ = path.read_bytes().split(b"\n")

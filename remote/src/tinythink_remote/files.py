@@ -1,11 +1,11 @@
-"""What a run's folder holds, and how the sidecar and the process that runs it talk: through two small files.
+"""The files of a run's folder. The sidecar and the run's process communicate through two of them.
 
     request.json     the validated body of POST /runs, written once
-    events.jsonl     the run's events; its writer holds a lock on it
-    control.json     what the sidecar wants; a higher `seq` is a newer wish
-    status.json      what the process last said, and the `seq` that it has come to
+    events.jsonl     the run's events; the process that writes it holds a lock on it
+    control.json     what the sidecar asks for; `seq` rises with each command
+    status.json      the run's status, with the `seq` of the last command that has taken effect
     run.lock         locked for as long as the process, or its launcher, lives
-    log.txt          output of the process
+    log.txt          the output of the process
     checkpoints/     Trainer's checkpoint-<update> folders
 """
 
@@ -21,11 +21,11 @@ from typing import Any
 @dataclass
 class Control:
     seq: int = 0
-    # What the run should be doing: running, paused or stopped.
+    # What the run should do: running, paused or stopped.
     state: str = "running"
-    # While paused: the run goes on up to this step.
+    # While paused: the run continues up to this step.
     until: int = 0
-    # A checkpoint is wanted by whoever raised this number.
+    # Raised by one to ask for a checkpoint.
     save: int = 0
     live: dict[str, Any] = field(default_factory=dict)
 
@@ -33,9 +33,9 @@ class Control:
 @dataclass
 class Status:
     seq: int = 0
-    # starting, running, paused, finished, stopped or failed.
+    # One of starting, running, paused, finished, stopped and failed.
     state: str = "starting"
-    # Steps done.
+    # The number of steps done.
     step: int = 0
     save: int = 0
     pid: int = 0
@@ -69,7 +69,7 @@ class RunFiles:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Whole or not at all: a reader sees the old file or the new one."""
+    """Writes a file in one go, so that a reader sees either the old file or the new one."""
     draft = path.with_suffix(".draft")
     draft.write_text(json.dumps(value))
     os.replace(draft, path)

@@ -1,4 +1,4 @@
-"""The command line of a run's process, and what accelerate needs to start one for each GPU."""
+"""The command line of a run's process, and the config with which accelerate starts one process per GPU."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from .config import RemoteOptions
+from .config import FieldError, RemoteOptions
 from .files import RunFiles
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 
 
 def gpu_count() -> int:
-    """GPUs that a run may use, without starting CUDA in this process."""
+    """The number of GPUs that a run may use, found without starting CUDA in this process."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return len([device for device in visible.split(",") if device.strip() not in ("", "-1")])
@@ -23,19 +23,18 @@ def gpu_count() -> int:
     return len(listed) or len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
-def problem_with(remote: RemoteOptions, gpus: int) -> str | None:
-    """Why this machine can't run it so; None when it can."""
+def check_options(remote: RemoteOptions, gpus: int) -> None:
+    """Raises FieldError if this machine can't run a run with these options."""
     if remote.lora and find_spec("peft") is None:
-        return "LoRA needs PEFT on the server: pip install 'tinythink-remote[lora]'"
+        raise FieldError("remote.lora", "needs PEFT on the server: pip install 'tinythink-remote[lora]'")
     if remote.use_vllm and (find_spec("vllm") is None or gpus == 0):
-        return "vLLM is wanted, but it is not installed on the server or there is no GPU"
+        raise FieldError("remote.use_vllm", "vLLM is not installed on the server, or there is no GPU")
     if remote.launcher == "none" or gpus == 0:
-        return None
+        return
     if remote.num_processes > gpus:
-        return f"{remote.num_processes} processes are wanted, but the server has {gpus} GPUs"
+        raise FieldError("remote.num_processes", f"must be at most {gpus}, the number of GPUs of the server")
     if remote.sharding == "zero3" and find_spec("deepspeed") is None:
-        return "ZeRO-3 needs DeepSpeed on the server: pip install 'tinythink-remote[deepspeed]'"
-    return None
+        raise FieldError("remote.sharding", "needs DeepSpeed on the server: pip install 'tinythink-remote[deepspeed]'")
 
 
 def accelerate_config(remote: RemoteOptions, port: int) -> str:
@@ -74,15 +73,15 @@ def zero3(remote: RemoteOptions) -> list[str]:
     ]
 
 
-def command(files: RunFiles, remote: RemoteOptions, models: Path, datasets: Path, gpus: int) -> list[str]:
-    """What runs a run. Nothing in it comes from a request but numbers and choices."""
+def launch_command(files: RunFiles, remote: RemoteOptions, models: Path, datasets: Path, gpus: int) -> list[str]:
+    """The command that starts a run's process. Only numbers and choices from a list come from the request."""
     folders = {"run": files.folder, "models": models, "datasets": datasets}
     named = [word for name, folder in folders.items() for word in (f"--{name}-folder", str(folder))]
     worker = ["-m", "tinythink_remote.worker", *named]
     if remote.launcher == "none":
         return [sys.executable, *worker]
     if gpus == 0:
-        # `accelerate launch` starts several processes on CPUs only through MPI; torchrun is what it uses for GPUs.
+        # On CPUs, `accelerate launch` can start several processes only through MPI. On GPUs it uses torchrun itself.
         count = str(remote.num_processes)
         return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", count, *worker]
     config = files.folder / "accelerate.yaml"
@@ -97,7 +96,7 @@ def free_port() -> int:
 
 
 def environment(run_id: str, remote: RemoteOptions, gpus: int, hub: bool) -> dict[str, str]:
-    """Of a run's process. The mark is how processes of a run that lost their launcher are found."""
+    """The environment of a run's process. TINYTHINK_RUN identifies processes that lost their launcher."""
     paths = [str(PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     changes = {
         "PYTHONPATH": os.pathsep.join(paths),
@@ -112,7 +111,7 @@ def environment(run_id: str, remote: RemoteOptions, gpus: int, hub: bool) -> dic
     if gpus == 0:
         changes |= {"ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": ""}
     elif remote.launcher == "none":
-        # Given several GPUs, Trainer would split the batch by itself.
+        # If several GPUs were visible, Trainer would split the batch by itself.
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
         changes |= {"CUDA_VISIBLE_DEVICES": visible.split(",")[0]}
     return {**os.environ, **changes}

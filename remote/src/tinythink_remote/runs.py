@@ -1,7 +1,7 @@
-"""The runs of this server: made, listed, told what to do, and kept alive.
+"""The runs of this server: creates and lists them, passes commands to them, and restarts those that crash.
 
-A run's process is on its own: it outlives the sidecar, and a sidecar that starts again finds it by the lock that it
-holds. One that died without a last word is started again and goes on from its last checkpoint.
+A run's process is independent: it outlives the sidecar, and a sidecar that starts again finds it by the lock that it
+holds. A process that ends without reporting an end is started again and continues from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ from pathlib import Path
 
 import psutil
 
-from .config import CHECKPOINT, DATASET, FOLDER, HUB_ID, RUN_ID, HubDataset, LiveConfig, NewRun
+from .checkpoints import checkpoint_folder, is_model_file, list_checkpoints
+from .config import CHECKPOINT, DATASET, FOLDER, HUB_ID, RUN_ID, FieldError, HubDataset, LiveConfig, NewRun
 from .events import EventReader
 from .files import ENDED, Control, RunFiles, Status, write_json
-from .launcher import command, environment, gpu_count, problem_with
+from .launcher import check_options, environment, gpu_count, launch_command
 from .problems import read_jsonl
-from .worker import checkpoint_folder, report_failure
+from .worker import report_failure
 
 log = logging.getLogger("tinythink_remote")
 
-# Starts without a step in between, after which a run is given up.
+# A run is given up after this many restarts without a step in between.
 MAX_RESTARTS = 3
 MAX_DATASETS = 100
 
 
 class Refused(Exception):
-    """A request that can't be met; the message is for the user."""
+    """A request that can't be carried out now. The message is for the user."""
 
 
 class Unknown(Exception):
@@ -60,7 +61,8 @@ class Run:
 
 
 class RunManager:
-    """`models` holds model folders, `folder` what this sidecar keeps; `hub`: what may come from the Hub, as patterns."""
+    """`models` contains the model folders and `folder` what this sidecar stores. `hub` lists patterns of the models and data
+    sets on the Hub that may be used."""
 
     def __init__(self, models: Path, folder: Path, hub: tuple[str, ...] = (), max_running: int = 2):
         self.models = models.resolve()
@@ -76,7 +78,7 @@ class RunManager:
         try:
             fcntl.flock(self._sidecar_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise Refused(f"another sidecar works in {self._folder}") from error
+            raise Refused(f"another sidecar is using {self._folder}") from error
         self._runs: dict[str, Run] = {}
         self._changing = threading.Lock()
         for each in self._runs_folder.iterdir():
@@ -97,7 +99,7 @@ class RunManager:
 
     def get(self, run_id: str) -> Run:
         if run_id not in self._runs:
-            raise Unknown("there is no such run")
+            raise Unknown("this run does not exist")
         return self._runs[run_id]
 
     def describe(self, run: Run) -> dict:
@@ -118,7 +120,7 @@ class RunManager:
         return run.files.read_status().state in ENDED
 
     def model_names(self) -> list[str]:
-        """Folders with a config.json; links that lead elsewhere are left out."""
+        """Folders with a config.json. Links to other places are left out."""
         folders = (each for each in self.models.iterdir() if (each / "config.json").is_file())
         return sorted(each.name for each in folders if FOLDER.fullmatch(each.name) and self._is_inside(each))
 
@@ -126,20 +128,8 @@ class RunManager:
         return folder.resolve().parent == self.models
 
     def checkpoints(self, run: Run) -> list[dict]:
-        """Whole ones, oldest first, each with the files that make it a model folder."""
-        updates = run.request.config.num_iterations
-        found = []
-        for folder in run.files.checkpoints.glob("checkpoint-*"):
-            number = folder.name.rpartition("-")[2]
-            if not number.isdecimal() or not (folder / "complete").exists():
-                continue
-            files = [
-                {"name": each.name, "bytes": each.stat().st_size}
-                for each in sorted(folder.iterdir())
-                if is_model_file(each.name)
-            ]
-            found.append({"step": int(number) // updates, "files": files})
-        return sorted(found, key=lambda checkpoint: checkpoint["step"])
+        """The complete checkpoints, oldest first."""
+        return list_checkpoints(run.files, run.request.config.num_iterations)
 
     def checkpoint_file(self, run: Run, step: int, name: str) -> Path:
         try:
@@ -150,14 +140,14 @@ class RunManager:
             raise Unknown("the checkpoint has no such file")
         return path
 
-    # Making and telling.
+    # Creating runs and passing commands to them.
 
     def create(self, request: NewRun) -> Run:
-        self._refuse_impossible(request)
+        self._check_possible(request)
         with self._changing:
             running = sum(not self.has_ended(run) for run in self._runs.values())
             if running >= self._max_running:
-                raise Refused(f"{running} runs are going on or paused, and this server takes no more: stop one first")
+                raise Refused(f"{running} runs are running or paused, which is all that this server allows. Stop one first.")
             folder = self._runs_folder / secrets.token_hex(8)
             folder.mkdir(mode=0o700)
             files = RunFiles(folder)
@@ -169,29 +159,28 @@ class RunManager:
             self._start(run)
         return run
 
-    def _refuse_impossible(self, request: NewRun) -> None:
+    def _check_possible(self, request: NewRun) -> None:
+        """Raises FieldError for a setting that is valid but that this server can't meet."""
         name, task = request.config.model, request.config.task
         if match := CHECKPOINT.fullmatch(name):
             try:
                 checkpoint_folder(self.get(match[1]).files, int(match[2]))
             except (Unknown, FileNotFoundError) as error:
-                raise Refused(str(error)) from None
+                raise FieldError("config.model", str(error)) from None
         elif HUB_ID.fullmatch(name):
-            self._refuse_unlisted(name)
+            self._check_hub("config.model", name)
         elif name not in self.model_names():
-            raise Refused(f"there is no model {name} here; there are: {', '.join(self.model_names()) or 'none'}")
+            raise FieldError("config.model", f"must be one of: {', '.join(self.model_names()) or 'none'}")
         if (match := DATASET.fullmatch(task)) and not (self._datasets / f"{match[1]}.json").exists():
-            raise Refused("there is no such data set here")
-        problem = problem_with(request.remote, self.gpus)
-        if problem:
-            raise Refused(problem)
+            raise FieldError("config.task", "this data set does not exist here")
+        check_options(request.remote, self.gpus)
 
-    def _refuse_unlisted(self, hub_id: str) -> None:
+    def _check_hub(self, field: str, hub_id: str) -> None:
         if not any(fnmatchcase(hub_id, pattern) for pattern in self.hub):
-            raise Refused(f"{hub_id} may not be had from the Hub: start the sidecar with --hub '{hub_id}'")
+            raise FieldError(field, f"{hub_id} is not allowed from the Hub: start the sidecar with --hub '{hub_id}'")
 
-    def tell(self, run: Run, change: Callable[[Control, Status], None]) -> int:
-        """Changes what a run should be doing. Returns the `seq` that its status reaches when it has seen to it."""
+    def command(self, run: Run, change: Callable[[Control, Status], None]) -> int:
+        """Changes what a run should be doing. Returns the `seq` of its status from which on the change has taken effect."""
         with run.lock:
             if self.has_ended(run):
                 raise Refused("the run has ended")
@@ -203,28 +192,28 @@ class RunManager:
 
     def update(self, run: Run, live: LiveConfig) -> int:
         values = live.model_dump(exclude_none=True)
-        # The whole must still be a config that can run.
+        # The changed config must still be valid as a whole.
         merged = run.request.config.model_dump() | run.files.read_control().live | values
         type(run.request.config).model_validate(merged)
 
         def change(control: Control, _status: Status) -> None:
             control.live = control.live | values
 
-        return self.tell(run, change)
+        return self.command(run, change)
 
     def add_dataset(self, jsonl: str) -> dict:
-        """Raises ValueError naming the line that is no row."""
+        """Raises ValueError naming the line that is wrong."""
         rows = len(read_jsonl(jsonl))
         return self._store_dataset({"rows": rows}, jsonl)
 
     def add_hub_dataset(self, dataset: HubDataset) -> dict:
-        self._refuse_unlisted(dataset.hub)
+        self._check_hub("hub", dataset.hub)
         return self._store_dataset(dataset.model_dump())
 
     def _store_dataset(self, described: dict, jsonl: str | None = None) -> dict:
         with self._changing:
             if len(list(self._datasets.glob("*.json"))) >= MAX_DATASETS:
-                raise Refused(f"this server keeps {MAX_DATASETS} data sets, and no more")
+                raise Refused(f"this server stores at most {MAX_DATASETS} data sets")
             name = secrets.token_hex(8)
             if jsonl is not None:
                 (self._datasets / f"{name}.jsonl").write_text(jsonl)
@@ -237,24 +226,24 @@ class RunManager:
             for path in sorted(self._datasets.glob("*.json"))
         ]
 
-    # Keeping alive.
+    # Keeping runs alive.
 
     def _start(self, run: Run) -> None:
         files, remote = run.files, run.request.remote
         kill_leftovers(run.id)
         lock = os.open(files.lock, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            # The lock belongs to the open file, which the process inherits: it is held from its first moment to its last.
+            # The lock belongs to the open file, which the process inherits, so it is held for as long as the process lives.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with open(files.log, "ab") as output:
                 run.process = subprocess.Popen(
-                    command(files, remote, self.models, self._datasets, self.gpus),
+                    launch_command(files, remote, self.models, self._datasets, self.gpus),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
                     env=environment(run.id, remote, self.gpus, bool(self.hub)),
                     cwd=files.folder,
-                    # Signals to the sidecar's group don't reach it.
+                    # Signals to the sidecar's process group, such as Ctrl+C, don't reach it.
                     start_new_session=True,
                     pass_fds=(lock,),
                 )
@@ -277,7 +266,7 @@ class RunManager:
         return False
 
     def look_after(self) -> None:
-        """Starts again what died without a last word; gives up what keeps dying."""
+        """Restarts processes that ended without reporting an end, and gives up runs whose processes keep ending."""
         for run in list(self._runs.values()):
             try:
                 if not self.has_ended(run) and not self.is_alive(run):
@@ -290,7 +279,7 @@ class RunManager:
         count = run.reader.count()
         end = json.loads(run.reader.read(count)[0]) if count else {}
         if end.get("type") in ("finished", "failed"):
-            # It died between its last event and saying so.
+            # The process ended after its last event and before it wrote its status.
             stopped = "stopped" if end.get("reason") == "stopped" else "finished"
             status.state = "failed" if end["type"] == "failed" else stopped
             run.files.write_status(status)
@@ -298,7 +287,7 @@ class RunManager:
         run.restarts = run.restarts + 1 if status.step == run.step_at_restart else 1
         run.step_at_restart = status.step
         if run.restarts > MAX_RESTARTS:
-            reason = f"its process ended {run.restarts} times without a step: see the log"
+            reason = f"its process ended {run.restarts} times without completing a step; see the log"
             report_failure(run.files, RuntimeError(reason))
             return
         log.warning("run %s: its process has ended; starting it again", run.id)
@@ -310,31 +299,12 @@ class RunManager:
             await asyncio.sleep(every)
 
     def close(self) -> None:
-        """Leaves the runs going."""
+        """Stops managing; the runs go on."""
         self._sidecar_lock.close()
 
 
-def is_model_file(name: str) -> bool:
-    """Files of a model folder; the optimizer's state and pickled arguments stay on the server."""
-    plain = name in {
-        "config.json",
-        "generation_config.json",
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "special_tokens_map.json",
-        "added_tokens.json",
-        "chat_template.jinja",
-        "vocab.json",
-        "merges.txt",
-        "tokenizer.model",
-        "adapter_config.json",
-        "model.safetensors.index.json",
-    }
-    return plain or (name.endswith(".safetensors") and "/" not in name and not name.startswith("."))
-
-
 def kill_leftovers(run_id: str) -> None:
-    """Processes of a run whose launcher was killed would hold the GPU's memory."""
+    """Kills processes of a run that have lost their launcher: they would keep the GPU's memory."""
     for process in psutil.process_iter():
         try:
             if process.environ().get("TINYTHINK_RUN") == run_id and process.pid != os.getpid():

@@ -1,7 +1,7 @@
-"""Who may talk to the sidecar, and how much they may say. Plain ASGI, so that event streams pass through untouched.
+"""Who may send requests to the sidecar, and how large they may be. Plain ASGI, so that event streams pass unchanged.
 
-Outside in: `OriginGuard` turns away pages that are not on the list, whatever they ask; CORS answers those that are;
-`TokenGuard` wants the token, and takes no body above its limit.
+From the outside in: `OriginGuard` refuses pages that are not on the list, CORS allows those that are, and `TokenGuard`
+checks the token and the size of the body.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ async def refuse(send, status: int, detail: str, *headers: tuple[bytes, bytes]) 
 
 
 def header(scope, name: bytes) -> str | None:
-    """A header's value; None without it. Two of one kind are as bad as a wrong one."""
+    """A header's value; None without it. A header that is there twice counts as wrong."""
     values = [value for key, value in scope["headers"] if key == name]
     return None if not values else values[0].decode("latin-1") if len(values) == 1 else "\0"
 
 
 class OriginGuard:
-    """A browser tells where a request comes from: `Origin` must be listed. And without a token the server must have been
-    asked for by a loopback name, or a page could reach it under a name of its own that resolves here."""
+    """A browser sends the page's `Origin` with a request, which must be on the list. Without a token, the request must also
+    use a loopback name, or a page could reach the server under a domain name that resolves to this machine."""
 
     def __init__(self, app, origins: tuple[str, ...], has_token: bool):
         self._app = app
@@ -53,7 +53,7 @@ class OriginGuard:
             return await send({"type": "websocket.close", "code": 1008})
         origin = header(scope, b"origin")
         if origin is not None and origin not in self._origins:
-            return await refuse(send, 403, "this origin is not on the list: start the sidecar with --origin")
+            return await refuse(send, 403, "this page is not allowed: start the sidecar with --origin")
         if not self._has_token:
             name, _, port = (header(scope, b"host") or "").rpartition(":")
             host = name if port.isdecimal() else header(scope, b"host")
@@ -63,12 +63,13 @@ class OriginGuard:
 
 
 class TokenGuard:
-    """With a token, everybody needs it. Without, only this machine is answered, and nothing that was passed on to it."""
+    """With a token, every request needs it. Without one, only requests from this machine are answered, and none that a proxy
+    has forwarded."""
 
     def __init__(self, app, token: str | None, limits: dict[str, int], limit: int):
         self._app = app
         self._digest = None if token is None else hashlib.sha256(token.encode()).digest()
-        # Largest body by path, and of all other paths.
+        # Maximum size of a body in bytes, by path and for all other paths.
         self._limits = limits
         self._limit = limit
 
@@ -77,12 +78,12 @@ class TokenGuard:
             return await self._app(scope, receive, send)
         if not self._is_known(scope):
             return await refuse(
-                send, 401, "a token is needed, or it is the wrong one", (b"www-authenticate", b"Bearer")
+                send, 401, "the token is missing or wrong", (b"www-authenticate", b"Bearer")
             )
         limit = self._limits.get(scope["path"], self._limit)
         body = await self._read(scope, receive, limit)
         if body is None:
-            return await refuse(send, 413, f"the body is above {limit} bytes", (b"connection", b"close"))
+            return await refuse(send, 413, f"the body is larger than {limit} bytes", (b"connection", b"close"))
 
         sent = False
 
@@ -105,7 +106,7 @@ class TokenGuard:
         return hmac.compare_digest(digest, self._digest) and kind.lower() == "bearer"
 
     async def _read(self, scope, receive, limit: int) -> bytes | None:
-        """The whole body; None when there is too much of it."""
+        """The whole body; None if it is larger than the limit."""
         announced = header(scope, b"content-length")
         if announced is not None and (not announced.isdecimal() or int(announced[:20]) > limit):
             return None

@@ -1,96 +1,46 @@
-"""TRL's GRPOTrainer, made to tell what it does in the events of src/runs/events.ts, and to pause, go on and stop.
+"""TRL's GRPOTrainer as a run: it reports what it does as the events of src/runs/events.ts, and can be paused, resumed,
+changed and stopped.
 
-All arithmetic is TRL's. What is overridden only listens (completions, rewards, log-probabilities, metrics), decides what
-happens between two steps (evaluation, checkpoints, waiting), or gives a step the problems and the learning rate that a
-local run of the same config has. A step is one batch of samples; with num_iterations above 1 it is several of Trainer's
-own steps, called updates here.
+All arithmetic is TRL's. What is overridden here only listens (to completions, rewards, log-probabilities and metrics), acts
+between two steps (evaluation, checkpoints, pauses), or gives a step the problems and the learning rate that a local run
+of the same config has. A step is one batch of completions. With num_iterations above 1 it is several of Trainer's own
+steps, which are called updates here.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any
 
 import torch
-import trl
 from accelerate.utils import gather_object
 from datasets import Dataset
 from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from .answer import STYLES
+from .checkpoints import complete, is_complete, update_folder
 from .config import NewRun, RunConfig, local_batch
+from .control import RunControl
+from .evaluation import answer_row, own_randomness, share_of, summarise
 from .events import EventWriter
-from .files import Control, RunFiles, Status
+from .files import RunFiles
 from .problems import DatasetProblems, TaskProblems, to_prompt
-from .rewards import Score, score, weighted_sum
+from .reports import MetricLog, completion_rows, diverged_metric, divergence_reason, groups_of, started_event
+from .rollouts import Rollout, Scorer
 from .schedule import factor
-from .tasks import Problem, Task
+from .tasks import Problem
+from .tokens import TokenTexts
 
-SCHEMA_VERSION = 1
-# Completions of an evaluation that are shown.
-SHOWN = 8
 # Seconds between two looks at control.json while paused.
 POLL = 0.2
 
 
 class StopRun(Exception):
-    """The run is over before its first step."""
-
-
-@dataclass
-class Batch:
-    """This process's share of a step's samples, in the order in which TRL made them."""
-
-    problems: list[Problem]
-    ids: list[list[int]]
-    scores: list[Score]
-    # What scoring them once more needs: prompt_ids, prompt_mask, completion_ids, [B, P] and [B, C].
-    tensors: dict[str, torch.Tensor]
-    advantages: list[float]
-    # Under the policy that sampled them; None until known.
-    logprobs: list[list[float] | None]
-    rollout_ms: float
-    # When sampling began, in seconds of perf_counter.
-    started: float
-
-
-class Tokens:
-    """Text of tokens; each id is decoded once."""
-
-    def __init__(self, tokenizer):
-        self._tokenizer = tokenizer
-        self._texts: dict[int, str] = {}
-        self._ends = {tokenizer.eos_token_id, tokenizer.pad_token_id}
-
-    def truncated(self, ids: list[int]) -> bool:
-        """As TRL: the last token ends nothing."""
-        return ids[-1] not in self._ends
-
-    def completion(self, ids: list[int]) -> str:
-        """Special tokens written out, without the token that ends it."""
-        return self._decode(ids if self.truncated(ids) else ids[:-1])
-
-    def each(self, ids: list[int]) -> list[str]:
-        for token in ids:
-            if token not in self._texts:
-                self._texts[token] = self._decode([token])
-        return [self._texts[token] for token in ids]
-
-    def _decode(self, ids: list[int]) -> str:
-        return self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    """The run was stopped before its first step."""
 
 
 class RunTrainer(GRPOTrainer):
-    """A run: its events, its evaluations, its checkpoints, its pauses. Every process has one; the main one writes."""
+    """A run. Every process has one of these; the main process writes the events, the status and the checkpoints."""
 
     def __init__(
         self,
@@ -102,459 +52,336 @@ class RunTrainer(GRPOTrainer):
         request: NewRun,
         arguments: GRPOConfig,
         peft_config=None,
-        past: list[dict],
+        past_events: list[dict],
     ):
         self._config = request.config
         self._request = request
         self._files = files
         self._problems = problems
-        self._tokens = Tokens(tokenizer)
-        # Events of earlier processes of this run.
-        self._past = past
+        self._tokens = TokenTexts(tokenizer)
+        config = request.config
+        self._scorer = Scorer(problems.task, self._tokens, config.max_completion_length, config.reward_funcs)
+        # Those of earlier processes of this run.
+        self._past_events = past_events
         self._weights = self._config.weights()
-        self._control = Control()
-        self._status = Status()
-        self._live: dict[str, Any] = {}
-        self._batch: Batch | None = None
-        self._sampled: tuple[list[Problem], list[list[int]], list[Score]] | None = None
+        self._metric_log = MetricLog()
+        self._rollout: Rollout | None = None
+        # The log-probabilities of the loss that is being computed.
         self._captured: torch.Tensor | None = None
-        self._capturing = False
-        self._logged: list[dict[str, float]] = []
-        # Updates at the last boundary between steps that was seen to.
-        self._boundary = -1
-        self._divergence: str | None = None
+        self._is_capturing = False
+        # The number of updates at the last end of a step that was dealt with.
+        self._last_boundary = -1
+        self._diverged: str | None = None
+        # With ZeRO-3, a parameter's own size is that of its local part.
         self._parameters = sum(getattr(p, "ds_numel", p.numel()) for p in model.parameters())
         super().__init__(
             model=model,
-            reward_funcs=[self._reward(name) for name in self._config.reward_funcs],
+            reward_funcs=self._scorer.reward_functions(),
             args=arguments,
-            train_dataset=rows(problems, self._config),
+            train_dataset=training_rows(problems, self._config),
             processing_class=tokenizer,
             peft_config=peft_config,
-            callbacks=[_Begin(self)],
+            callbacks=[_BeginCallback(self)],
         )
-        self._writer = EventWriter(files.events) if self.accelerator.is_main_process else None
-        # What is wanted goes round on the CPU: over NCCL, a paused run would keep every GPU at it.
-        several = self.accelerator.num_processes > 1
-        self._control_group = torch.distributed.new_group(backend="gloo") if several else None
-
-    @property
-    def task(self) -> Task:
-        return self._problems.task
+        is_main = self.accelerator.is_main_process
+        self._writer = EventWriter(files.events) if is_main else None
+        self._run_control = RunControl(files, is_main, self.accelerator.num_processes)
 
     @property
     def step(self) -> int:
-        """Steps done."""
+        """The number of steps done."""
         return self.state.global_step // self.num_iterations
 
-    def emit(self, event: dict) -> None:
-        if self._writer:
-            self._writer.append(event)
-
-    def say(self, state: str) -> None:
-        """Tells the sidecar where the run stands."""
-        self._status.state, self._status.step = state, self.step
-        if self.accelerator.is_main_process:
-            self._files.write_status(self._status)
-
-    def mark_process(self) -> None:
-        """Takes over from an earlier process: what it said last no longer holds."""
-        self._status = Status(save=self._files.read_status().save, pid=os.getpid())
-        self.say("starting")
+    def take_over(self) -> None:
+        """Called in the main process, before training."""
+        self._run_control.take_over()
 
     def close(self) -> None:
         if self._writer:
             self._writer.close()
 
+    def _emit(self, event: dict) -> None:
+        if self._writer:
+            self._writer.append(event)
+
     # What TRL asks for.
 
     def create_scheduler(self, num_training_steps: int, optimizer=None):
-        config = self._config
+        updates_per_step = self._config.num_iterations
         if self.lr_scheduler is None:
             self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
-                optimizer or self.optimizer, lambda update: self._factor(update // config.num_iterations)
+                optimizer or self.optimizer, lambda update: self._lr_factor(update // updates_per_step)
             )
         return self.lr_scheduler
 
     def create_model_card(self, *_, **__) -> None:
-        """A checkpoint is what a model folder needs, and no more."""
+        """Writes none: a checkpoint has only what a model folder needs."""
 
-    def _factor(self, step: int) -> float:
+    def _lr_factor(self, step: int) -> float:
         config = self._config
         return factor(config.lr_scheduler_type, config.warmup_steps, config.max_steps, step)
 
-    def _reward(self, name: str) -> Callable:
-        def reward(completion_ids, problem, **_) -> list[float]:
-            # The first function judges for all.
-            if self._sampled is None or self._sampled[1] is not completion_ids:
-                problems = [Problem(p["prompt"], p["answer"], [("", "")] * p["steps"]) for p in problem]
-                judged = [self._score(p, ids) for p, ids in zip(problems, completion_ids, strict=True)]
-                self._sampled = (problems, completion_ids, judged)
-            return [each.rewards[name] for each in self._sampled[2]]
-
-        reward.__name__ = name
-        return reward
-
-    def _score(self, problem: Problem, ids: list[int]) -> Score:
-        limit, names = self._config.max_completion_length, self._config.reward_funcs
-        text, truncated = self._tokens.completion(ids), self._tokens.truncated(ids)
-        return score(self.task, problem, text, len(ids), truncated, limit, names)
-
     def _tokenize_prompts(self, prompts: list):
-        """A plain prompt is <bos>, where there is one, and its tokens, whatever the tokenizer would add by itself."""
+        """A plain prompt is its tokens after <bos>, if there is one, whatever else the tokenizer would add by itself."""
         if not isinstance(prompts[0], str):
             return super()._tokenize_prompts(prompts)
         bos = self._tokenizer.bos_token_id
         ids = self._tokenizer(text=prompts, add_special_tokens=False)["input_ids"]
         return [each if bos is None else [bos, *each] for each in ids], None, {}
 
-    # Listening.
+    # Listening to a step.
 
     def _generate_and_score_completions(self, inputs):
-        start = time.perf_counter()
+        started = time.perf_counter()
         output = super()._generate_and_score_completions(inputs)
-        problems, ids, scores = self._sampled
-        size = len(ids)
-        self._batch = Batch(
+        problems, ids, scores = self._scorer.last
+        self._rollout = Rollout(
             problems=problems,
             ids=ids,
             scores=scores,
             tensors={name: output[name] for name in ("prompt_ids", "prompt_mask", "completion_ids")},
             advantages=output["advantages"].tolist(),
-            logprobs=[None] * size,
-            rollout_ms=(time.perf_counter() - start) * 1000,
-            started=start,
+            logprobs=[None] * len(ids),
+            rollout_ms=(time.perf_counter() - started) * 1000,
+            started=started,
         )
         if self._config.mask_truncated_completions:
-            # TRL then hides truncated completions from attention too: what the loss computes is not what was sampled.
-            self._batch.logprobs = self._rescore(self._batch)
-        # Shuffled and cut up with the rest, so that the loss's values find their way back.
-        output["row"] = torch.arange(size, device=output["completion_ids"].device)
+            # TRL then also hides truncated completions from attention, so the loss's log-probabilities are not those
+            # that sampled them.
+            self._rollout.logprobs = self._logprobs_now(self._rollout)
+        # TRL shuffles and splits the batch. This column leads the loss's values back to their completions.
+        output["row"] = torch.arange(len(ids), device=output["completion_ids"].device)
         return output
 
     def _get_per_token_logps_and_entropies(self, *arguments, **named):
         result = super()._get_per_token_logps_and_entropies(*arguments, **named)
-        if self._capturing:
+        if self._is_capturing:
             self._captured = result[0].detach()
         return result
 
     def _compute_loss(self, model, inputs):
-        self._capturing = True
+        self._is_capturing = True
         try:
             loss = super()._compute_loss(model, inputs)
         finally:
-            self._capturing = False
-        batch = self._batch
+            self._is_capturing = False
         if self._captured is not None:
-            # Of several updates, the first sees the policy that sampled.
-            for row, values in zip(inputs["row"].tolist(), self._captured.float().tolist(), strict=True):
-                if batch.logprobs[row] is None:
-                    batch.logprobs[row] = values[: len(batch.ids[row])]
+            self._rollout.keep_logprobs(inputs["row"].tolist(), self._captured)
             self._captured = None
         return loss
 
     @torch.no_grad()
-    def _rescore(self, batch: Batch) -> list[list[float]]:
-        """Log-probabilities of the batch's tokens under the weights as they are."""
-        lengths = torch.tensor([len(ids) for ids in batch.ids], device=batch.tensors["completion_ids"].device)
-        width = batch.tensors["completion_ids"].shape[1]
-        mask = (torch.arange(width, device=lengths.device)[None] < lengths[:, None]).to(batch.tensors["prompt_mask"])
+    def _logprobs_now(self, rollout: Rollout) -> list[list[float]]:
+        """The log-probabilities of the rollout's tokens under the present weights."""
+        tensors = rollout.tensors
+        lengths = torch.tensor([len(ids) for ids in rollout.ids], device=tensors["completion_ids"].device)
+        width = tensors["completion_ids"].shape[1]
+        mask = (torch.arange(width, device=lengths.device)[None] < lengths[:, None]).to(tensors["prompt_mask"])
         with self.compute_loss_context_manager():
             values, _, _ = self._get_per_token_logps_and_entropies(
                 self.model_wrapped,
-                torch.cat([batch.tensors["prompt_ids"], batch.tensors["completion_ids"]], dim=1),
-                torch.cat([batch.tensors["prompt_mask"], mask], dim=1),
+                torch.cat([tensors["prompt_ids"], tensors["completion_ids"]], dim=1),
+                torch.cat([tensors["prompt_mask"], mask], dim=1),
                 width,
                 batch_size=self.args.per_device_train_batch_size,
             )
-        return [row[: len(ids)] for row, ids in zip(values.float().tolist(), batch.ids, strict=True)]
+        return [row[: len(ids)] for row, ids in zip(values.float().tolist(), rollout.ids, strict=True)]
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         super().log(logs, start_time)
-        # Trainer's summary at the end is logged too, without a loss.
+        # Trainer also logs a summary at the end, which has no loss.
         if "loss" not in logs:
             return
-        self._logged.append({name: float(value) for name, value in logs.items() if _is_number(value)})
+        self._metric_log.add(logs)
         if self.state.global_step % self.num_iterations == 0:
-            self._report()
+            self._report_step()
 
-    def _report(self) -> None:
-        """The event of the step that has just ended; every process has a part in it."""
-        batch = self._batch
+    def _report_step(self) -> None:
+        """Emits the event of the step that has just ended. Every process takes part, since the rows are gathered."""
+        rollout = self._rollout
         update_end = time.perf_counter()
-        after = self._rescore(batch) if self._config.log_probability_change else [None] * len(batch.ids)
-        rows = [
-            self._describe(batch, i, after[i]) | {"problem": (problem.prompt, problem.answer)}
-            for i, problem in enumerate(batch.problems)
-        ]
-        rows = gather_object(rows)
-        metrics = {
-            name: statistics.fmean(each[name] for each in self._logged if name in each)
-            for name in dict.fromkeys(name for each in self._logged for name in each)
-            if name not in ("epoch", "num_tokens")
-        }
+        after = self._logprobs_now(rollout) if self._config.log_probability_change else None
+        rows = gather_object(completion_rows(rollout, self._tokens, self._weights, after))
+        metrics = self._metric_log.take()
         metrics["num_tokens"] = self.state.num_input_tokens_seen
-        self._logged = []
         end = time.perf_counter()
         timings = {
-            "rollout": batch.rollout_ms,
-            "update": (update_end - batch.started) * 1000 - batch.rollout_ms,
+            "rollout": rollout.rollout_ms,
+            "update": (update_end - rollout.started) * 1000 - rollout.rollout_ms,
             "events": (end - update_end) * 1000,
-            "total": (end - batch.started) * 1000,
+            "total": (end - rollout.started) * 1000,
         }
-        # A local step's time has everything in it too.
+        # As in a local run, a step's time includes everything. TRL's own leaves out the optimizer.
         metrics["step_time"] = timings["total"] / 1000
         if self._writer:
-            groups = self._groups(rows)
-            self.emit({"type": "step", "step": self.step, "metrics": metrics, "groups": groups, "timings": timings})
-        self._divergence = next((n for n in ("loss", "grad_norm") if not math.isfinite(metrics.get(n, 0))), None)
-
-    def _describe(self, batch: Batch, i: int, after: list[float] | None) -> dict:
-        ids, judged = batch.ids[i], batch.scores[i]
-        described = {
-            "text": self._tokens.completion(ids),
-            "token_ids": ids,
-            "tokens": self._tokens.each(ids),
-            "logprobs": _rounded(batch.logprobs[i] or [math.nan] * len(ids)),
-            "rewards": judged.rewards,
-            "reward": weighted_sum(judged.rewards, self._weights),
-            "advantage": batch.advantages[i],
-            "truncated": self._tokens.truncated(ids),
-            "style": judged.parsed.style,
-        }
-        return described | ({} if after is None else {"logprobs_after": _rounded(after)})
-
-    def _groups(self, rows: list[dict]) -> list[dict]:
-        size = self.num_generations
-        groups = []
-        for start in range(0, len(rows), size):
-            completions = rows[start : start + size]
-            (prompt, answer), *_ = [completion.pop("problem") for completion in completions]
-            rewards = [completion["reward"] for completion in completions]
-            groups.append(
-                {
-                    "prompt": prompt,
-                    "answer": answer,
-                    "mean": statistics.fmean(rewards),
-                    "std": statistics.stdev(rewards),
-                    "completions": completions,
-                }
-            )
-        return groups
+            groups = groups_of(rows, self.num_generations)
+            self._emit({"type": "step", "step": self.step, "metrics": metrics, "groups": groups, "timings": timings})
+        self._diverged = diverged_metric(metrics)
 
     # Between two steps.
 
     def begin(self) -> None:
-        """Called by Trainer when model, optimizer and, for a run that goes on, the checkpoint are there."""
-        self._boundary = self.state.global_step
-        config = self._config
-        if not any(event["type"] == "started" for event in self._past):
-            self.emit(self._started())
+        """Called by Trainer once the model, the optimizer and the checkpoint to continue from, if any, are loaded."""
+        self._last_boundary = self.state.global_step
+        past = self._past_events
+        if not any(event["type"] == "started" for event in past):
+            self._emit(self._started())
         else:
-            reached = next((event["step"] for event in reversed(self._past) if "step" in event), 0)
-            reason = "the process that ran it ended without a word"
-            self.emit({"type": "interrupted", "step": reached, "reason": reason, "resumes_from": self.step})
-        evaluated = any(event["type"] == "eval" and event["step"] == 0 for event in self._past)
-        if config.eval_steps > 0 and self.step == 0 and not evaluated:
+            reached = next((event["step"] for event in reversed(past) if "step" in event), 0)
+            reason = "the process that ran it ended unexpectedly"
+            self._emit({"type": "interrupted", "step": reached, "reason": reason, "resumes_from": self.step})
+        is_evaluated = any(event["type"] == "eval" and event["step"] == 0 for event in past)
+        if self._config.eval_steps > 0 and self.step == 0 and not is_evaluated:
             self.report_evaluation()
-        if self._obey():
+        if self._follow_commands():
             raise StopRun
 
     def _started(self) -> dict:
-        cuda = torch.cuda.is_available() and not self.args.use_cpu
-        device = torch.cuda.get_device_name() if cuda else "CPU"
-        count = self.accelerator.num_processes
-        sampling = "vLLM" if self.use_vllm else "Transformers"
         unwrapped = self.accelerator.unwrap_model(self.model)
         architecture = (unwrapped.config.architectures or [type(unwrapped).__name__])[0]
-        return {
-            "type": "started",
-            "schema": SCHEMA_VERSION,
-            "run_id": self._files.folder.name,
-            "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "config": self._config.model_dump(),
-            "model": {"name": self._config.model, "parameters": self._parameters, "architecture": architecture},
-            "device": {
-                "kind": "trl",
-                "description": f"TRL {trl.__version__}, sampling with {sampling}, on {count} × {device}",
-            },
-            "seed": self._config.seed,
-        }
+        return started_event(
+            self._files.folder.name,
+            self._config,
+            {"parameters": self._parameters, "architecture": architecture},
+            processes=self.accelerator.num_processes,
+            on_gpu=torch.cuda.is_available() and not self.args.use_cpu,
+            with_vllm=self.use_vllm,
+        )
 
     def _maybe_log_save_evaluate(self, *arguments, **named) -> None:
         super()._maybe_log_save_evaluate(*arguments, **named)
         update = self.state.global_step
-        # Trainer comes by once more at the end of the data.
-        if update % self.num_iterations or update <= self._boundary:
+        # Trainer calls this once more at the end of the data.
+        if update % self.num_iterations or update <= self._last_boundary:
             return
-        self._boundary = update
+        self._last_boundary = update
         self._between_steps()
 
     def _between_steps(self) -> None:
         step, config = self.step, self._config
-        if self._divergence:
-            reason = (
-                f"{self._divergence} is not finite at step {step}: the weights have diverged, and no further step can "
-                "repair them. Start again with a lower learning rate or a stronger gradient clip."
-            )
-            self.emit({"type": "failed", "step": step, "reason": reason})
-            self.say("failed")
+        if self._diverged:
+            self._emit({"type": "failed", "step": step, "reason": divergence_reason(self._diverged, step)})
+            self._run_control.set_status("failed", step)
             self.control.should_training_stop = True
             return
-        last = step >= config.max_steps
-        if config.eval_steps > 0 and (last or step % config.eval_steps == 0):
+        is_last = step >= config.max_steps
+        if config.eval_steps > 0 and (is_last or step % config.eval_steps == 0):
             self.report_evaluation()
-        if last:
+        if is_last:
             self._finish("max_steps")
             return
         if config.save_steps > 0 and step % config.save_steps == 0:
             self.save_run()
-        if self._obey():
+        if self._follow_commands():
             self.control.should_training_stop = True
 
     def _finish(self, reason: str) -> None:
         if self.step > 0:
             self.save_run()
-        self.emit({"type": "finished", "step": self.step, "reason": reason})
-        self.say("finished" if reason == "max_steps" else "stopped")
+        self._emit({"type": "finished", "step": self.step, "reason": reason})
+        self._run_control.set_status("finished" if reason == "max_steps" else "stopped", self.step)
 
     def save_run(self) -> None:
-        """A checkpoint that training can go on from and that opens as a model; told of when it is whole."""
-        if (self._files.checkpoints / f"checkpoint-{self.state.global_step}" / "complete").exists():
+        """Saves a checkpoint, and emits its event once it is complete."""
+        folder = update_folder(self._files, self.state.global_step)
+        if is_complete(folder):
             return
         self._save_checkpoint(self.model, None)
         self.accelerator.wait_for_everyone()
         if not self.accelerator.is_main_process:
             return
-        folder = self._files.checkpoints / f"checkpoint-{self.state.global_step}"
-        adapter = folder / "adapter_config.json"
-        if adapter.exists():
-            # A path of this machine is nothing to whoever downloads it.
-            described = json.loads(adapter.read_text()) | {"base_model_name_or_path": self._config.model}
-            adapter.write_text(json.dumps(described, indent=2))
-        (folder / "complete").touch()
+        complete(folder, self._config.model)
         reference = f"run:{self._files.folder.name}@{self.step}"
-        self.emit({"type": "checkpoint", "step": self.step, "reference": reference})
+        self._emit({"type": "checkpoint", "step": self.step, "reference": reference})
 
-    def _obey(self) -> bool:
-        """Does what the sidecar wants, and waits while that is a pause. True when the run is to end."""
+    def _follow_commands(self) -> bool:
+        """Does what the sidecar asks for, and waits while the run is paused. True when the run is to end."""
+        control = self._run_control
         while True:
-            wish = self._read_control()
-            if wish.live != self._live:
-                self._apply(wish.live)
-            if wish.save > self._status.save:
+            asked = control.read()
+            if asked.live != control.live:
+                self._apply(asked.live)
+            if asked.save > control.status.save:
                 self.save_run()
-                self._status.save = wish.save
-            self._status.seq = wish.seq
-            if wish.state == "stopped":
+                control.status.save = asked.save
+            control.status.seq = asked.seq
+            if asked.state == "stopped":
                 self._finish("stopped")
                 return True
-            if wish.state == "running" or self.step < wish.until:
-                self.say("running")
+            if asked.state == "running" or self.step < asked.until:
+                control.set_status("running", self.step)
                 return False
-            if self._status.state != "paused" or wish != self._control:
-                self.say("paused")
-            self._control = wish
+            control.set_paused(asked, self.step)
             time.sleep(POLL)
 
-    def _read_control(self) -> Control:
-        """What the main process reads, in all of them."""
-        wishes = [self._files.read_control() if self.accelerator.is_main_process else None]
-        if self._control_group:
-            torch.distributed.broadcast_object_list(wishes, src=0, group=self._control_group)
-        return wishes[0]
-
     def _apply(self, live: dict[str, Any]) -> None:
-        change = {name: value for name, value in live.items() if value != self._live.get(name)}
-        self._live = live
+        """Applies live settings that have changed, from the next step on."""
+        change = {name: value for name, value in live.items() if value != self._run_control.live.get(name)}
+        self._run_control.live = live
         if "learning_rate" in change:
-            # Kept by the scheduler, and so by a checkpoint.
-            scheduler = getattr(self.lr_scheduler, "scheduler", self.lr_scheduler)
-            scheduler.base_lrs = [change["learning_rate"]] * len(scheduler.base_lrs)
-            for group in self.optimizer.param_groups:
-                group["lr"] = change["learning_rate"] * self._factor(self.step)
-            # What Trainer reports for the coming step.
-            scheduler._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+            self._set_learning_rate(change["learning_rate"])
         if "temperature" in change:
-            self.temperature = change["temperature"]
-            if self.use_vllm:
-                self.vllm_generation.temperature = self.temperature
-            else:
-                self.generation_config.temperature = self.temperature
-                self.generation_kwargs["temperature"] = self.temperature
-        if "reward_weights" in change:
+            self._set_temperature(change["temperature"])
+        if "reward_weights" in change or "reward_funcs" in change:
+            # The two lists belong together, even if only one of them has changed.
+            change |= {name: live[name] for name in ("reward_funcs", "reward_weights")}
             # The functions stay those of the run; one that it doesn't have can't get a weight.
-            given = dict(zip(change["reward_funcs"], change["reward_weights"], strict=True))
+            given = dict(zip(live["reward_funcs"], live["reward_weights"], strict=True))
             self._weights = {name: given.get(name, 0) for name in self._config.reward_funcs}
             self.reward_weights = torch.tensor([float(weight) for weight in self._weights.values()])
-        self.emit({"type": "changed", "step": self.step, "change": change})
+        self._emit({"type": "changed", "step": self.step, "change": change})
+
+    def _set_learning_rate(self, rate: float) -> None:
+        # The scheduler keeps it, and a checkpoint keeps the scheduler.
+        scheduler = getattr(self.lr_scheduler, "scheduler", self.lr_scheduler)
+        scheduler.base_lrs = [rate] * len(scheduler.base_lrs)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * self._lr_factor(self.step)
+        # Trainer reports this for the next step.
+        scheduler._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    def _set_temperature(self, temperature: float) -> None:
+        self.temperature = temperature
+        if self.use_vllm:
+            self.vllm_generation.temperature = temperature
+        else:
+            self.generation_config.temperature = temperature
+            self.generation_kwargs["temperature"] = temperature
 
     # Evaluation.
 
     def report_evaluation(self) -> None:
-        self.emit({"type": "eval", "step": self.step, **self.evaluate_held_out()})
+        self._emit({"type": "eval", "step": self.step, **self._evaluate_held_out()})
 
-    def evaluate_held_out(self) -> dict:
-        """`eval_` metrics as src/rl/evaluate.ts has them, over one completion of each held-out problem."""
-        problems = self._problems.held_out()
+    def _evaluate_held_out(self) -> dict:
+        """Metrics over one completion of each held-out problem."""
         processes, rank = self.accelerator.num_processes, self.accelerator.process_index
-        share = math.ceil(len(problems) / processes)
-        mine = problems[rank * share : (rank + 1) * share]
-        # Every process generates equally often: sharded weights come from all of them.
-        padded = mine + [problems[0]] * (share - len(mine))
+        problems, own = share_of(self._problems.held_out(), processes, rank)
         size, forwards = local_batch(self._config, self._request.remote)
+        at_once = size * forwards
         rows = []
         self.model.eval()
         try:
             with own_randomness(self._config.seed, self.accelerator.device):
-                for start in range(0, share, size * forwards):
-                    rows += self._answers(padded[start : start + size * forwards])
+                for start in range(0, len(problems), at_once):
+                    rows += self._answer(problems[start : start + at_once])
         finally:
             self.model.train()
-        rows = gather_object(rows[: len(mine)])
-        return self._summarise(rows)
+        return summarise(gather_object(rows[:own]))
 
-    def _answers(self, problems: list[Problem]) -> list[dict]:
-        prompts = [to_prompt(self.task, problem) for problem in problems]
+    def _answer(self, problems: list[Problem]) -> list[dict]:
+        prompts = [to_prompt(self._problems.task, problem) for problem in problems]
         ids, _, fields = self._tokenize_prompts(prompts)
         completions, _ = self._generate_single_turn(ids, None, fields)
-        answers = []
-        for problem, ids in zip(problems, completions, strict=True):
-            judged = self._score(problem, ids)
-            answers.append(
-                {
-                    "sample": {
-                        "prompt": problem.prompt,
-                        "answer": problem.answer,
-                        "text": self._tokens.completion(ids),
-                        "correct": judged.correct,
-                    },
-                    "style": judged.parsed.style,
-                    "length": len(ids),
-                    "truncated": self._tokens.truncated(ids),
-                    "reward": weighted_sum(judged.rewards, self._config.weights()),
-                }
-            )
-        return answers
-
-    @staticmethod
-    def _summarise(rows: list[dict]) -> dict:
-        correct = [row["sample"]["correct"] for row in rows]
-        metrics = {
-            "eval_accuracy": statistics.fmean(correct),
-            "eval_reward": statistics.fmean(row["reward"] for row in rows),
-            "eval_mean_length": statistics.fmean(row["length"] for row in rows),
-            "eval_truncated": statistics.fmean(row["truncated"] for row in rows),
-        }
-        for style in STYLES:
-            right = [ok for row, ok in zip(rows, correct, strict=True) if row["style"] == style]
-            metrics[f"eval_style/{style}"] = len(right) / len(rows)
-            if right:
-                metrics[f"eval_style_accuracy/{style}"] = statistics.fmean(right)
-        return {"metrics": metrics, "samples": [row["sample"] for row in rows[:SHOWN]]}
+        # The config's weights, so that evaluations stay comparable when live weights change.
+        weights = self._config.weights()
+        return [
+            answer_row(problem, ids, self._tokens, self._scorer.score, weights)
+            for problem, ids in zip(problems, completions, strict=True)
+        ]
 
 
-class _Begin(TrainerCallback):
+class _BeginCallback(TrainerCallback):
     def __init__(self, trainer: RunTrainer):
         self._trainer = trainer
 
@@ -562,8 +389,8 @@ class _Begin(TrainerCallback):
         self._trainer.begin()
 
 
-def rows(problems: TaskProblems | DatasetProblems, config: RunConfig) -> Dataset:
-    """A row for each prompt of the run, made when it is asked for."""
+def training_rows(problems: TaskProblems | DatasetProblems, config: RunConfig) -> Dataset:
+    """One row for each prompt of the run, generated on access."""
 
     def make(batch: dict[str, list[int]]) -> dict[str, list]:
         chosen = [problems.training(row) for row in batch["row"]]
@@ -573,21 +400,3 @@ def rows(problems: TaskProblems | DatasetProblems, config: RunConfig) -> Dataset
         }
 
     return Dataset.from_dict({"row": range(config.max_steps * config.num_prompts)}).with_transform(make)
-
-
-@contextmanager
-def own_randomness(seed: int, device: torch.device) -> Iterator[None]:
-    """Samples drawn inside take nothing from the run's own stream, and are the same each time."""
-    devices = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        yield
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _rounded(values: list[float]) -> list[float]:
-    """Enough digits to see any change by, and a fifth of the size."""
-    return [round(value, 5) if math.isfinite(value) else value for value in values]

@@ -2,61 +2,33 @@
 
     python -m tinythink_remote.worker --run-folder DIR --models-folder DIR --datasets-folder DIR
 
-Started by the sidecar, itself or through `accelerate launch`, and on its own from then on: it needs no sidecar to go
-on. Started again, it goes on from the last whole checkpoint.
+The sidecar starts it, directly or through `accelerate launch`. From then on it needs no sidecar. Started again, it
+continues from the last complete checkpoint.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
-import shutil
 import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from .config import CHECKPOINT, NewRun, local_batch
+from .checkpoints import last_checkpoint, model_path, remove_incomplete
+from .config import NewRun, local_batch
 from .events import EventWriter, RunIsTaken, read_events
 from .files import RunFiles, Status
 
 REASON_LIMIT = 2000
 
 
-def model_path(name: str, models: Path, runs: Path) -> str:
-    """Where a model of a validated name lies; a repository of the Hub is its own name."""
-    if match := CHECKPOINT.fullmatch(name):
-        return str(checkpoint_folder(RunFiles(runs / match[1]), int(match[2])))
-    return name if "/" in name else str(models / name)
-
-
-def checkpoint_folder(files: RunFiles, step: int) -> Path:
-    """A run's whole checkpoint of a step. Raises FileNotFoundError where there is none."""
-    updates = json.loads(files.request.read_text())["config"]["num_iterations"]
-    folder = files.checkpoints / f"checkpoint-{step * updates}"
-    if not (folder / "complete").exists():
-        raise FileNotFoundError(f"run {files.folder.name} has no checkpoint of step {step}")
-    return folder
-
-
-def last_checkpoint(files: RunFiles, past: list[dict]) -> Path | None:
-    """The one to go on from."""
-    for event in reversed(past):
-        if event["type"] == "checkpoint" and event["step"] > 0:
-            try:
-                return checkpoint_folder(files, event["step"])
-            except FileNotFoundError:
-                continue
-    return None
-
-
 def train(files: RunFiles, models: Path, datasets: Path) -> None:
     request = NewRun.model_validate_json(files.request.read_text())
     config, remote = request.config, request.remote
-    past = read_events(files.events)
-    resume = last_checkpoint(files, past)
+    past_events = read_events(files.events)
+    resume = last_checkpoint(files, past_events)
 
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
@@ -72,7 +44,7 @@ def train(files: RunFiles, models: Path, datasets: Path) -> None:
     vllm = {}
     if wants_vllm(remote.use_vllm, cuda):
         vllm = {"use_vllm": True, "vllm_gpu_memory_utilization": remote.vllm_gpu_memory_utilization}
-    # Before the model: with ZeRO-3 this is what makes from_pretrained load shards.
+    # Before the model, because with ZeRO-3 this makes from_pretrained load shards.
     arguments = GRPOConfig(
         output_dir=str(files.checkpoints),
         use_cpu=not cuda,
@@ -112,7 +84,7 @@ def train(files: RunFiles, models: Path, datasets: Path) -> None:
         save_strategy="no",
         save_total_limit=remote.save_total_limit,
         logging_steps=1,
-        # A loss that isn't a number is to be seen, not averaged away.
+        # A loss that isn't finite must be seen, not filtered out.
         logging_nan_inf_filter=False,
         report_to="none",
         disable_tqdm=True,
@@ -125,7 +97,9 @@ def train(files: RunFiles, models: Path, datasets: Path) -> None:
     )
     context = getattr(model.config, "max_position_embeddings", None)
     if context is not None and config.max_completion_length >= context:
-        raise ValueError(f"max_completion_length is {config.max_completion_length}; the model reads {context} tokens")
+        raise ValueError(
+            f"max_completion_length is {config.max_completion_length}, but the model's context is {context} tokens"
+        )
     trainer = RunTrainer(
         model=model,
         tokenizer=tokenizer,
@@ -134,12 +108,12 @@ def train(files: RunFiles, models: Path, datasets: Path) -> None:
         request=request,
         arguments=arguments,
         peft_config=lora_config(request),
-        past=past,
+        past_events=past_events,
     )
     trainer.remove_callback(PrinterCallback)
     if trainer.accelerator.is_main_process:
         remove_incomplete(files)
-        trainer.mark_process()
+        trainer.take_over()
     trainer.accelerator.wait_for_everyone()
     with suppress(StopRun):
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
@@ -147,11 +121,12 @@ def train(files: RunFiles, models: Path, datasets: Path) -> None:
 
 
 def wants_vllm(wish: bool | None, cuda: bool) -> bool:
+    """Whether vLLM samples. Without a wish, it does where it is installed and a GPU is there."""
     from importlib.util import find_spec
 
     installed = find_spec("vllm") is not None
     if wish and not (installed and cuda):
-        raise ValueError("vLLM is wanted, but " + ("there is no GPU" if installed else "it is not installed"))
+        raise ValueError("use_vllm is true, but " + ("there is no GPU" if installed else "vLLM is not installed"))
     return installed and cuda if wish is None else wish
 
 
@@ -164,15 +139,8 @@ def lora_config(request: NewRun):
     return LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear", **lora.model_dump())
 
 
-def remove_incomplete(files: RunFiles) -> None:
-    """Checkpoints that a crash cut short."""
-    for folder in files.checkpoints.glob("checkpoint-*"):
-        if not (folder / "complete").exists():
-            shutil.rmtree(folder)
-
-
 def report_failure(files: RunFiles, error: BaseException) -> None:
-    """The run's last event, written here when the trainer can't."""
+    """Writes the run's last event when the trainer can't."""
     reason = f"{type(error).__name__}: {error}"[:REASON_LIMIT]
     status = files.read_status()
     try:
@@ -196,7 +164,7 @@ def main() -> int:
     except Exception as error:
         traceback.print_exc()
         if os.environ.get("RANK", "0") == "0":
-            # The trainer may still hold the events, in a reference of the traceback.
+            # The traceback may keep the trainer alive, and with it the lock on the events.
             error.__traceback__ = None
             report_failure(files, error)
         return 1

@@ -74,6 +74,62 @@ export const servers = {
     useLocalhost: 'Use this address instead.',
     useTunnel: 'Bring the server to this device through a tunnel, and use http://localhost instead.',
   },
+  /** Why settings can't be sent to a training server. */
+  fieldProblems: {
+    aboveAndAtMost: '{{label}} must be above {{min, number}} and at most {{max, number}}.',
+    batches_one:
+      '{{count, number}} completion can’t be divided into batches of {{batch, number}}. Choose a divisor of it.',
+    batches_other:
+      '{{count, number}} completions can’t be divided into batches of {{batch, number}}. Choose a divisor of that number.',
+    fromTo: '{{label}} must be from {{min, number}} to {{max, number}}.',
+    processes_one: '{{count, number}} completion per step can’t be divided among {{processes, number}} GPUs.',
+    processes_other:
+      '{{count, number}} completions per step can’t be divided among {{processes, number}} GPUs. Choose a divisor of that number.',
+  },
+  /** Options of a training server, as fields of a form. `all` is shown in an empty field. */
+  fields: {
+    all: 'all',
+    batchSize: {
+      help: 'Completions in one forward and backward pass of a process. Fewer take less memory. Leave blank for all.',
+      label: 'Completions at a time',
+    },
+    gradientCheckpointing: {
+      help: 'Computes activations twice instead of storing them, which is slower and takes less memory.',
+      label: 'Gradient checkpointing',
+    },
+    lora: { help: 'Trains a small adapter on all linear layers instead of all weights.', label: 'LoRA adapter' },
+    loraAlpha: { help: 'The adapter’s output is multiplied by alpha / r.', label: 'Alpha' },
+    loraDropout: { help: 'Fraction of the adapter’s inputs that is dropped during training.', label: 'Dropout' },
+    loraRank: { help: 'A higher rank can learn more and takes more memory.', label: 'Rank, r' },
+    precision: {
+      bf16: 'bfloat16 over f32 weights',
+      help: 'The weights are f32 either way. bfloat16 halves the memory of a forward pass.',
+      label: 'Precision',
+    },
+    processes: {
+      help: 'The number of processes that accelerate starts, one per GPU. Together they do each step.',
+      label: 'GPUs',
+    },
+    savedCheckpoints: {
+      help: 'Older ones are deleted on the server. Leave blank to keep all.',
+      label: 'Checkpoints kept',
+    },
+    sharding: {
+      help: 'Whether each GPU holds a part of the weights and the optimizer, or all of them.',
+      label: 'Sharding',
+      none: 'None: everything on each GPU',
+      zero3: 'DeepSpeed ZeRO-3: a part on each GPU',
+    },
+    title: 'On the server',
+    vllm: {
+      help: 'vLLM generates the completions on the same GPUs, which is faster when they are long.',
+      label: 'Sample with vLLM',
+    },
+    vllmMemory: {
+      help: 'vLLM’s fraction of each GPU’s memory. Training uses the rest.',
+      label: 'vLLM’s memory',
+    },
+  },
   http: {
     askedToWait: 'It asks to wait {{seconds, number}} s.',
     badGateway: "Something answers at {{url}}, but it can't reach the model server behind it (HTTP {{status}}).",
@@ -115,6 +171,14 @@ export const servers = {
     needs: '6 GB of memory, with or without a GPU.',
     title: 'R1 distillation, 7B, 4-bit',
   },
+  /** What a training server can't do, and why. */
+  missing: {
+    coldStart: 'No cold start on a server: start from a checkpoint of a model that had one.',
+    deepspeed: 'No ZeRO-3: DeepSpeed is not installed there.',
+    gpu: 'No GPU there: no bfloat16, no vLLM, a single process.',
+    lora: 'No LoRA: PEFT is not installed there.',
+    vllm: 'No vLLM: it is not installed there, so Transformers generates the completions.',
+  },
   models: {
     noList: '{{server}} did not send a list of models. Is it another kind of server?',
   },
@@ -150,6 +214,40 @@ export const servers = {
     proxyKey: 'This kind of server has no keys of its own. The key is that of the proxy in front of it.',
     startKey: 'Enter the key that the server was started with.',
     startWith: 'Start {{server}} with this option.',
+  },
+  /** The panel of a run on a training server. `step` is the step of a checkpoint. */
+  run: {
+    adapterHint: 'An adapter is opened on its base model, which must be on this device too.',
+    adapterSize: '{{size}}, a LoRA adapter (PEFT)',
+    chat: 'Chat',
+    chatWith: 'Chat with step {{step, number}}',
+    download: 'Download',
+    downloadStep: 'Download step {{step, number}}',
+    downloading: 'Downloading step {{step, number}} …',
+    hasEnded: 'The run has ended. Its checkpoints stay on the server.',
+    keepsRunning:
+      'The run continues there when this page is closed, and you can watch it again from <run>this link</run>. It is also saved in the <runs>runs</runs> of this device.',
+    log: 'Log of the process',
+    logEmpty: 'The process has printed nothing.',
+    noCheckpoint: 'No checkpoint yet.',
+    open: 'Open',
+    openStep: 'Open step {{step, number}}',
+    opening: 'Opening step {{step, number}} …',
+    otherVersion: "The run {{id}} on {{server}} was made by another version and can't be shown.",
+    readingLog: 'Reading the log …',
+    reloadLog: 'Reload',
+    saveCheckpoint: 'Save a checkpoint',
+    savingCheckpoint: 'Asking for a checkpoint …',
+    showAll_one: 'Show all {{count, number}} checkpoint',
+    showAll_other: 'Show all {{count, number}} checkpoints',
+    showFewer: 'Show fewer',
+    step: 'Step {{step, number}}',
+    title: 'On {{server}}',
+    tooLarge: 'This checkpoint is too large for this page. Download it, or copy it from the server.',
+    trainFurther: 'Train further',
+    trainFurtherFrom: 'Train further from step {{step, number}}',
+    trainHere: 'Train in this browser',
+    trainHereFrom: 'Train in this browser from step {{step, number}}',
   },
   /** The client of tinythink-remote. */
   sidecar: {
@@ -199,6 +297,14 @@ export const servers = {
     cors: 'Start transformers serve with this option. It allows every page, so use it only on a machine that others can’t reach.',
     needs: '4 GB of memory; slow without a GPU.',
   },
+  /** Uploading a data set to a training server, and starting a run there. */
+  upload: {
+    /** `problem` is a whole sentence. */
+    failed: '{{file}}: {{problem}}',
+    noServer: 'Choose a server before you upload a data set.',
+    notConnected: 'The server has not answered yet.',
+    tooLarge: '{{file}} is larger than the 64 MiB that a server accepts.',
+  },
   vllm: {
     needs32b: 'Two GPUs with 48 GB or more each. The weights take 66 GB.',
     needs70b:
@@ -209,5 +315,16 @@ export const servers = {
     onSecondNode: 'on the second node, then continue on the first',
     oneNode: 'R1 itself, 671B, on one node',
     twoNodes: 'R1 itself, 671B, on two nodes',
+  },
+  /** The field for where a run is trained. */
+  where: {
+    connecting: 'Connecting to {{server}} …',
+    editServer: 'Edit the server',
+    existingRuns: 'Runs on this server',
+    keepsRunning: 'The run continues there when this page is closed.',
+    label: 'Where',
+    noServer: 'To train larger models, <connect>connect a GPU server</connect>.',
+    thisBrowser: 'This browser',
+    tryAgain: 'Try again',
   },
 } as const;

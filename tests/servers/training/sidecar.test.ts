@@ -51,7 +51,7 @@ afterEach(async () => {
 
 async function start(script: (request: Request, count: number) => Script | undefined): Promise<Sidecar> {
   server = await startFaultServer(script);
-  return new Sidecar(server.url, TOKEN, { reconnectMs: 1, patienceMs: 10_000, stallMs: 1000, firstMs: 1000 });
+  return new Sidecar(server.url, TOKEN, { reconnectMs: 0.01, patienceMs: 10_000, stallMs: 1000, firstMs: 1000 });
 }
 
 async function all(messages: AsyncIterable<RunMessage>): Promise<RunMessage[]> {
@@ -164,6 +164,34 @@ test("what a server refuses is told in its own words, without markup's effect an
   const sidecar = await start(() => json({ detail: `config.model: no\u202e such ${TOKEN} model` }, 422));
   const error = (await sidecar.create(defaultRunConfig).catch((reason: unknown) => reason)) as RemoteError;
   expect(error.message).toContain('config.model: no such [key] model');
+});
+
+describe('a refused setting', () => {
+  test('is named, without the token', async () => {
+    const detail = [
+      { field: 'config.max_steps', message: `must be at least 1 (${TOKEN})` },
+      { field: '', message: 'no' },
+    ];
+    const sidecar = await start(() => json({ detail }, 422));
+    const error = (await sidecar.create(defaultRunConfig).catch((reason: unknown) => reason)) as RemoteError;
+    expect(error).toMatchObject({ code: 'request', status: 422 });
+    expect(error.fields).toEqual([
+      { field: 'config.max_steps', message: 'must be at least 1 ([key])' },
+      { field: '', message: 'no' },
+    ]);
+    expect(error.message).toContain('config.max_steps: must be at least 1');
+    expect(JSON.stringify(error)).not.toContain(TOKEN);
+  });
+
+  test.each([['a text'], [[{ field: '<b>', message: 'x' }]], [[{ field: 'a' }]], [{}]])(
+    'is none in %j',
+    async (detail) => {
+      const sidecar = await start(() => json({ detail }, 422));
+      const error = (await sidecar.create(defaultRunConfig).catch((reason: unknown) => reason)) as RemoteError;
+      expect(error.code).toBe('request');
+      expect(error.fields).toEqual([]);
+    },
+  );
 });
 
 describe('a checkpoint', () => {
@@ -313,6 +341,8 @@ describe('the trainer', () => {
         ? json(described('starting'), 201)
         : { status: 404, body: ['{"detail":"there is no such run"}'] },
     );
-    await expect(new SidecarTrainer(sidecar).start(defaultRunConfig, { event: () => {} })).rejects.toMatchObject({ code: 'path' });
+    await expect(new SidecarTrainer(sidecar).start(defaultRunConfig, { event: () => {} })).rejects.toMatchObject({
+      code: 'path',
+    });
   });
 });

@@ -1,54 +1,36 @@
-/** @file The Connect page's state: the servers, what they have, and what stands between them and this page. */
+/** @file The state of the Connect page: the servers, what they offer, and why they can't be used. */
+import { t } from '../../../i18n';
 import { messageOf } from '../../../base/errors';
 import type { Detected } from '../../../servers/detect';
 import { ServerKey } from '../../../servers/key';
 import type { RemoteModel } from '../../../servers/models';
-import type { Remedy } from '../../../servers/kinds/kind';
-import { isModelServer, serverUrl, type AnyServer, type RemoteServer } from '../../../servers/server';
+import { isModelServer, serverUrl, type AnyServer } from '../../../servers/server';
 import type { AnyKind } from '../../../servers/kinds';
 import type { ServerRecord, ServerStore } from '../../../servers/server-store';
 import type { SidecarInfo, SidecarRun } from '../../../servers/training/sidecar-schema';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
 import type { ModelLists } from './model-lists';
-
-/** Why a server can't be used, and what mends it. */
-export interface Finding {
-  title: string;
-  text: string;
-  remedies: readonly Remedy[];
-}
-
-/** What asks servers; every call is a request, so only a click may lead to one. */
-export interface Asking {
-  /** What is at an address, or why nothing is found there. Rejects only when the signal aborts. */
-  find(address: string, secret: string, signal: AbortSignal): Promise<Detected | Finding>;
-  list(server: RemoteServer, signal: AbortSignal): Promise<RemoteModel[]>;
-  /** What a server that trains has. */
-  info(server: AnyServer, signal: AbortSignal): Promise<SidecarInfo>;
-  runs(server: AnyServer, signal: AbortSignal): Promise<SidecarRun[]>;
-  /** Never rejects, but when the signal aborts. */
-  diagnose(server: AnyServer, error: unknown, signal: AbortSignal): Promise<Finding>;
-}
+import type { Finding, ServerClient } from './server-client';
 
 export interface ServerRow {
   record: ServerRecord;
   key: 'none' | 'memory' | 'kept';
-  /** Null until it has been asked; none of a server that trains. */
+  /** As of the last time it was asked; null before, and always null for a training server. */
   models: readonly RemoteModel[] | null;
-  /** What a server that trains has; null until it has been asked, and of all others. */
+  /** What a training server offers; null until it has been asked, and always null for other servers. */
   training: SidecarInfo | null;
-  status: 'idle' | 'asking' | 'ready' | 'failed';
+  status: 'idle' | 'connecting' | 'ready' | 'failed';
   finding: Finding | null;
 }
 
-/** What the form says. */
+/** What the user entered in the form. */
 export interface NewServer {
   address: string;
   secret: string;
   keep: boolean;
-  /** `auto`: to be found out. */
+  /** `auto`: detect it. */
   kind: AnyKind | 'auto';
-  /** Empty: as its host is called. */
+  /** Empty to use the name of the host. */
   label: string;
 }
 
@@ -57,12 +39,12 @@ type Store = Pick<ServerStore, 'list' | 'save' | 'delete' | 'forgetKey' | 'keySt
 export class ConnectState {
   rows = $state.raw<readonly ServerRow[]>([]);
   status = $state<'loading' | 'ready'>('loading');
-  /** Why the form's server was not added. */
+  /** Why the server of the form was not added. */
   finding = $state.raw<Finding | null>(null);
   adding = $state(false);
-  /** Why something else failed. */
+  /** Another error, for the user. */
   problem = $state('');
-  /** What was done, for everyone to hear. */
+  /** What was done, to be announced. */
   done = $state('');
   readonly removal = new PendingRemoval((id) => this.#delete(id));
   #abort: AbortController | null = null;
@@ -70,16 +52,16 @@ export class ConnectState {
   constructor(
     private readonly store: Store,
     private readonly lists: Pick<ModelLists, 'get' | 'set' | 'delete'>,
-    private readonly ask: Asking,
+    private readonly client: ServerClient,
     private readonly newId: () => string = () => crypto.randomUUID(),
   ) {}
 
-  /** The rows that are not about to be removed. */
+  /** The rows, without one whose removal can still be undone. */
   get shown(): readonly ServerRow[] {
     return this.rows.filter(({ record }) => record.id !== this.removal.current?.id);
   }
 
-  /** Reads what is stored; asks nobody. */
+  /** Reads the stored servers, without sending them anything. */
   async load(): Promise<void> {
     await this.#attempt(async () => {
       const rows: ServerRow[] = [];
@@ -90,7 +72,7 @@ export class ConnectState {
   }
 
   /**
-   * Asks the server of the form what it is and what it has, and keeps it when it answers.
+   * Connects to the server of the form, and stores it when it answers.
    * @returns whether it was added
    */
   async add(wanted: NewServer): Promise<boolean> {
@@ -100,14 +82,15 @@ export class ConnectState {
     this.problem = this.done = '';
     const abort = (this.#abort = new AbortController());
     try {
-      const found = await this.#look(wanted, abort.signal);
+      const found = await this.#find(wanted, abort.signal);
       if ('title' in found) {
         this.finding = found;
         return false;
       }
-      return await this.#keep(found, wanted);
+      return await this.#store(found, wanted);
     } catch (error) {
-      if (!abort.signal.aborted) this.finding = { title: 'That can’t be asked', text: messageOf(error), remedies: [] };
+      if (!abort.signal.aborted)
+        this.finding = { title: t('connect:findings.address'), text: messageOf(error), remedies: [] };
       return false;
     } finally {
       this.adding = false;
@@ -118,73 +101,72 @@ export class ConnectState {
     this.#abort?.abort();
   }
 
-  /** Asks a server again what it has. */
+  /** Asks a server again what it offers. */
   async refresh(id: string): Promise<void> {
-    const row = this.#find(id);
-    if (!row || row.status === 'asking') return;
-    this.#change(id, { status: 'asking', finding: null });
+    const row = this.#row(id);
+    if (!row || row.status === 'connecting') return;
+    this.#change(id, { status: 'connecting', finding: null });
     const { signal } = new AbortController();
     const server = await this.store.open(row.record);
     try {
-      const { models, training = null } = await this.#question(server, signal);
+      const { models, training = null } = await this.#ask(server, signal);
       this.#remember(id, { server, models });
       this.#change(id, { status: 'ready', models, training });
-      this.done = `${row.record.label} answers, ${withWhat(models, training)}.`;
+      this.done = this.#announce('answers', row.record.label, models, training);
     } catch (error) {
-      this.#change(id, { status: 'failed', finding: await this.ask.diagnose(server, error, signal) });
+      this.#change(id, { status: 'failed', finding: await this.client.diagnose(server, error, signal) });
     }
   }
 
-  /** Gives a server another key; an empty one takes the key away. */
+  /** Changes the key of a server; an empty one removes it. */
   async setKey(id: string, secret: string, keep: boolean): Promise<void> {
-    const row = this.#find(id);
+    const row = this.#row(id);
     if (!row) return;
     await this.#attempt(async () => {
       if (secret.trim()) await this.store.save(row.record, { secret, keep });
       else await this.store.forgetKey(id);
       this.#change(id, { key: await this.store.keyState(row.record) });
-      this.done = secret.trim()
-        ? `The key of ${row.record.label} is set.`
-        : `The key of ${row.record.label} is forgotten.`;
+      const server = row.record.label;
+      this.done = secret.trim() ? t('connect:done.keySet', { server }) : t('connect:done.keyRemoved', { server });
     });
   }
 
-  /** The runs of a server that trains. @throws Error for the reader */
+  /** The runs of a training server. @throws Error with a message for the user */
   async runs(id: string): Promise<readonly SidecarRun[]> {
-    const row = this.#find(id);
-    return row ? this.ask.runs(await this.store.open(row.record), new AbortController().signal) : [];
+    const row = this.#row(id);
+    return row ? this.client.runs(await this.store.open(row.record), new AbortController().signal) : [];
   }
 
   async remove(id: string): Promise<void> {
-    const row = this.#find(id);
+    const row = this.#row(id);
     this.done = '';
     if (row) await this.removal.start({ id, name: row.record.label });
   }
 
-  async #look({ address, secret, kind }: NewServer, signal: AbortSignal): Promise<Detected | Finding> {
-    if (kind === 'auto') return this.ask.find(address, secret, signal);
+  async #find({ address, secret, kind }: NewServer, signal: AbortSignal): Promise<Detected | Finding> {
+    if (kind === 'auto') return this.client.find(address, secret, signal);
     const url = serverUrl(address);
     const key = secret.trim() ? new ServerKey(url, secret) : null;
     const server: AnyServer = { kind, url, label: url.replace(/^https?:\/\//, ''), key };
     try {
-      return await this.#question(server, signal);
+      return await this.#ask(server, signal);
     } catch (error) {
       signal.throwIfAborted();
-      return this.ask.diagnose(server, error, signal);
+      return this.client.diagnose(server, error, signal);
     }
   }
 
-  async #question(server: AnyServer, signal: AbortSignal): Promise<Detected> {
-    if (isModelServer(server)) return { server, models: await this.ask.list(server, signal) };
-    return { server, models: [], training: await this.ask.info(server, signal) };
+  async #ask(server: AnyServer, signal: AbortSignal): Promise<Detected> {
+    if (isModelServer(server)) return { server, models: await this.client.models(server, signal) };
+    return { server, models: [], training: await this.client.info(server, signal) };
   }
 
-  /** For whoever chooses among models, where it is a server of models. */
+  /** Remembers a model server's models, for the lists in which users choose a model. */
   #remember(id: string, { server, models }: Detected): void {
     if (isModelServer(server)) this.lists.set(id, models);
   }
 
-  async #keep(found: Detected, { secret, keep, label: wished }: NewServer): Promise<boolean> {
+  async #store(found: Detected, { secret, keep, label: wished }: NewServer): Promise<boolean> {
     const { kind, url, label: host, prefix } = found.server;
     const label = wished.trim() || host;
     const known = this.rows.find(({ record }) => record.url === url && record.kind === kind);
@@ -205,7 +187,7 @@ export class ConnectState {
       const training = found.training ?? null;
       const row: ServerRow = { ...(await this.#rowOf(record)), training, status: 'ready' };
       this.rows = known ? this.rows.map((each) => (each === known ? row : each)) : [...this.rows, row];
-      this.done = `${record.label} is connected, ${withWhat(found.models, training)}.`;
+      this.done = this.#announce('connected', record.label, found.models, training);
     });
     return kept;
   }
@@ -215,7 +197,18 @@ export class ConnectState {
     return { record, key, models: this.lists.get(record.id), training: null, status: 'idle', finding: null };
   }
 
-  #find(id: string): ServerRow | undefined {
+  #announce(
+    what: 'answers' | 'connected',
+    server: string,
+    models: readonly RemoteModel[],
+    training: SidecarInfo | null,
+  ): string {
+    return training
+      ? t(`connect:done.${what}ToTrain`, { server, count: training.models.length })
+      : t(`connect:done.${what}`, { server, count: models.length });
+  }
+
+  #row(id: string): ServerRow | undefined {
     return this.rows.find(({ record }) => record.id === id);
   }
 
@@ -240,8 +233,3 @@ export class ConnectState {
     }
   }
 }
-
-const withWhat = (models: readonly unknown[], training: SidecarInfo | null): string => {
-  const count = training?.models.length ?? models.length;
-  return `with ${count} ${count === 1 ? 'model' : 'models'}${training ? ' to train' : ''}`;
-};

@@ -1,13 +1,13 @@
 /**
- * @file What each server said it has, when it was last asked: so that its models can be chosen without asking it again,
- * which only a click may do.
+ * @file The models that each server listed when it was last asked, so that users can choose one without another request,
+ * which only a click may cause.
  */
 import * as v from 'valibot';
 import type { RemoteModel } from '../../../servers/models';
 
 const KEY = 'tinythink:server-models';
-/** Of one server. */
-const MOST = 500;
+/** Models per server. */
+const MAX_MODELS = 500;
 
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(500));
 const schema = v.record(
@@ -34,7 +34,7 @@ export class ModelLists {
   }
 
   set(server: string, models: readonly RemoteModel[]): void {
-    this.#lists.set(server, models.slice(0, MOST));
+    this.#lists.set(server, models.slice(0, MAX_MODELS));
     this.#write();
   }
 
@@ -47,7 +47,7 @@ export class ModelLists {
     try {
       this.storage?.setItem(KEY, JSON.stringify(Object.fromEntries(this.#lists)));
     } catch {
-      // Blocked or full: known until the page is closed.
+      // Errors are ignored: the list is known until the page is closed.
     }
   }
 }
@@ -66,7 +66,7 @@ function read(storage: Pick<Storage, 'getItem'> | undefined): Record<string, Rem
       ]),
     );
   } catch {
-    // Blocked, or written by something else.
+    // Storage is blocked, or something else wrote this.
     return {};
   }
 }

@@ -1,4 +1,5 @@
-/** @file Models on servers for whoever chooses among models: listed without asking anybody, opened without a request. */
+/** @file The models on servers, for lists in which users choose a model. Listing and opening them sends no request. */
+import { t } from '../../../i18n';
 import { formatModelId, parseModelId } from '../../../runs/model-id';
 import type { RemoteModel } from '../../../servers/models';
 import { ServerChatModel } from '../../../servers/chat/server-chat-model';
@@ -7,9 +8,9 @@ import type { ServerStore } from '../../../servers/server-store';
 import type { ChatModel } from '../../../runs/chat-model';
 import type { ModelChoice } from '../chat/models/models';
 import type { ModelLists } from './model-lists';
-import { modelLists, servers } from './room';
+import { modelLists, servers } from './device-servers';
 
-/** Those that the servers had when they were last asked. @throws Error when the browser stores nothing */
+/** The models that the servers listed when they were last asked. @throws Error when the browser can't store anything */
 export async function remoteModels(
   store: Pick<ServerStore, 'list'> = servers,
   lists: Pick<ModelLists, 'get'> = modelLists,
@@ -25,7 +26,7 @@ export async function remoteModels(
   );
 }
 
-/** @throws Error when its server has been removed */
+/** Opens a model by its id. @throws Error when its server has been removed */
 export async function openRemote(
   id: string,
   store: Pick<ServerStore, 'list' | 'open'> = servers,
@@ -34,10 +35,10 @@ export async function openRemote(
   const named = parseModelId(id);
   const remote = named?.kind === 'server' ? named : null;
   const record = (await store.list()).find((each) => each.id === remote?.server);
-  if (!remote || !record) throw new Error('The server of this model is not on the Connect page any more.');
+  if (!remote || !record) throw new Error(t('connect:models.serverRemoved'));
   const known = lists.get(record.id)?.find((model) => model.id === remote.model);
   const model: RemoteModel = known ?? { id: remote.model };
   const server = await store.open(record);
-  if (!isModelServer(server)) throw new Error(`${record.label} trains models and answers no prompts.`);
+  if (!isModelServer(server)) throw new Error(t('connect:models.onlyTrains', { server: record.label }));
   return new ServerChatModel(server, model);
 }

@@ -14,8 +14,8 @@ import { RunStorage } from '../../../storage/run-storage';
 import { onModelsChanged } from '../../parts/models-changed';
 import { activity } from '../../shell/activity.svelte';
 import { router } from '../../shell/router.svelte';
-import { askingFrom } from '../connect/asking';
-import { servers } from '../connect/room';
+import { serverClient } from '../connect/server-client';
+import { servers } from '../connect/device-servers';
 import type { Which } from './compare/before-after.svelte';
 import { Comparison } from './compare/comparison.svelte';
 import { continuationOf, interruptedRun, type Continuation } from './run/continuation';
@@ -61,8 +61,8 @@ class TrainPageState {
   savedFrom = $state('');
 
   readonly storage = new RunStorage();
-  readonly servers = new TrainingServers(servers, askingFrom());
-  readonly remote = new RemoteRuns(servers, askingFrom(), this.storage, (message) => (this.warning = message));
+  readonly servers = new TrainingServers(servers, serverClient());
+  readonly remote = new RemoteRuns(servers, serverClient(), this.storage, (message) => (this.warning = message));
   readonly comparison = new Comparison({ storage: this.storage });
   readonly #local = new LocalEngine(
     (message) => (this.warning = message),

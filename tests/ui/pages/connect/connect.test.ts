@@ -7,8 +7,8 @@ import { RemoteError } from '../../../../src/servers/errors';
 import { ServerStore } from '../../../../src/servers/server-store';
 import type { SidecarInfo } from '../../../../src/servers/training/sidecar-schema';
 import { listModels, namedModel } from '../../../../src/ui/pages/chat/models/models';
-import { askingFrom } from '../../../../src/ui/pages/connect/asking';
-import { ConnectState, type Asking, type NewServer } from '../../../../src/ui/pages/connect/connect-state.svelte';
+import { serverClient, type ServerClient } from '../../../../src/ui/pages/connect/server-client';
+import { ConnectState, type NewServer } from '../../../../src/ui/pages/connect/connect-state.svelte';
 import { ModelLists } from '../../../../src/ui/pages/connect/model-lists';
 import { openRemote, remoteModels } from '../../../../src/ui/pages/connect/remote-models';
 
@@ -50,15 +50,15 @@ const training: SidecarInfo = {
 };
 
 /** Servers that answer as they are told to. */
-function answering<T extends Partial<Asking>>(change?: T) {
+function answering<T extends Partial<ServerClient>>(change?: T) {
   const asking = {
-    find: vi.fn<Asking['find']>((url) =>
+    find: vi.fn<ServerClient['find']>((url) =>
       Promise.resolve({ server: { kind: 'vllm', url, label: '127.0.0.1:8000', key: null }, models }),
     ),
-    list: vi.fn<Asking['list']>(() => Promise.resolve(models)),
-    info: vi.fn<Asking['info']>(() => Promise.resolve(training)),
-    runs: vi.fn<Asking['runs']>(() => Promise.resolve([])),
-    diagnose: vi.fn<Asking['diagnose']>(() => Promise.resolve({ title: 'Dead', text: 'Gone.', remedies: [] })),
+    models: vi.fn<ServerClient['models']>(() => Promise.resolve(models)),
+    info: vi.fn<ServerClient['info']>(() => Promise.resolve(training)),
+    runs: vi.fn<ServerClient['runs']>(() => Promise.resolve([])),
+    diagnose: vi.fn<ServerClient['diagnose']>(() => Promise.resolve({ title: 'Dead', text: 'Gone.', remedies: [] })),
   };
   return { ...asking, ...change } as typeof asking & T;
 }
@@ -72,7 +72,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
-const state = (asking: Asking = answering()) =>
+const state = (asking: ServerClient = answering()) =>
   new ConnectState(store, new ModelLists(local), asking, () => `id-${++count}`);
 
 describe('ConnectState', () => {
@@ -107,7 +107,7 @@ describe('ConnectState', () => {
     expect(connect.rows[0]!.key).toBe('kept');
     await connect.setKey(id, '', false);
     expect(connect.rows[0]!.key).toBe('none');
-    expect(connect.done).toContain('forgotten');
+    expect(connect.done).toContain('removed');
   });
 
   it('shows why nothing was added, and adds nothing', async () => {
@@ -116,7 +116,7 @@ describe('ConnectState', () => {
     expect(await connect.add(form())).toBe(false);
     expect(connect.finding).toEqual(finding);
     expect(await store.list()).toEqual([]);
-    const chosen = state(answering({ list: () => Promise.reject(new RemoteError('unreachable', 'no')) }));
+    const chosen = state(answering({ models: () => Promise.reject(new RemoteError('unreachable', 'no')) }));
     await chosen.add(form({ kind: 'ollama' }));
     expect(chosen.finding?.title).toBe('Dead');
     await chosen.add(form({ kind: 'ollama', address: 'ftp://x' }));
@@ -129,19 +129,19 @@ describe('ConnectState', () => {
     const address = 'http://127.0.0.1:8790';
     expect(await connect.add(form({ address, kind: 'tinythink-remote' }))).toBe(true);
     expect(connect.done).toBe('127.0.0.1:8790 is connected, with 1 model to train.');
-    expect(asking.list).not.toHaveBeenCalled();
+    expect(asking.models).not.toHaveBeenCalled();
     const { id } = connect.rows[0]!.record;
     await connect.refresh(id);
     expect(connect.rows[0]).toMatchObject({ training: { models: ['tinythink-1m'] }, status: 'ready' });
     expect(await remoteModels(store, new ModelLists(local))).toEqual([]);
     await expect(
       openRemote(formatModelId({ kind: 'server', server: id, model: 'tinythink-1m' }), store, new ModelLists(local)),
-    ).rejects.toThrow('no prompts');
+    ).rejects.toThrow('does not answer prompts');
     expect(JSON.stringify([connect.rows, await store.list(), [...local.items]])).not.toContain(SECRET);
   });
 
   it('can be cancelled', async () => {
-    const find: Asking['find'] = (_address, _secret, signal) =>
+    const find: ServerClient['find'] = (_address, _secret, signal) =>
       new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
     const connect = state(answering({ find }));
     const added = connect.add(form());
@@ -156,10 +156,10 @@ describe('ConnectState', () => {
     const connect = state(asking);
     await connect.add(form());
     const { id } = connect.rows[0]!.record;
-    asking.list.mockResolvedValueOnce([{ id: 'new' }]);
+    asking.models.mockResolvedValueOnce([{ id: 'new' }]);
     await connect.refresh(id);
     expect(connect.rows[0]!.models?.map((model) => model.id)).toEqual(['new']);
-    asking.list.mockRejectedValueOnce(new Error('no'));
+    asking.models.mockRejectedValueOnce(new Error('no'));
     await connect.refresh(id);
     expect(connect.rows[0]).toMatchObject({ status: 'failed', finding: { title: 'Dead' } });
     expect(new ModelLists(local).get(id)).toEqual([{ id: 'new' }]);
@@ -223,21 +223,21 @@ describe('asking', () => {
   });
 
   it('says of a dead server that it is, and of CORS which flag mends it', async () => {
-    const dead = askingFrom(() => page(() => Promise.reject(new TypeError('Failed to fetch'))));
+    const dead = serverClient(() => page(() => Promise.reject(new TypeError('Failed to fetch'))));
     expect(await dead.find(URL_A, '', never)).toMatchObject({ title: 'Nothing answers' });
-    const closed = askingFrom(() =>
+    const closed = serverClient(() =>
       page((_, init) =>
         init?.mode === 'no-cors' ? Promise.resolve(new Response('')) : Promise.reject(new TypeError('Failed to fetch')),
       ),
     );
     const finding = await closed.diagnose({ kind: 'vllm', url: URL_A, label: 'x' }, new Error('no'), never);
-    expect(finding.title).toBe('The server does not let this page in');
+    expect(finding.title).toBe('The server does not allow this page');
     expect(finding.remedies[0]!.command).toBe(`--allowed-origins '["http://localhost:4000"]'`);
   });
 
   it('tells a server of another kind', async () => {
     const list = { data: [{ id: 'm', owned_by: 'vllm' }] };
-    const vllm = askingFrom(() => page(() => Promise.resolve(Response.json(list))));
+    const vllm = serverClient(() => page(() => Promise.resolve(Response.json(list))));
     const finding = await vllm.diagnose({ kind: 'tgi', url: URL_A, label: 'x' }, new Error('Not TGI.'), never);
     expect(finding.text).toMatch(/^Not TGI\. .*vLLM/);
   });

@@ -10,7 +10,7 @@ import type { RunEvent } from '../../../../src/runs/events';
 import { RunStorage } from '../../../../src/storage/run-storage';
 import type { RunObserver, RunStatus, Trainer } from '../../../../src/runs/trainer';
 import { Comparison, differences } from '../../../../src/ui/pages/train/compare/comparison.svelte';
-import { remoteRunSource } from '../../../../src/ui/pages/train/server/remote-run-list';
+import { remoteRunSource } from '../../../../src/ui/pages/train/server/remote-run-source';
 import { acquireTabLock, type Locks } from '../../../../src/ui/pages/train/run/tab-lock';
 import {
   checkRemote,
@@ -250,16 +250,17 @@ describe('the options that a server offers', () => {
 
 describe('problems that a server reports', () => {
   it('are assigned to the settings that they concern', () => {
-    const said =
-      'box doesn’t take this request (HTTP 422). It says: config.learning_rate: Input should be less than 1 remote.lora.r: must be whole config: every reward has weight 0';
-    expect(problemsOf(new RemoteError('request', said, 422))).toEqual([
+    const fields = [
+      { field: 'config.learning_rate', message: 'Input should be less than 1' },
+      { field: 'remote.lora.r', message: 'must be whole' },
+      { field: 'config', message: 'contains a setting that this server doesn’t know' },
+      { field: '', message: 'the file isn’t UTF-8 text.' },
+    ];
+    expect(problemsOf(new RemoteError('request', 'box does not accept this request.', 422, fields))).toEqual([
       { field: 'learning_rate', message: 'Input should be less than 1.' },
       { field: 'lora.r', message: 'Must be whole.' },
-      { field: '*', message: 'Every reward has weight 0.' },
-    ]);
-    const full = 'box doesn’t take this request (HTTP 409). It says: 2 runs are going on: stop one first';
-    expect(problemsOf(new RemoteError('request', full, 409))).toEqual([
-      { field: '*', message: '2 runs are going on: stop one first.' },
+      { field: '*', message: 'Contains a setting that this server doesn’t know.' },
+      { field: '*', message: 'The file isn’t UTF-8 text.' },
     ]);
     expect(problemsOf(new RemoteError('unreachable', 'gone'))).toEqual([{ field: '*', message: 'gone' }]);
   });

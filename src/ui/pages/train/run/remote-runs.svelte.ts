@@ -8,7 +8,7 @@ import { TRAINING } from '../../../../servers/kinds';
 import type { ServerRecord, ServerStore } from '../../../../servers/server-store';
 import type { RunEvent } from '../../../../runs/events';
 import type { RunStorage } from '../../../../storage/run-storage';
-import type { Asking, Finding } from '../../connect/connect-state.svelte';
+import type { Finding, ServerClient } from '../../connect/server-client';
 import { RunSaver } from './run-saver';
 import { acquireTabLock } from './tab-lock';
 
@@ -30,7 +30,7 @@ export class RemoteRuns {
 
   constructor(
     private readonly servers: Pick<ServerStore, 'list' | 'open' | 'save'>,
-    private readonly asking: Asking,
+    private readonly asking: ServerClient,
     private readonly storage: RunStorage,
     private readonly onWarning: (message: string) => void,
   ) {}

@@ -8,7 +8,7 @@ import { effectiveEvents } from '../../../../runs/history';
 import { RecordedTrainer } from '../../../../runs/recording';
 import type { RunStorage } from '../../../../storage/run-storage';
 import type { RunObserver, Trainer } from '../../../../runs/trainer';
-import { remoteRunSource, type RemoteRunParts } from '../server/remote-run-list';
+import { remoteRunSource, type RemoteRunParts } from '../server/remote-run-source';
 import { configFromLink } from './link-config';
 import type { RunSource } from './run-source';
 

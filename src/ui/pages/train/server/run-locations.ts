@@ -1,28 +1,30 @@
-/** @file On which server each run lives that was watched here, so that a saved one leads back to it. Addresses, no keys. */
+/** @file Remembers on which server each watched run lives, so that a saved run leads back to it. Addresses only, no keys. */
 import * as v from 'valibot';
 
+/** Earlier versions stored it under this name. */
 const KEY = 'tinythink:whereabouts';
-/** The oldest are forgotten. */
-const MOST = 200;
+/** Older ones are forgotten. */
+const MAX_RUNS = 200;
 
 const schema = v.record(v.string(), v.pipe(v.string(), v.maxLength(2000)));
 
 export class RunLocations {
   constructor(private readonly storage: Pick<Storage, 'getItem' | 'setItem'> | undefined = local()) {}
 
-  /** The server's address; null where it isn't known. */
+  /** The address of a run's server; null when it isn't known. */
   of(run: string): string | null {
     const all = this.#read();
     return Object.hasOwn(all, run) ? all[run]! : null;
   }
 
+  /** Remembers the server of a run. */
   note(run: string, url: string): void {
     const others = Object.entries(this.#read()).filter(([id]) => id !== run);
-    const kept = Object.fromEntries([...others.slice(1 - MOST), [run, url]]);
+    const kept = Object.fromEntries([...others.slice(1 - MAX_RUNS), [run, url]]);
     try {
       this.storage?.setItem(KEY, JSON.stringify(kept));
     } catch {
-      // Blocked or full: the server's own list still has it.
+      // Errors are ignored: the run is still in the server's own list.
     }
   }
 

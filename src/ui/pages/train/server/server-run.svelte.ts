@@ -1,124 +1,127 @@
-/** @file What can be had of a run on a server: its checkpoints, as files or as models of this page, and its log. */
+/** @file What a run on a server offers besides its events: its checkpoints, as files or as models of this page, and its log. */
 import { formatModelId } from '../../../../runs/model-id';
 import { isAbortError, messageOf } from '../../../../base/errors';
 import { mapFiles } from '../../../../formats/files/memory-files';
-import type { SidecarCheckpoint } from '../../../../servers/training/sidecar-schema';
+import { t } from '../../../../i18n';
 import type { ExportedFile } from '../../../../runs/exchange';
+import type { SidecarCheckpoint } from '../../../../servers/training/sidecar-schema';
 import type { RunStorage } from '../../../../storage/run-storage';
 import type { RemoteRun } from '../run/run-source';
 
-/** Larger ones are held in memory several times over on their way into this page's engine. */
-const MOST_BYTES = 2 ** 29;
+/** Bytes. On their way into this page's engine, files are held in memory several times over. */
+const MAX_BYTES = 2 ** 29;
 
 export const bytesOf = ({ files }: SidecarCheckpoint): number => files.reduce((sum, { bytes }) => sum + bytes, 0);
 
-/** A PEFT folder: no model by itself. */
+/** Whether the checkpoint is a PEFT folder: a LoRA adapter, which is opened on its base model. */
 export const isAdapter = ({ files }: SidecarCheckpoint): boolean =>
   files.some(({ name }) => name === 'adapter_config.json');
 
+export interface ServerRunParts {
+  storage: Pick<RunStorage, 'saveModel' | 'modelNames'>;
+  /** What the run learns, for the names of its models. */
+  title: string;
+}
+
 export class ServerRun {
+  /** Newest first. */
   checkpoints = $state.raw<readonly SidecarCheckpoint[]>([]);
-  /** What goes on, in words; empty if nothing does. */
+  /** What is going on, for the user; empty when nothing is. */
   busy = $state('');
-  /** Of the download that goes on: 0 to 1. */
+  /** Of the download that is going on: 0 to 1. */
   progress = $state(0);
   problem = $state('');
   log = $state.raw<string | null>(null);
-  /** Checkpoints that were opened here: the model's name by step. */
+  /** The ids of the models that were opened from checkpoints, by step. */
   opened = $state.raw<Readonly<Record<number, string>>>({});
   #abort = new AbortController();
 
   constructor(
-    readonly where: RemoteRun,
-    /** What it learns, for the names of its models. */
-    private readonly name: string,
-    private readonly storage: Pick<RunStorage, 'saveModel' | 'modelNames'>,
+    readonly remote: RemoteRun,
+    private readonly parts: ServerRunParts,
   ) {}
 
+  /** Reads which checkpoints there are, and which of them have been opened here. */
   async load(): Promise<void> {
-    const { sidecar, id } = this.where;
+    const { sidecar, id } = this.remote;
     try {
-      // The newest first.
       this.checkpoints = (await sidecar.checkpoints(id, this.#abort.signal)).toReversed();
-      const names = await this.storage.modelNames().catch((): string[] => []);
-      const here = this.checkpoints.flatMap(({ step }) => {
-        const model = this.#modelName(step);
-        return names.includes(model) ? [[step, formatModelId({ kind: 'imported', name: model })] as const] : [];
+      const names = await this.parts.storage.modelNames().catch((): string[] => []);
+      const opened = this.checkpoints.flatMap(({ step }) => {
+        const name = this.#modelName(step);
+        return names.includes(name) ? [[step, formatModelId({ kind: 'imported', name })] as const] : [];
       });
-      this.opened = Object.fromEntries(here);
+      this.opened = Object.fromEntries(opened);
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  /** Asks for a checkpoint after the step under way; the run says when it is there. */
-  take(): Promise<void> {
-    return this.#during('Asking for a checkpoint …', async () => {
-      await this.where.sidecar.command(this.where.id, 'checkpoint');
+  /** Asks for a checkpoint after the current step. The run's events say when it has been saved. */
+  saveCheckpoint(): Promise<void> {
+    return this.#during(t('servers:run.savingCheckpoint'), async () => {
+      await this.remote.sidecar.command(this.remote.id, 'checkpoint');
     });
   }
 
-  /** The checkpoint's folder as a zip. */
-  save(checkpoint: SidecarCheckpoint, give: (file: ExportedFile) => void): Promise<void> {
-    return this.#during(`Downloading step ${checkpoint.step} …`, async () => {
-      const files = await this.#download(checkpoint);
-      // Tokenizers and zips are large: they come with the first checkpoint, not with the page.
+  /** Downloads the checkpoint's folder as a zip. */
+  download(checkpoint: SidecarCheckpoint, give: (file: ExportedFile) => void): Promise<void> {
+    return this.#during(t('servers:run.downloading', { step: checkpoint.step }), async () => {
+      const files = await this.#files(checkpoint);
+      // Loaded when needed: the code for tokenizers and zips is large.
       const { exportModelZip } = await import('../../../../runs/exchange');
       give(exportModelZip(this.#modelName(checkpoint.step), files));
     });
   }
 
-  /** Keeps the checkpoint as a model of this page. */
+  /** Stores the checkpoint as a model of this device. */
   open(checkpoint: SidecarCheckpoint): Promise<void> {
-    return this.#during(`Opening step ${checkpoint.step} here …`, async () => {
-      const { step } = checkpoint;
-      if (bytesOf(checkpoint) > MOST_BYTES) {
-        throw new Error(
-          'This checkpoint is too large for the engine of this page to train. Download it, or copy it from the server.',
-        );
-      }
+    const { step } = checkpoint;
+    return this.#during(t('servers:run.opening', { step }), async () => {
+      if (bytesOf(checkpoint) > MAX_BYTES) throw new Error(t('servers:run.tooLarge'));
       const name = this.#modelName(step);
-      const files = await this.#download(checkpoint);
-      // Whatever can't be computed here is refused now, and not when somebody asks it.
-      const { openModel } = await import('../../../../formats/open-model');
-      if (!isAdapter(checkpoint)) await openModel(mapFiles(name, files));
-      await this.storage.saveModel(name, files);
+      const files = await this.#files(checkpoint);
+      // A model that the engine can't run is refused now rather than when it is used. An adapter's base may come later.
+      if (isAdapter(checkpoint)) {
+        const { baseOfAdapter } = await import('../../../../formats/hf/peft');
+        await baseOfAdapter(mapFiles(name, files));
+      } else {
+        const { openModel } = await import('../../../../formats/open-model');
+        await openModel(mapFiles(name, files));
+      }
+      await this.parts.storage.saveModel(name, files);
       this.opened = { ...this.opened, [step]: formatModelId({ kind: 'imported', name }) };
     });
   }
 
-  /** The end of what the process printed. */
+  /** Reads the end of what the run's process printed. */
   readLog(): Promise<void> {
-    return this.#during('Reading the log …', async () => {
-      this.log = await this.where.sidecar.logs(this.where.id, this.#abort.signal);
+    return this.#during(t('servers:run.readingLog'), async () => {
+      this.log = await this.remote.sidecar.logs(this.remote.id, this.#abort.signal);
     });
   }
 
-  /** Gives up what goes on. */
+  /** Cancels what is going on. */
   cancel(): void {
     this.#abort.abort();
     this.#abort = new AbortController();
   }
 
-  #download(checkpoint: SidecarCheckpoint): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
-    const { sidecar, id } = this.where;
-    return sidecar.download(
-      id,
-      checkpoint,
-      this.#abort.signal,
-      (done, all) => (this.progress = done / Math.max(1, all)),
-    );
+  #files(checkpoint: SidecarCheckpoint): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
+    const { sidecar, id } = this.remote;
+    const onProgress = (done: number, all: number) => (this.progress = done / Math.max(1, all));
+    return sidecar.download(id, checkpoint, this.#abort.signal, onProgress);
   }
 
-  /** A name that a config takes, told apart by run and step. */
+  /** A name of characters that a config accepts, which is different for each run and step. */
   #modelName(step: number): string {
-    const plain = this.name
+    const title = this.parts.title
       .normalize('NFKD')
       .replace(/[^\w. -]+/g, ' ')
       .replace(/ +/g, ' ')
       .trim()
       .slice(0, 60);
-    return `${plain} ${this.where.id.slice(0, 6)} step ${step}`;
+    return `${title} ${this.remote.id.slice(0, 6)} step ${step}`;
   }
 
   async #during(what: string, work: () => Promise<void>): Promise<void> {

@@ -1,4 +1,5 @@
-/** @file The servers that train, for the sheet that sets up a run: which there are, and what the chosen one has. */
+/** @file The training servers that a new run can be set up on, and what the chosen one offers. */
+import { t } from '../../../../i18n';
 import { TRAINING } from '../../../../servers/kinds';
 import type { ServerRecord, ServerStore } from '../../../../servers/server-store';
 import { Sidecar } from '../../../../servers/training/sidecar';
@@ -9,14 +10,14 @@ import type {
   SidecarRun,
 } from '../../../../servers/training/sidecar-schema';
 import type { RunConfig } from '../../../../runs/events';
-import type { Asking, Finding } from '../../connect/connect-state.svelte';
+import type { Finding, ServerClient } from '../../connect/server-client';
 import { configFor, optionsFor } from './remote-fields';
 import { problemsOf, type ServerProblem } from './server-problems';
 
-/** What was found at a server. */
-export interface Chosen {
+/** The server that was chosen for a new run. */
+export interface ChosenServer {
   record: ServerRecord;
-  status: 'asking' | 'ready' | 'failed';
+  status: 'connecting' | 'ready' | 'failed';
   info: SidecarInfo | null;
   datasets: readonly SidecarDataset[];
   /** Why it can't be used. */
@@ -25,34 +26,35 @@ export interface Chosen {
 
 type Store = Pick<ServerStore, 'list' | 'open' | 'save'>;
 
-/** Answers come at once, or something is wrong. */
-const AT_ONCE = { firstMs: 20_000, stallMs: 20_000, retries: 0 };
-/** As the sidecar has it. */
-const MOST_BYTES = 64 << 20;
+/** These requests are answered at once, or something is wrong. */
+const REQUEST_OPTIONS = { firstMs: 20_000, stallMs: 20_000, retries: 0 };
+/** The sidecar's limit for a data set, in bytes. */
+const MAX_BYTES = 64 << 20;
 
 export class TrainingServers {
   records = $state.raw<readonly ServerRecord[]>([]);
-  /** Null: this browser. */
-  chosen = $state.raw<Chosen | null>(null);
+  /** Null for this browser. */
+  chosen = $state.raw<ChosenServer | null>(null);
+  /** Counts calls of `choose`: only the latest may change what is shown. */
   #turn = 0;
 
   constructor(
     private readonly store: Store,
-    private readonly ask: Pick<Asking, 'diagnose'>,
-    private readonly fetched: typeof fetch = (...request) => fetch(...request),
+    private readonly client: Pick<ServerClient, 'diagnose'>,
+    private readonly send: typeof fetch = (...request) => fetch(...request),
   ) {}
 
-  /** Reads which servers there are; asks none. */
+  /** Reads which training servers the user has added, without sending them anything. */
   async load(): Promise<void> {
     try {
       this.records = (await this.store.list()).filter(({ kind }) => kind === TRAINING);
     } catch {
-      // Private windows keep no servers.
+      // Errors are ignored: without storage, as in some private windows, there are no servers.
       this.records = [];
     }
   }
 
-  /** Asks a server what it has; an address of none is this browser. */
+  /** Asks a server what it offers. Any other address stands for this browser. */
   async choose(url: string): Promise<void> {
     const turn = ++this.#turn;
     const record = this.records.find((each) => each.url === url);
@@ -60,8 +62,8 @@ export class TrainingServers {
       this.chosen = null;
       return;
     }
-    const show = (change: Partial<Chosen>): void => {
-      const before = { record, status: 'asking' as const, info: null, datasets: [], finding: null };
+    const show = (change: Partial<ChosenServer>): void => {
+      const before = { record, status: 'connecting' as const, info: null, datasets: [], finding: null };
       if (turn === this.#turn) this.chosen = { ...before, ...change };
     };
     show({});
@@ -71,11 +73,11 @@ export class TrainingServers {
       const [info, datasets] = await Promise.all([sidecar.info(), sidecar.datasets()]);
       show({ status: 'ready', info, datasets });
     } catch (error) {
-      show({ status: 'failed', finding: await this.ask.diagnose(server, error, new AbortController().signal) });
+      show({ status: 'failed', finding: await this.client.diagnose(server, error, new AbortController().signal) });
     }
   }
 
-  /** The runs of the chosen server. @throws Error for the reader */
+  /** The runs of the chosen server, newest first. @throws Error with a message for the user */
   async runs(): Promise<readonly SidecarRun[]> {
     const { chosen } = this;
     return chosen ? this.#sidecar(await this.store.open(chosen.record)).runs() : [];
@@ -83,24 +85,22 @@ export class TrainingServers {
 
   /**
    * Uploads a file of problems to the chosen server.
-   * @returns the task that stands for it
-   * @throws Error for the reader
+   * @returns the name of the task for this data set
+   * @throws Error with a message for the user
    */
   async upload(file: File): Promise<string> {
     const { chosen } = this;
-    if (!chosen) throw new Error('A data set is uploaded to a server: choose one first.');
-    if (file.size > MOST_BYTES) throw new Error(`${file.name} is larger than the 64 MiB that a server takes.`);
+    if (!chosen) throw new Error(t('servers:upload.noServer'));
+    if (file.size > MAX_BYTES) throw new Error(t('servers:upload.tooLarge', { file: file.name }));
     const lines = await file.text();
     let added: SidecarDataset;
     try {
       added = await this.#sidecar(await this.store.open(chosen.record)).addDataset(lines);
     } catch (error) {
-      throw new Error(
-        `${file.name}: ${problemsOf(error)
-          .map(({ message }) => message)
-          .join(' ')}`,
-        { cause: error },
-      );
+      const problem = problemsOf(error)
+        .map(({ message }) => message)
+        .join(' ');
+      throw new Error(t('servers:upload.failed', { file: file.name, problem }), { cause: error });
     }
     if (this.chosen?.record === chosen.record) {
       this.chosen = { ...this.chosen, datasets: [...this.chosen.datasets, added] };
@@ -108,13 +108,14 @@ export class TrainingServers {
     return added.task;
   }
 
-  /** Starts a run on the chosen server, paused. @returns its id, or what the server doesn't take */
+  /** Starts a run on the chosen server, paused. @returns its id, or the settings that were refused */
   async start(config: RunConfig, options: RemoteRunOptions): Promise<{ id: string } | { problems: ServerProblem[] }> {
     const { chosen } = this;
-    if (!chosen?.info) return { problems: [{ field: '*', message: 'The server has not answered yet.' }] };
+    if (!chosen?.info) return { problems: [{ field: '*', message: t('servers:upload.notConnected') }] };
     return this.startOn(this.#sidecar(await this.store.open(chosen.record)), config, optionsFor(chosen.info, options));
   }
 
+  /** Starts a run on any server, as `start` does. */
   async startOn(
     sidecar: Sidecar,
     config: RunConfig,
@@ -128,6 +129,6 @@ export class TrainingServers {
   }
 
   #sidecar(server: ConstructorParameters<typeof Sidecar>[0]): Sidecar {
-    return new Sidecar(server, null, { ...AT_ONCE, fetch: this.fetched });
+    return new Sidecar(server, null, { ...REQUEST_OPTIONS, fetch: this.send });
   }
 }

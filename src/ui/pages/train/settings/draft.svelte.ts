@@ -10,7 +10,7 @@ import { allTasks } from '../../../../tasks';
 import { isDataset } from '../../../../tasks/dataset';
 import { checkRemote, configFor, isLocalOnly, remoteFields } from '../server/remote-fields';
 import type { ServerProblem } from '../server/server-problems';
-import type { Chosen, TrainingServers } from '../server/training-servers.svelte';
+import type { ChosenServer, TrainingServers } from '../server/training-servers.svelte';
 
 /** These have controls of their own, above the groups of fields. */
 const ABOVE: readonly FieldKey[] = ['model', 'task', 'difficulty'];
@@ -29,7 +29,7 @@ export class SettingsDraft {
   ) {}
 
   /** The server that the run is for; null for this browser. */
-  get server(): Chosen | null {
+  get server(): ChosenServer | null {
     return this.servers()?.chosen ?? null;
   }
 

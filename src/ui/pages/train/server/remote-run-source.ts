@@ -1,7 +1,8 @@
 /**
- * @file Runs on GPU servers for the Train page: taken up by their address, with what is stored of them here, so that only
- * what is new comes over the network.
+ * @file Opens a run on a GPU server for the Train page. Its events that are stored on this device are shown from there, so
+ * that only new ones come over the network.
  */
+import { t } from '../../../../i18n';
 import { Sidecar } from '../../../../servers/training/sidecar';
 import type { SidecarRun } from '../../../../servers/training/sidecar-schema';
 import { SidecarTrainer } from '../../../../servers/training/sidecar-trainer';
@@ -12,22 +13,22 @@ import type { RunSource } from '../run/run-source';
 
 export interface RemoteRunParts {
   storage: Pick<RunStorage, 'get' | 'events'>;
-  /** Keeps the run's events, of which `stored` are stored already; null where another tab does. */
+  /** Starts saving the run's events after the `stored` ones that are saved already; null when another tab saves them. */
   keep: (id: string, stored: number) => Promise<((event: RunEvent) => void) | null>;
 }
 
-/** A run that is on a server, as a source. @throws RemoteError or Error for the reader */
+/** The source of a run on a server. @throws RemoteError or Error with a message for the user */
 export async function remoteRunSource(server: AnyServer, id: string, parts: RemoteRunParts): Promise<RunSource> {
   const sidecar = new Sidecar(server);
   const run = await sidecar.run(id);
-  if (!run.config) throw new Error(`The run ${id} on ${server.label} was made by another version, and can't be shown.`);
+  if (!run.config) throw new Error(t('servers:run.otherVersion', { id, server: server.label }));
   const history = await beginningOf(sidecar, run, parts.storage);
   const listen = await parts.keep(id, history.length);
   const { label, url } = server;
   return {
     kind: 'live',
     config: run.config,
-    // Watched for as long as the page is open: a server that is away for an hour may come back.
+    // Keep trying to reconnect for as long as the page is open, since a server may come back after an hour.
     make: () => new SidecarTrainer(new Sidecar(server, null, { patienceMs: Infinity }), {}, history.length),
     resume: { run_id: id, step: 0 },
     history,
@@ -37,8 +38,8 @@ export async function remoteRunSource(server: AnyServer, id: string, parts: Remo
 }
 
 /**
- * The events of a run that are stored here, if the server's own begin with them: the last of them is asked for, and the
- * server only ever adds to what it has. Otherwise none, and all come again.
+ * The stored events of a run, if the server's events begin with them; otherwise none. It is enough to compare the last
+ * stored event, since the server only ever appends.
  */
 async function beginningOf(
   sidecar: Sidecar,
@@ -58,7 +59,7 @@ async function stored(id: string, storage: RemoteRunParts['storage']): Promise<r
   try {
     return (await storage.get(id)) ? await storage.events(id) : [];
   } catch {
-    // No storage, or nothing to be read there: the server has it all.
+    // Errors are ignored: the server has all the events.
     return [];
   }
 }

@@ -1,4 +1,4 @@
-/** @file The servers of this page. They outlive the Connect page: keys that are not kept live here, and nowhere else. */
+/** @file The servers of this device. They outlive the Connect page, since keys that are not stored exist only here. */
 import { ServerStore } from '../../../servers/server-store';
 import { ModelLists } from './model-lists';
 
