@@ -1,7 +1,7 @@
 /** @file The worker's side: models and trainers on this machine's engine, kept in order. */
 import { proxy, type ProxyMarked } from 'comlink';
 import type { ChosenAdapter, LoadOptions, LoadProgress } from '../engine/load-options';
-import { ModelDownloads } from '../engine/library/downloads';
+import type { ModelDownloads } from '../engine/library/downloads';
 import { ModelResolver } from '../engine/library/model-resolver';
 import type { LocalEngine } from '../engine/local-engine';
 import { describeProbe, probe, type ProbeResult } from '../engine/probe';
@@ -9,8 +9,6 @@ import { LocalTrainer } from '../engine/training/local-trainer';
 import { mapFiles } from '../formats/files/memory-files';
 import { urlFiles } from '../formats/files/url-files';
 import type { ModelAddress } from '../formats/hub/model-address';
-import { openChosenFiles } from '../formats/hub/source/chosen-files';
-import { sourceFiles } from '../formats/hub/source/model-source';
 import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/hub/stored-model';
 import { tokenizerOf, type Model } from '../formats/model';
 import { openModel } from '../formats/open-model';
@@ -34,7 +32,7 @@ export interface HostParts {
 export class EngineHost implements EngineApi {
   readonly #parts: HostParts;
   readonly #storage: RunStorage;
-  readonly #downloads: ModelDownloads;
+  #downloads: Promise<ModelDownloads> | null;
   readonly #models: ModelResolver;
   /** Open chat models that hold much memory, which a training run may need. */
   readonly #large = new Set<OpenChatModel>();
@@ -44,11 +42,14 @@ export class EngineHost implements EngineApi {
   constructor(parts: HostParts) {
     this.#parts = parts;
     this.#storage = parts.storage ?? new RunStorage();
-    this.#downloads = parts.downloads ?? new ModelDownloads();
+    this.#downloads = parts.downloads ? Promise.resolve(parts.downloads) : null;
     this.#models = new ModelResolver({
       embedded: (name) => urlFiles(new URL(`models/${name}/`, this.#base).href),
       storage: this.#storage,
-      store: this.#downloads,
+      store: {
+        list: async () => (await this.#library()).list(),
+        files: async (id) => (await this.#library()).files(id),
+      },
     });
   }
 
@@ -114,12 +115,12 @@ export class EngineHost implements EngineApi {
     return proxy(hosted);
   }
 
-  inspectModel(address: ModelAddress, signal?: AbortSignal): Promise<ModelSummary> {
-    return this.#downloads.inspect(address, signal);
+  async inspectModel(address: ModelAddress, signal?: AbortSignal): Promise<ModelSummary> {
+    return (await this.#library()).inspect(address, signal);
   }
 
-  storedModels(): Promise<StoredModel[]> {
-    return this.#downloads.list();
+  async storedModels(): Promise<StoredModel[]> {
+    return (await this.#library()).list();
   }
 
   async downloadModel(
@@ -128,26 +129,38 @@ export class EngineHost implements EngineApi {
     signal: AbortSignal = new AbortController().signal,
   ): Promise<StoredModel> {
     const pipe = new Pipe(onProgress);
-    const model = await this.#downloads.download(address, (progress) => pipe.send(progress), signal);
+    const downloads = await this.#library();
+    const model = await downloads.download(address, (progress) => pipe.send(progress), signal);
     await pipe.drained();
     return model;
   }
 
-  cancelDownload(id: string): Promise<void> {
-    this.#downloads.cancel(id);
-    return Promise.resolve();
+  async cancelDownload(id: string): Promise<void> {
+    (await this.#library()).cancel(id);
   }
 
-  removeModel(id: string): Promise<void> {
-    return this.#downloads.remove(id);
+  async removeModel(id: string): Promise<void> {
+    await (await this.#library()).remove(id);
   }
 
-  storageUse(): Promise<StorageUse> {
-    return this.#downloads.use();
+  async storageUse(): Promise<StorageUse> {
+    return (await this.#library()).use();
+  }
+
+  /** Downloads bring code that the page's first seconds don't wait for. */
+  #library(): Promise<ModelDownloads> {
+    this.#downloads ??= import('../engine/library/downloads').then((module) => new module.ModelDownloads());
+    return this.#downloads;
   }
 
   async #open(ref: ModelRef, signal?: AbortSignal): Promise<Model> {
-    if ('files' in ref) return openModel(sourceFiles(await openChosenFiles(ref)), signal);
+    if ('files' in ref) {
+      const [{ openChosenFiles }, { sourceFiles }] = await Promise.all([
+        import('../formats/hub/source/chosen-files'),
+        import('../formats/hub/source/model-source'),
+      ]);
+      return openModel(sourceFiles(await openChosenFiles(ref)), signal);
+    }
     return this.#models.open(ref.name, signal);
   }
 
