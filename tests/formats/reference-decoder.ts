@@ -6,7 +6,10 @@ import { ropeFrequencies } from '../../src/nn/rope';
 type Vector = Float64Array;
 
 /** Logits at every position of a sequence, [tokens][vocab]. */
-export async function referenceLogits(model: Pick<Model, 'config' | 'tensors'>, ids: readonly number[]): Promise<Vector[]> {
+export async function referenceLogits(
+  model: Pick<Model, 'config' | 'tensors'>,
+  ids: readonly number[],
+): Promise<Vector[]> {
   const { config } = model;
   const weights = new Map<string, Float32Array>();
   for (const [name, entry] of model.tensors) weights.set(name, await readTensor(entry));

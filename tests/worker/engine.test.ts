@@ -140,7 +140,9 @@ describe('a trainer in the worker', () => {
 
   it('passes on what is wrong, with its name', async () => {
     const { client } = await setup();
-    await expect(client.createTrainer().start({ ...short, num_generations: 1 }, { event: () => {} })).rejects.toMatchObject({
+    await expect(
+      client.createTrainer().start({ ...short, num_generations: 1 }, { event: () => {} }),
+    ).rejects.toMatchObject({
       name: 'ConfigError',
       message: expect.stringMatching(/Group size/) as string,
     });

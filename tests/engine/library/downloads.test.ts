@@ -47,9 +47,7 @@ describe('a model on the hub', () => {
     expect(Math.max(...ends)).toBeLessThan(10_000);
     await expect(models.inspect(address('acme/strange'))).rejects.toThrow('mamba');
     await expect(models.inspect(address('acme/mute'))).rejects.toThrow('acme/mute has no tokenizer.json');
-    await expect(models.download(address('acme/none'), () => {}, never)).rejects.toThrow(
-      'no public model acme/none',
-    );
+    await expect(models.download(address('acme/none'), () => {}, never)).rejects.toThrow('no public model acme/none');
     expect(await directory.folders()).toEqual([]);
   });
 

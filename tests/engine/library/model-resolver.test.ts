@@ -92,7 +92,12 @@ describe('an imported adapter folder', () => {
 
   it('is opened on a downloaded model, by its name or by its repository on the Hub', async () => {
     const origin = { kind: 'hub', endpoint: 'https://huggingface.co', repo: 'acme/tiny', revision: 'abc' } as const;
-    const byName = { id: 'a-1', name: 'acme/tiny', origin: { kind: 'url', url: 'https://x/' }, complete: true } as const;
+    const byName = {
+      id: 'a-1',
+      name: 'acme/tiny',
+      origin: { kind: 'url', url: 'https://x/' },
+      complete: true,
+    } as const;
     const byRepository = { id: 'b-2', name: 'Tiny', origin, complete: true } as never;
     await storage.saveModel('lesson', adapterFolder('acme/tiny'));
     for (const stored of [byName, byRepository]) {
@@ -108,7 +113,12 @@ describe('an imported adapter folder', () => {
 
   it('is refused when its base is not on this device, with what to do', async () => {
     await storage.saveModel('lesson', adapterFolder('acme/tiny'));
-    const incomplete = { id: 'a-1', name: 'acme/tiny', origin: { kind: 'url', url: 'https://x/' }, complete: false } as const;
+    const incomplete = {
+      id: 'a-1',
+      name: 'acme/tiny',
+      origin: { kind: 'url', url: 'https://x/' },
+      complete: false,
+    } as const;
     for (const store of [undefined, downloads([]), downloads([incomplete])]) {
       await expect(resolver(store).open('file:lesson')).rejects.toThrow(
         /belongs to acme\/tiny, which is not on this device. Download that model on the Models page first/,
@@ -151,7 +161,10 @@ describe('a checkpoint of adapters', () => {
     await storage.create(startedEvent({ config: { ...startedEvent().config, lora_r: 2 } }));
     await storage.saveCheckpoint('run-1', 5, checkpoint);
     const models = resolver();
-    const both = await models.adapted(await models.open('run:run-1@5'), mapFiles('more', adapterFolder('tinythink-1m')));
+    const both = await models.adapted(
+      await models.open('run:run-1@5'),
+      mapFiles('more', adapterFolder('tinythink-1m')),
+    );
     await expectAdapted(both, 2);
   });
 });
