@@ -65,7 +65,7 @@ export async function* evaluateChatModel(
 ): AsyncGenerator<Answered> {
   const { task, difficulty, n, k, seed, request } = options;
   for (let i = 0; i < n; i++) {
-    const problem = taskProblem(task, difficulty, seed, i);
+    const problem = taskProblem(task, difficulty, i);
     const answers: Answer[] = [];
     for (let j = 0; j < k; j++) {
       const answer = await answerOnce(policy, problem, problem.messages, { ...request, seed: seed + j }, signal);

@@ -2,25 +2,23 @@
  * @file What models are asked: to evaluate them, the held-out problems of a task or a person's own; to learn from them,
  * problems of a task that are not held out.
  */
-import { rng } from '../base/rng';
 import { getTask } from '../tasks';
+import { heldOutProblem, storedProblem, teachingProblem, workedExample } from '../tasks/problems';
 import type { Problem, Task } from '../tasks/task';
 import type { Message } from '../runs/chat-model';
 import type { FileProblem } from './problem-file';
 import { sameAnswer } from '../tasks/answer';
 
-/** Keys the problems: the same for every model, and never those of training. */
-const HELD_OUT = 0xe7a1;
-/** Keys the problems that a teacher is asked, and the worked examples that show how it shall write. */
-const LESSONS = 0xd157;
-const EXAMPLES = 0xe8a3;
-/** Where a task hasn't enough different problems, so many are drawn for each. */
+/** How many problems are drawn for each different one that is wanted, before giving up on finding more. */
 const DRAWS = 20;
 
 /** How a teacher writes: a step after the other as the small models do, or in its own words. */
 export type Notation = 'short' | 'free';
 
 export type ProblemSource =
+  | { kind: 'held-out'; task: string; difficulty: number; n: number }
+  | { kind: 'teaching'; task: string; difficulty: number; n: number; seed: number; notation: Notation }
+  // Stored by earlier versions, which drew their problems differently.
   | { kind: 'task'; task: string; difficulty: number; n: number; seed: number }
   | { kind: 'lessons'; task: string; difficulty: number; n: number; seed: number; notation: Notation }
   | { kind: 'file'; name: string; problems: FileProblem[] };
@@ -38,24 +36,32 @@ export interface EvalProblem {
 /** @throws RangeError for a task that doesn't exist */
 export function buildProblems(source: ProblemSource): EvalProblem[] {
   if (source.kind === 'file') return source.problems.map(fileProblem);
-  if (source.kind === 'lessons') return lessonProblems(source);
+  if (source.kind === 'teaching' || source.kind === 'lessons') return teachingProblems(source);
   const task = getTask(source.task);
-  return Array.from({ length: source.n }, (_, i) => taskProblem(task, source.difficulty, source.seed, i));
+  return Array.from({ length: source.n }, (_, i) =>
+    source.kind === 'held-out'
+      ? taskProblem(task, source.difficulty, i)
+      : asked(task, storedProblem('task', task, source.difficulty, source.seed, i)),
+  );
 }
 
-/** Problem `i` of a task's held-out set. */
-export function taskProblem(task: Task, difficulty: number, seed: number, i: number): EvalProblem {
-  const problem = task.generate(rng(HELD_OUT, seed, i), difficulty);
-  return { ...marked(task, problem), messages: askFor(task, problem) };
-}
+/** Problem `i` of a task's held-out set: the one that the Train page's curve is measured on, too. */
+export const taskProblem = (task: Task, difficulty: number, i: number): EvalProblem =>
+  asked(task, heldOutProblem(task, difficulty, i));
+
+const asked = (task: Task, problem: Problem): EvalProblem => ({
+  ...marked(task, problem),
+  messages: askFor(task, problem),
+});
 
 /** Different problems, and fewer of them where the task has no more. */
-function lessonProblems(source: Extract<ProblemSource, { kind: 'lessons' }>): EvalProblem[] {
-  const { difficulty, n, seed, notation } = source;
+function teachingProblems(source: Extract<ProblemSource, { kind: 'teaching' | 'lessons' }>): EvalProblem[] {
+  const { kind, difficulty, n, seed, notation } = source;
   const task = getTask(source.task);
   const problems = new Map<string, Problem>();
   for (let i = 0; problems.size < n && i < DRAWS * n; i++) {
-    const problem = task.generate(rng(LESSONS, seed, i), difficulty);
+    const problem =
+      kind === 'teaching' ? teachingProblem(task, difficulty, seed, i) : storedProblem(kind, task, difficulty, seed, i);
     if (!problems.has(problem.prompt)) problems.set(problem.prompt, problem);
   }
   const ask = notation === 'short' && hasNotation(task) ? askInShort : askFor;
@@ -76,11 +82,7 @@ export const hasNotation = (task: Task): boolean => task.instruction === undefin
 
 /** Asks for an answer as the small models write it, by two examples: what is learned from has to be in their characters. */
 function askInShort(task: Task, { prompt }: Problem, difficulty: number): Message[] {
-  const examples = [1, 2].map((i) => {
-    const random = rng(EXAMPLES, i);
-    const problem = task.generate(random, difficulty);
-    return `${problem.prompt}\n${task.trace(random, problem, 'full')}`;
-  });
+  const examples = [1, 2].map((i) => workedExample(task, difficulty, i));
   const content = [
     task.description,
     'Solve the last problem. Reply with the working and the answer alone, in exactly the form of the examples: each step ' +

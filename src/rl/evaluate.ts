@@ -1,7 +1,7 @@
 /** @file How well a policy does on held-out problems: accuracy, length, truncation, and the styles it answers in. */
 import type { TextTokenizer } from '../formats/text/tokenizer';
 import type { Sample } from '../model/decode/group-sampler';
-import { rng } from '../base/rng';
+import { heldOutProblem } from '../tasks/problems';
 import type { Task } from '../tasks/task';
 import { COMPLETION_STYLES } from '../tasks/answer';
 import type { RunConfig } from './config';
@@ -21,8 +21,6 @@ export interface EvaluationParts {
   generate(prompts: number[][]): Promise<Sample[][]>;
 }
 
-/** Key of the held-out problems' random stream: they are the same for every run and model. */
-const HELD_OUT_PROBLEMS = 2;
 const SHOWN = 8;
 
 /**
@@ -32,9 +30,7 @@ const SHOWN = 8;
 export async function evaluate(parts: EvaluationParts): Promise<EvaluationResult> {
   const { task, config, tokenizer, texts } = parts;
   const { difficulty, max_completion_length } = config;
-  const problems = Array.from({ length: parts.problems }, (_, i) =>
-    task.generate(rng(HELD_OUT_PROBLEMS, i), difficulty),
-  );
+  const problems = Array.from({ length: parts.problems }, (_, i) => heldOutProblem(task, difficulty, i));
   const answers = await parts.generate(problems.map((problem) => taskPrompt(tokenizer, task, problem)));
   const k = answers[0]?.length ?? 1;
   const count = problems.length * k;

@@ -8,12 +8,12 @@
  * What samples and what learns is handed in: all weights of a small model, or low-rank adapters of a model of any size
  * (src/engine/training).
  */
-import { rng } from '../base/rng';
 import type { TextTokenizer } from '../formats/text/tokenizer';
 import type { Gpu } from '../gpu/gpu';
 import type { Recorder } from '../gpu/recorder';
 import type { LoadedBatch, PolicyLearner } from '../model/train/batch-learner';
 import { parseStats, type PolicyLossOptions } from '../nn/train/policy-loss';
+import { trainingProblems } from '../tasks/problems';
 import type { Task } from '../tasks/task';
 import { decodeCheckpoint, encodeCheckpoint } from './checkpoint';
 import type { CompletionSampler, SamplingSettings } from './completion-sampler';
@@ -51,8 +51,6 @@ export interface GpuProfile {
   dispatches: Record<string, number>;
 }
 
-/** Key of a random stream. */
-const TRAINING_PROBLEMS = 1;
 /** Streams of the sampler: training steps count from 1, evaluations share one far away. */
 const EVALUATION_STREAM = 0x80000000;
 
@@ -181,8 +179,7 @@ export class Grpo {
   private async sample(step: number, config: RunConfig): Promise<SampledBatch> {
     const { gpu, tokenizer, sampler } = this.parts;
     const { task } = this;
-    const random = rng(config.seed, TRAINING_PROBLEMS, step);
-    const problems = Array.from({ length: config.num_prompts }, () => task.generate(random, config.difficulty));
+    const problems = trainingProblems(task, config.difficulty, config.seed, step, config.num_prompts);
     const prompts = problems.map((problem) => taskPrompt(tokenizer, task, problem));
     const recorder = gpu.recorder(this.options);
     const groups = await sampler.sample(prompts, config.num_generations, samplingSettings(config, step), recorder);

@@ -28,6 +28,21 @@ const runSchema = v.object({
   updated: v.number(),
   source: v.variant('kind', [
     v.object({
+      kind: v.literal('held-out'),
+      task: text(100),
+      difficulty: whole(0, 1000),
+      n: whole(1, bounds.n),
+    }),
+    v.object({
+      kind: v.literal('teaching'),
+      task: text(100),
+      difficulty: whole(0, 1000),
+      n: whole(1, bounds.n),
+      seed: whole(0, 2 ** 31),
+      notation: v.picklist(['short', 'free']),
+    }),
+    // The next two were stored by earlier versions.
+    v.object({
       kind: v.literal('task'),
       task: text(100),
       difficulty: whole(0, 1000),

@@ -10,7 +10,7 @@ import { launchBrowser, SIZES } from '../support/browser';
 import { serveChatModel, type ChatModelServer } from '../support/policy-server';
 
 const SLOW = { timeout: 120_000 };
-const exam = buildProblems({ kind: 'lessons', task: 'sum', difficulty: 3, n: 6, seed: 0, notation: 'short' });
+const exam = buildProblems({ kind: 'teaching', task: 'sum', difficulty: 3, n: 6, seed: 0, notation: 'short' });
 
 /** Right about all problems but the second; what it writes differs by the seed. */
 const policy: ChatModel = {

@@ -9,7 +9,7 @@ import { buildProblems } from '../../src/eval/problem-set';
 import type { ChatModel } from '../../src/runs/chat-model';
 import { serveChatModel, type ChatModelServer, type ChatModelServerOptions } from '../support/policy-server';
 
-const exam = buildProblems({ kind: 'lessons', task: 'sum', difficulty: 3, n: 6, seed: 0, notation: 'short' });
+const exam = buildProblems({ kind: 'teaching', task: 'sum', difficulty: 3, n: 6, seed: 0, notation: 'short' });
 
 /** Right about all problems but the second. */
 const teacher: ChatModel = {

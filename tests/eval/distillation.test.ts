@@ -24,7 +24,7 @@ import { buildProblems } from '../../src/eval/problem-set';
 import { allTasks, getTask } from '../../src/tasks';
 import { rng } from '../../src/base/rng';
 
-const source: TeachingSource = { kind: 'lessons', task: 'sum', difficulty: 3, n: 3, seed: 5, notation: 'short' };
+const source: TeachingSource = { kind: 'teaching', task: 'sum', difficulty: 3, n: 3, seed: 5, notation: 'short' };
 const exam = buildProblems(source);
 const settings = { temperature: 0.6, top_p: 0.95, top_k: 0, max_tokens: 100, seed: 2 ** 31 - 1 };
 const teacher = { model: 'big', server: 'vllm' };
@@ -44,7 +44,7 @@ describe('problems for a teacher', () => {
     const prompts = buildProblems(wanted).map(({ prompt }) => prompt);
     expect(new Set(prompts).size).toBe(200);
     expect(buildProblems({ ...wanted, n: 3 }).map(({ prompt }) => prompt)).toEqual(prompts.slice(0, 3));
-    const heldOut = buildProblems({ ...source, kind: 'task' }).map(({ prompt }) => prompt);
+    const heldOut = buildProblems({ ...source, kind: 'held-out' }).map(({ prompt }) => prompt);
     expect(prompts.slice(0, 3)).not.toEqual(heldOut);
   });
 

@@ -15,7 +15,7 @@ from .config import DATASET, RunConfig
 from .rng import Rng
 from .tasks import TASKS, Problem, Task
 
-# Keys of the random streams, as in src/engine/grpo-session.ts and src/rl/evaluate.ts.
+# Keys of the random streams, as in src/tasks/problems.ts.
 TRAINING_PROBLEMS = 1
 HELD_OUT_PROBLEMS = 2
 

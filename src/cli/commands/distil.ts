@@ -58,7 +58,7 @@ export async function distil(args: string[]): Promise<void> {
     if (!Number.isInteger(value) || value < 1) throw new UsageError(`--${name} takes a whole number from 1`);
   }
   const difficulty = options.difficulty ?? getTask(options.task).difficulty.default;
-  const source: TeachingSource = { kind: 'lessons', task: options.task, difficulty, n, seed, notation };
+  const source: TeachingSource = { kind: 'teaching', task: options.task, difficulty, n, seed, notation };
   const exam = buildProblems(source);
   if (exam.length < n) console.error(`There are ${exam.length} different problems of this kind.`);
 

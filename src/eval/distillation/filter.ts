@@ -6,7 +6,7 @@ import type { Slot } from '../evaluator';
 import type { EvalProblem, ProblemSource } from '../problem-set';
 import { readSolution, showsReasoning, type Solution } from './solution';
 
-export type TeachingSource = Extract<ProblemSource, { kind: 'lessons' }>;
+export type TeachingSource = Extract<ProblemSource, { kind: 'teaching' | 'lessons' }>;
 
 /** Why an answer is left out. */
 export type Refusal = 'wrong' | 'no answer' | 'cut off' | 'no reasoning' | 'stray tags' | 'repeated';

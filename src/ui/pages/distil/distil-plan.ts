@@ -68,7 +68,7 @@ export function distillationOf(plan: DistilPlan, models: readonly ModelChoice[])
   const { task, difficulty, n, k, seed } = plan;
   const notation = hasNotation(getTask(task)) ? (toy ? 'short' : plan.notation) : 'free';
   return {
-    source: { kind: 'lessons', task, difficulty: difficulty!, n: n!, seed: seed!, notation },
+    source: { kind: 'teaching', task, difficulty: difficulty!, n: n!, seed: seed!, notation },
     k: k!,
     ...samplingOf(plan),
     models: [{ id, label, toy }],

@@ -25,7 +25,7 @@ export interface AnswerRow extends FilteredAnswer {
 
 /** Null for a run that is not a distillation. */
 export const teachingSource = ({ source }: EvaluationRun): TeachingSource | null =>
-  source.kind === 'lessons' ? source : null;
+  source.kind === 'teaching' || source.kind === 'lessons' ? source : null;
 
 /** The answers in the order of the problems. */
 export function answerRows(

@@ -53,7 +53,7 @@ describe('the plan', () => {
   it('asks for the short notation if it is chosen, always from toy models, and never in a task without one', () => {
     const notation = (change: Partial<DistilPlan>) => {
       const { source } = distillationOf(plan(change), models);
-      return source.kind === 'lessons' ? source.notation : null;
+      return source.kind === 'teaching' ? source.notation : null;
     };
     expect([notation({}), notation({ notation: 'free' })]).toEqual(['short', 'free']);
     expect(notation({ teacher: toy.id, notation: 'free' })).toBe('short');

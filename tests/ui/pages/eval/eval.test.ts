@@ -189,7 +189,7 @@ describe('the plan', () => {
 
   it('becomes an evaluation; empty fields are left to the models', () => {
     expect(evaluationOf(plan({ n: 5, max_tokens: 64 }), null, models)).toEqual({
-      source: { kind: 'task', task: 'sum', difficulty: 8, n: 5, seed: 0 },
+      source: { kind: 'held-out', task: 'sum', difficulty: 8, n: 5 },
       k: 1,
       seed: 0,
       sampling: { max_tokens: 64 },

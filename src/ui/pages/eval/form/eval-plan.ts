@@ -90,11 +90,11 @@ export const chosenModels = (plan: EvalPlan, models: readonly ModelChoice[]): Mo
 export function evaluationOf(plan: EvalPlan, file: ProblemFile | null, models: readonly ModelChoice[]): NewEvaluation {
   const problems = planProblems(plan, file, models);
   if (problems.length > 0) throw new Error(problems.join(' '));
-  const { kind, task, difficulty, n, k, seed } = plan;
+  const { kind, task, difficulty, n, k } = plan;
   return {
     source:
       kind === 'task'
-        ? { kind, task, difficulty: difficulty!, n: n!, seed: seed! }
+        ? { kind: 'held-out', task, difficulty: difficulty!, n: n! }
         : { kind, name: file!.name, problems: file!.problems.slice(0, n!) },
     k: k!,
     ...samplingOf(plan),
