@@ -1,5 +1,6 @@
 /** @file Waiting for what a page has done, instead of for a time that a loaded machine may exceed. */
 import type { Page } from 'playwright-core';
+import { sleep } from '../../src/base/sleep';
 
 /**
  * Resolves when IndexedDB holds a run whose last step is this one, with a checkpoint of it. The page saves in the
@@ -25,7 +26,12 @@ export async function runIsSaved(page: Page, step: number, timeout = 120_000): P
       ({ id, last_step }) => last_step === last && checkpoints.some(([run, at]) => run === id && at === last),
     );
   };
-  await page.waitForFunction(isSaved, step, { polling: 100, timeout });
+  const end = Date.now() + timeout;
+  // Not page.waitForFunction, which takes a promise for an answer.
+  while (!(await page.evaluate(isSaved, step))) {
+    if (Date.now() > end) throw new Error(`no run was saved up to step ${step} within ${timeout} ms`);
+    await sleep(100);
+  }
 }
 
 /** Resolves when nothing below <body> has changed for a while, in milliseconds. */
