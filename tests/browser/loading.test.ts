@@ -72,12 +72,8 @@ async function startWorker(): Promise<void> {
 interface InPage {
   Comlink: { proxy<T>(value: T): T };
   api: {
-    inspectModel(task: number, address: HubAddress): Promise<ModelSummary>;
-    downloadModel(
-      task: number,
-      address: HubAddress,
-      onProgress: (progress: DownloadProgress) => void,
-    ): Promise<StoredModel>;
+    inspectModel(address: HubAddress): Promise<ModelSummary>;
+    downloadModel(address: HubAddress, onProgress: (progress: DownloadProgress) => void): Promise<StoredModel>;
     storedModels(): Promise<StoredModel[]>;
     removeModel(id: string): Promise<void>;
   };
@@ -89,7 +85,7 @@ const download = (): Promise<StoredModel | string> =>
   page.evaluate((wanted) => {
     const here = window as unknown as InPage;
     const onProgress = here.Comlink.proxy((progress: DownloadProgress) => void (here.progress = progress));
-    return here.api.downloadModel(1, wanted, onProgress).catch((error: Error) => error.message);
+    return here.api.downloadModel(wanted, onProgress).catch((error: Error) => error.message);
   }, address);
 const stored = () => page.evaluate(() => (window as unknown as InPage).api.storedModels());
 const remove = (id: string) => page.evaluate((id) => (window as unknown as InPage).api.removeModel(id), id);
@@ -124,7 +120,7 @@ describe(`a checkpoint of ${(bytes / 1e9).toFixed(2)} GB`, { timeout: SLOW }, ()
   test('is stored and verified, and hardly any of it is in memory', async () => {
     const memory = await watchMemory();
     await startWorker();
-    const summary = await page.evaluate((it) => (window as unknown as InPage).api.inspectModel(1, it), address);
+    const summary = await page.evaluate((it) => (window as unknown as InPage).api.inspectModel(it), address);
     expect(summary).toMatchObject({ architecture: 'LlamaForCausalLM', quantisation: 'BF16', complete: false });
     const before = await memory.now();
     const started = performance.now();
@@ -185,7 +181,7 @@ describe(`a checkpoint of ${(bytes / 1e9).toFixed(2)} GB`, { timeout: SLOW }, ()
     const quotaSize = Math.round(bytes / 2);
     await cdp.send('Storage.overrideQuotaForOrigin', { origin: new URL(page.url()).origin, quotaSize });
     await startWorker();
-    expect(await download()).toMatch(/quota is full: .* were removed again/);
+    expect(await download()).toMatch(/quota is full: .* were deleted again/);
     expect(await onDisk()).toEqual([]);
   });
 });
