@@ -178,7 +178,7 @@ describe.skipIf(!here)(`a training server${here ? '' : ` (no Python with ${SIDEC
 
   test('is kept once among the runs of this device, and nothing went wrong', async () => {
     await page.goto(`${app}#/runs`);
-    const kept = page.getByRole('heading', { name: /max length 32/ });
+    const kept = page.getByTitle(/max tokens 32/);
     await kept.first().waitFor(SLOW);
     expect(await kept.count()).toBe(1);
     expect(problems).toEqual([]);
