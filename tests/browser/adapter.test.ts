@@ -85,7 +85,7 @@ let plain = '';
 test('a model from the hub answers as in Node', async () => {
   await page.getByText('Use a mirror of the Hub').click();
   await page.getByLabel('Address of the mirror').fill(hub.endpoint);
-  await page.getByLabel('Name on the Hugging Face Hub, or an address').fill('tiny/llama');
+  await page.getByLabel('Model name on the Hugging Face Hub, or a web address').fill('tiny/llama');
   await page.keyboard.press('Enter');
   await page
     .getByRole('dialog')

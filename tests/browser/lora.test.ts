@@ -56,7 +56,7 @@ afterAll(async () => {
 test('a model of the Models page is trained by a link: one step, then the rest', async () => {
   await page.getByText('Use a mirror of the Hub').click();
   await page.getByLabel('Address of the mirror').fill(hub.endpoint);
-  await page.getByLabel('Name on the Hugging Face Hub, or an address').fill('tiny/smollm2');
+  await page.getByLabel('Model name on the Hugging Face Hub, or a web address').fill('tiny/smollm2');
   await page.keyboard.press('Enter');
   await page
     .getByRole('dialog')
