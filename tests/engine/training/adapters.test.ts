@@ -10,7 +10,7 @@ import { readWeights, type Model } from '../../../src/formats/model';
 import { openModel } from '../../../src/formats/open-model';
 import type { Gpu } from '../../../src/gpu/gpu';
 import { loraTargets } from '../../../src/model/lora/lora-layout';
-import { decodeCheckpoint, exportCheckpoint, modelOfCheckpoint } from '../../../src/rl/checkpoint';
+import { decodeCheckpoint, encodeCheckpoint, exportCheckpoint, modelOfCheckpoint } from '../../../src/rl/checkpoint';
 import type { RunConfig } from '../../../src/rl/config';
 import type { ChatModel } from '../../../src/runs/chat-model';
 import { relativeError } from '../../model/goldens';
@@ -84,6 +84,8 @@ it('refuses the checkpoint of other adapters, and of all weights', async () => {
   await expect(other.restore(saved)).rejects.toThrow(/not one of this model/);
   const { session: scaled } = await session({ lora_alpha: 16 });
   await expect(scaled.restore(saved)).rejects.toThrow(/of other adapters: .*"lora_alpha":8.*, not .*"lora_alpha":16/);
+  const bare = encodeCheckpoint({ ...decodeCheckpoint(saved), adapter: null });
+  await expect(one.restore(bare)).rejects.toThrow(/of other adapters: none, not /);
   await expect(other.restore(saved.slice(0, 50))).rejects.toThrow(/cut short/);
 });
 
