@@ -56,12 +56,12 @@ export interface GrpoConfig {
 export interface RunConfig extends GrpoConfig {
   /**
    * A name under `models/`, `run:<id>@<step>` for a checkpoint of a saved run, `file:<name>` for an imported one, or
-   * `store:<id>` for a downloaded one, of which only adapters learn.
+   * `store:<id>` for a downloaded one.
    */
   model: string;
   task: string;
   difficulty: number;
-  /** Supervised updates on worked answers before the run's first step; 0 = none. See src/rl/cold-start.ts. */
+  /** Supervised updates on worked answers before the run's first step; 0 = none. See src/rl/sft.ts. */
   cold_start_steps: number;
   /** Share of full chains among the traces of the task, which are the worked answers without a data set. */
   cold_start_p_cot: number;

@@ -9,7 +9,7 @@ import { exportCheckpoint, modelOfCheckpoint } from '../../rl/checkpoint';
 import type { LiveConfig, RunConfig } from '../../rl/config';
 import { readsLanguage } from '../../rl/prompt';
 import type { EvaluationResult } from '../../rl/step-result';
-import type { OpenChatModel } from '../../runs/chat-model';
+import type { ChatModel, ChatToken, OpenChatModel } from '../../runs/chat-model';
 import { checkConfig } from '../../runs/config';
 import { SCHEMA_VERSION, type RunEvent } from '../../runs/events';
 import type { Resume, RunObserver, RunStatus, Trainer } from '../../runs/trainer';
@@ -162,13 +162,60 @@ export class LocalTrainer implements Trainer {
   async openChatModel(weights: WhichWeights): Promise<OpenChatModel> {
     const session = this.#begun && this.#keeper.isOpen ? this.#keeper : null;
     const shared = await session?.use((open) => Promise.resolve(open.chatModel(weights)));
-    if (shared) return { ...exclusively(shared, (work) => this.#exclusive(work)), close: () => {} };
+    if (shared) return this.#sharedChat(shared, weights);
     if (!this.#parts.openChatModel) throw new Error('This trainer cannot open its model to chat with.');
     const model =
       weights === 'start'
         ? this.#model
         : modelOfCheckpoint(this.#model, await this.#currentCheckpoint(), `${this.#model.name}, trained`);
     return this.#parts.openChatModel(model);
+  }
+
+  /**
+   * A chat model in the session's memory. A whole answer is one turn, so that it never overlaps with a step. When the
+   * GPU is lost, the answer fails and the run goes back to its last checkpoint; the next answer comes from there.
+   */
+  #sharedChat({ name, sampling, readsLanguage }: ChatModel, weights: WhichWeights): OpenChatModel {
+    const takeTurn = () => this.#takeTurn();
+    const keeper = this.#keeper;
+    return {
+      name,
+      ...(sampling && { sampling }),
+      ...(readsLanguage !== undefined && { readsLanguage }),
+      async *generate(request, signal) {
+        const endTurn = await takeTurn();
+        let loss: DeviceLostError | undefined;
+        let tokens: AsyncIterator<ChatToken> | undefined;
+        try {
+          // Asked anew for each answer: the session may be another one than when the chat was opened.
+          const model = await keeper.use((session) => Promise.resolve(session.chatModel(weights)));
+          tokens = model!.generate(request, signal)[Symbol.asyncIterator]();
+          for (;;) {
+            const next = await keeper.use(() => tokens!.next());
+            if (next.done) break;
+            yield next.value;
+          }
+        } catch (error) {
+          if (error instanceof DeviceLostError) loss = error;
+          throw error;
+        } finally {
+          // On a lost device, ending the answer need not settle either.
+          if (!loss) await keeper.use(async () => tokens?.return?.()).catch(() => {});
+          endTurn(loss);
+        }
+      },
+      close: () => {},
+    };
+  }
+
+  /** Waits for a turn and holds it until the function that it resolves to is called, with a loss if there was one. */
+  #takeTurn(): Promise<(loss?: DeviceLostError) => void> {
+    return new Promise((begin) => {
+      void this.#exclusive(() => {
+        const turn = new Promise<void>((resolve, reject) => begin((loss) => (loss ? reject(loss) : resolve())));
+        return this.#protected(() => turn);
+      });
+    });
   }
 
   /** The current weights and counters; those of the last checkpoint when the run has ended. */
@@ -316,34 +363,6 @@ export class LocalTrainer implements Trainer {
     this.#turn = result.catch(() => {});
     return result;
   }
-}
-
-/** A chat model whose answers never overlap with a step: the whole answer is one turn. */
-function exclusively(
-  model: Pick<OpenChatModel, 'name' | 'sampling' | 'readsLanguage' | 'generate'>,
-  exclusive: <T>(work: () => Promise<T>) => Promise<T>,
-): Omit<OpenChatModel, 'close'> {
-  return {
-    name: model.name,
-    ...(model.sampling && { sampling: model.sampling }),
-    ...(model.readsLanguage !== undefined && { readsLanguage: model.readsLanguage }),
-    async *generate(request, signal) {
-      let release: () => void = () => {};
-      const done = new Promise<void>((resolve) => (release = resolve));
-      const begun = new Promise<void>((begin) => {
-        void exclusive(() => {
-          begin();
-          return done;
-        });
-      });
-      await begun;
-      try {
-        yield* model.generate(request, signal);
-      } finally {
-        release();
-      }
-    },
-  };
 }
 
 /** Why a step's numbers mean that the model is lost; null when they are sound. */

@@ -1,4 +1,4 @@
-/** @file The files of a small model folder on a web server, each fetched whole. Large ones: ../hub/ranged-url.ts. */
+/** @file The files of a small model folder on a web server, each fetched whole. Large ones: ../hub/http/url-file.ts. */
 import { messageOf } from '../../base/errors';
 import type { ModelFiles } from './model-files';
 import { memoryFile } from './memory-files';

@@ -256,6 +256,38 @@ describe('a lost GPU', () => {
     expect(states(events)).toEqual(expected);
   });
 
+  it('under a chat answer ends the answer, not the run, and the next answer comes from the new session', async () => {
+    const { trainer, events, engines, start, ended } = setup({
+      chatModel: (_, engine) => ({
+        name: 'tiny',
+        async *generate() {
+          yield { text: String(engine.state) };
+          if (engines.length > 1) return;
+          engine.lose('the driver was reset');
+          await new Promise(() => {});
+        },
+      }),
+    });
+    await start();
+    await trainer.step();
+    await trainer.step();
+    await trainer.step();
+    const chat = await trainer.openChatModel('current');
+    const request = { messages: [], max_tokens: 2, temperature: 0, top_k: 0, top_p: 1, seed: 0 };
+    const answer = async () => {
+      const texts: string[] = [];
+      for await (const { text } of chat.generate(request, new AbortController().signal)) texts.push(text);
+      return texts;
+    };
+    await expect(answer()).rejects.toThrow('the driver was reset');
+    expect(await answer()).toEqual([String(expected[1])]);
+    expect(events.find((event) => event.type === 'interrupted')).toMatchObject({ step: 3, resumes_from: 2 });
+    trainer.resume();
+    await ended();
+    expect(states(events)).toEqual(expected);
+    expect(engines.map((engine) => engine.destroyed)).toEqual([true, true]);
+  });
+
   it('ends the run after three losses in a row, with the last checkpoint kept', async () => {
     const { trainer, events, engines, saved, start, ended } = setup({
       beforeStep(step, engine) {
