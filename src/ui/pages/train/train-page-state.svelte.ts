@@ -200,10 +200,8 @@ class TrainPageState {
 
   /** The model before training or the current one. @throws Error for the user if there is none */
   async chatModel(which: Which): Promise<ChatModel & { close?: () => void }> {
-    const { kind, config, remote } = this.session.source ?? {};
-    // Of a run that isn't live, the weights are no longer in memory; the trainer's would be an earlier run's.
-    const own =
-      kind !== 'live' || remote ? null : await this.#local.openRunModel(which === 'before' ? 'start' : 'current');
+    const { config, remote } = this.session.source ?? {};
+    const own = remote ? null : await this.#local.openRunModel(which === 'before' ? 'start' : 'current');
     if (own) return own;
     if (which === 'before' && config) return this.#local.openModel(config.model);
     if (remote && this.openedCheckpoint) return this.#local.openModel(this.openedCheckpoint.model);
