@@ -7,7 +7,7 @@ import { readPeft } from '../formats/hf/peft';
 import type { Model } from '../formats/model';
 import { openModel } from '../formats/open-model';
 import { loraTargets } from '../model/lora/lora-layout';
-import type { SftExample } from '../rl/sft-examples';
+import type { SftExample } from '../rl/sft/sft-examples';
 import { openGpu } from './gpu';
 import { modelFiles } from './model-files';
 import { UsageError } from './options';

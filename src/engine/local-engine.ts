@@ -2,7 +2,7 @@
 import type { Model } from '../formats/model';
 import type { Gpu } from '../gpu/gpu';
 import type { RunConfig } from '../rl/config';
-import type { SftExample } from '../rl/sft-examples';
+import type { SftExample } from '../rl/sft/sft-examples';
 import type { OpenChatModel } from '../runs/chat-model';
 import type { RunStatus } from '../runs/trainer';
 import { openChatModel, openTraining, planTraining, type OpenChatOptions, type TrainingOptions } from './open';

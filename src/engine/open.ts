@@ -4,7 +4,7 @@
  */
 import { tokenizerOf, type Model } from '../formats/model';
 import { OutOfMemoryError, type Gpu, type GpuTraits } from '../gpu/gpu';
-import { Grpo, type GrpoOptions } from '../rl/grpo';
+import { Grpo, type GrpoOptions } from '../rl/grpo/grpo';
 import type { RunConfig } from '../rl/config';
 import { loraOf } from '../rl/lora-config';
 import { planRun, type MemoryLimits, type RunPlan } from '../rl/plan';

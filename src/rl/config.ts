@@ -1,9 +1,9 @@
 /** @file The configuration of a GRPO run. Names, meanings and defaults follow TRL 1.13.0's where it has one. */
 import type { Quantization } from '../model/infer/weight-plan';
-import type { LossType } from './losses';
+import type { LossType } from './grpo/losses';
 import { defaultRewards } from './rewards';
 
-export type { LossType } from './losses';
+export type { LossType } from './grpo/losses';
 
 export type ScaleRewards = 'group' | 'batch' | 'none';
 export type ImportanceSamplingLevel = 'token' | 'sequence';
@@ -61,7 +61,7 @@ export interface RunConfig extends GrpoConfig {
   model: string;
   task: string;
   difficulty: number;
-  /** Supervised updates on worked answers before the run's first step; 0 = none. See src/rl/sft.ts. */
+  /** Supervised updates on worked answers before the run's first step; 0 = none. See src/rl/sft/sft.ts. */
   cold_start_steps: number;
   /** Share of full chains among the traces of the task, which are the worked answers without a data set. */
   cold_start_p_cot: number;

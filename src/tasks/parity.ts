@@ -1,7 +1,7 @@
 /**
  * @file Bit parity: is the number of ones odd (1) or even (0)? A chain of running parities is long and each step easy;
  * answering at once is hard. After Tsilivis et al., arXiv 2510.11495, where the share of chains in the pretraining
- * data (`p_cot` of a mixture, see src/rl/corpus.ts) decides what the base model does and what RL can amplify.
+ * data (`p_cot` of a mixture, see src/rl/pretraining/corpus.ts) decides what the base model does and what RL can amplify.
  */
 import type { Task } from './task';
 import { writeTrace } from './trace';

@@ -2,7 +2,7 @@
 import { expose } from 'comlink';
 import { LocalEngine } from '../engine/local-engine';
 import { Gpu } from '../gpu/gpu';
-import type { SftExample } from '../rl/sft-examples';
+import type { SftExample } from '../rl/sft/sft-examples';
 import { EngineHost } from './host';
 import { registerTransfers } from './transfer';
 

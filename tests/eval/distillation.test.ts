@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { modelFiles } from '../../src/cli/model-files';
 import { readFolderText } from '../../src/formats/hf/folder';
 import { tokenizerOf } from '../../src/formats/model';
-import { encodeExamples, exampleBatch, type SftExample } from '../../src/rl/sft-examples';
+import { encodeExamples, exampleBatch, type SftExample } from '../../src/rl/sft/sft-examples';
 import { DatasetStorage } from '../../src/storage/dataset-storage';
 import {
   datasetName,

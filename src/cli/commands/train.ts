@@ -9,7 +9,7 @@ import { LocalTrainer } from '../../engine/training/local-trainer';
 import { datasetName } from '../../eval/distillation';
 import { exportCheckpoint } from '../../rl/checkpoint';
 import type { RunConfig } from '../../rl/config';
-import type { Rollout } from '../../rl/rollout';
+import type { Rollout } from '../../rl/grpo/rollout';
 import { configForTask, defaultRunConfig } from '../../runs/config';
 import type { RunEvent } from '../../runs/events';
 import { fieldOfOption, parseField, withField, type FieldKey, type FieldValue } from '../../runs/fields';

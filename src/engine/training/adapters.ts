@@ -14,7 +14,7 @@ import { adaptedTensors, LoraMerge, mergeAdapter, mergedBytes } from '../../mode
 import { initialLora } from '../../model/lora/lora-parameters';
 import type { Checkpoint } from '../../rl/checkpoint';
 import type { RunConfig } from '../../rl/config';
-import { lossOptions } from '../../rl/grpo';
+import { lossOptions } from '../../rl/grpo/grpo';
 import type { LearnedParameters } from '../../rl/learned-parameters';
 import type { MemoryNeeds, RunPlan } from '../../rl/plan';
 import type { LoadProgress } from '../load-options';

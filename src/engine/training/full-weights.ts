@@ -12,7 +12,7 @@ import { parameterLayout } from '../../model/train/parameters';
 import type { Checkpoint } from '../../rl/checkpoint';
 import type { CompletionSampler, Sample, SamplingSettings } from '../../rl/completion-sampler';
 import type { RunConfig } from '../../rl/config';
-import { lossOptions } from '../../rl/grpo';
+import { lossOptions } from '../../rl/grpo/grpo';
 import type { LearnedParameters } from '../../rl/learned-parameters';
 import type { MemoryNeeds, RunPlan } from '../../rl/plan';
 import type { LoadProgress } from '../load-options';

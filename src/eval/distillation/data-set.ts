@@ -1,7 +1,7 @@
 /** @file What is kept of a distillation as JSON lines: written, checked when it is read, and as examples to learn from. */
 import * as v from 'valibot';
 import { readJsonLines, writeJsonLines } from '../../base/json-lines';
-import type { SftExample } from '../../rl/sft-examples';
+import type { SftExample } from '../../rl/sft/sft-examples';
 import type { GenerateRequest } from '../../runs/chat-model';
 import { getTask } from '../../tasks';
 import { containsTag, formatCompletion } from '../../tasks/answer';

@@ -5,7 +5,7 @@ import { f32, type Recorder } from '../../gpu/recorder';
 
 /**
  * What a token's loss is. Each objective of a policy is a condition of shaders/train/loss/policy_terms.wesl, by its name in
- * capitals. To add one, add its name here, its terms there, and its reference and weights in src/rl/losses.ts.
+ * capitals. To add one, add its name here, its terms there, and its reference and weights in src/rl/grpo/losses.ts.
  */
 export const objectives = ['clip', 'cispo', 'sapo', 'cross_entropy'] as const;
 export type Objective = (typeof objectives)[number];

@@ -1,6 +1,6 @@
 /** @file The settings of a run: the table, their values in a config, and their form as text. */
 import type { RunConfig } from '../../rl/config';
-import { lossUses } from '../../rl/losses';
+import { lossUses } from '../../rl/grpo/losses';
 import { weightsByName } from '../../rl/rewards';
 import type { FieldKey, FieldValue, PlainKey } from './field';
 import { describeField } from './table';

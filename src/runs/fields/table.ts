@@ -3,7 +3,7 @@
  * line and the automatic names all read this table; its texts are in the catalogue.
  */
 import { t } from '../../i18n';
-import { losses } from '../../rl/losses';
+import { losses } from '../../rl/grpo/losses';
 import { rewards } from '../../rl/rewards';
 import { choice, integer, named, real, textOf, toggle, type Field, type FieldKey } from './field';
 

@@ -8,7 +8,7 @@ import { openModel } from '../../../src/formats/open-model';
 import type { Gpu } from '../../../src/gpu/gpu';
 import { decodeCheckpoint, exportCheckpoint, modelOfCheckpoint } from '../../../src/rl/checkpoint';
 import type { RunConfig } from '../../../src/rl/config';
-import type { Rollout } from '../../../src/rl/rollout';
+import type { Rollout } from '../../../src/rl/grpo/rollout';
 import { relativeError } from '../../model/goldens';
 import { openTestGpu } from '../../support/gpu';
 import { sampleAndScore } from './log-probs';

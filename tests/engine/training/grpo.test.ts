@@ -4,7 +4,7 @@ import { readSafetensors, toFloat32, writeSafetensors } from '../../../src/forma
 import type { Gpu } from '../../../src/gpu/gpu';
 import { openTraining } from '../../../src/engine/open';
 import { decodeCheckpoint } from '../../../src/rl/checkpoint';
-import type { Rollout } from '../../../src/rl/rollout';
+import type { Rollout } from '../../../src/rl/grpo/rollout';
 import { openTestGpu } from '../../support/gpu';
 import { loadGolden } from '../../model/goldens';
 import { otherModel, outcome, tinyConfig, tinySession, type Session } from './tiny';

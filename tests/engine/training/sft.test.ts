@@ -5,7 +5,7 @@ import { openTraining } from '../../../src/engine/open';
 import type { Model } from '../../../src/formats/model';
 import { openModel } from '../../../src/formats/open-model';
 import type { Gpu } from '../../../src/gpu/gpu';
-import type { SftProgress } from '../../../src/rl/sft';
+import type { SftProgress } from '../../../src/rl/sft/sft';
 import { defaultRunConfig } from '../../../src/runs/config';
 import { openTestGpu } from '../../support/gpu';
 

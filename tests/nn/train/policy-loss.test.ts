@@ -1,13 +1,13 @@
 /**
- * @file The loss kernel against src/rl/losses.ts in float64, on the batches of the goldens, and against what TRL 1.13.0
+ * @file The loss kernel against src/rl/grpo/losses.ts in float64, on the batches of the goldens, and against what TRL 1.13.0
  * itself computed; `updateMetrics` likewise.
  */
 import { describe, expect, it } from 'vitest';
 import { parseStats, PolicyLoss, SEQUENCE_WORDS, STAT_NAMES } from '../../../src/nn/train/policy-loss';
 import { defaultGrpoConfig, type LossType } from '../../../src/rl/config';
-import { grpoLoss, sequenceWeights, type LossConfig } from '../../../src/rl/losses';
-import { updateMetrics } from '../../../src/rl/update-metrics';
-import { EOS, lossGoldens } from '../../rl/goldens';
+import { grpoLoss, sequenceWeights, type LossConfig } from '../../../src/rl/grpo/losses';
+import { updateMetrics } from '../../../src/rl/grpo/update-metrics';
+import { EOS, lossGoldens } from '../../rl/grpo/goldens';
 import { layerTest, poison } from '../harness';
 import { relativeError } from '../reference';
 

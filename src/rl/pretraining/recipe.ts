@@ -1,9 +1,9 @@
 /** @file A pretraining recipe: model, mixture and schedule in one JSON file that anyone can rerun. Checked when read. */
 import * as v from 'valibot';
-import { VOCABULARY_SIZE } from '../tasks/vocabulary';
+import { VOCABULARY_SIZE } from '../../tasks/vocabulary';
 import type { Mixture } from './corpus';
 import { validateMixture } from './corpus';
-import { MAX_PROMPT_LENGTH } from './prompt';
+import { MAX_PROMPT_LENGTH } from '../prompt';
 
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));

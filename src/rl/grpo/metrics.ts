@@ -1,6 +1,6 @@
 /** @file The metrics of a batch of completions under TRL's names, so that local and remote runs draw on the same charts. */
 import type { Advantages } from './advantages';
-import { mean, standardDeviation } from '../base/statistics';
+import { mean, standardDeviation } from '../../base/statistics';
 
 export interface MeasuredCompletion {
   /** Number of sampled tokens, the end-of-sequence token included. */
@@ -25,7 +25,7 @@ export interface MeasuredBatch {
 /**
  * Everything that can be said before the update: num_tokens, completions/*, rewards/<function>/*, reward, reward_std
  * (over the whole batch), frac_reward_zero_std. The loss and what is measured with it come from the update
- * (src/rl/losses.ts). A metric without a value, such as the std of one reward, is left out.
+ * (src/rl/grpo/losses.ts). A metric without a value, such as the std of one reward, is left out.
  */
 export function batchMetrics(batch: MeasuredBatch): Record<string, number> {
   const { completions } = batch;

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { defaultMixture } from '../../src/rl/corpus';
-import { parseRecipe } from '../../src/rl/recipe';
+import { defaultMixture } from '../../../src/rl/pretraining/corpus';
+import { parseRecipe } from '../../../src/rl/pretraining/recipe';
 
-const file = readFileSync(new URL('../../recipes/tinythink-1m.json', import.meta.url), 'utf8');
+const file = readFileSync(new URL('../../../recipes/tinythink-1m.json', import.meta.url), 'utf8');
 /** The committed recipe with one key (a dotted path) changed; undefined removes it. */
 function changed(path: string, value: unknown): unknown {
   const recipe = JSON.parse(file);

@@ -2,12 +2,12 @@
  * @file Worked answers to fine-tune on, for example a teacher's (src/eval/distillation.ts): which of them a student can
  * write, and in which order it sees them.
  */
-import { rng } from '../base/rng';
-import type { TextTokenizer } from '../formats/text/tokenizer';
-import type { SequenceGroup } from '../model/train/batch';
-import type { Task } from '../tasks/task';
-import type { RunConfig } from './config';
-import { maxPromptLength, taskPrompt } from './prompt';
+import { rng } from '../../base/rng';
+import type { TextTokenizer } from '../../formats/text/tokenizer';
+import type { SequenceGroup } from '../../model/train/batch';
+import type { Task } from '../../tasks/task';
+import type { RunConfig } from '../config';
+import { maxPromptLength, taskPrompt } from '../prompt';
 
 export interface SftExample {
   task: string;

@@ -4,15 +4,15 @@
  * is distillation. Or they are traces of the run's own task, of which a chosen share, p_cot, thinks in full: the dial of
  * Tsilivis et al., arXiv 2510.11495, for how often the policy reasons before it is rewarded for anything.
  */
-import { rng } from '../base/rng';
-import type { TextTokenizer } from '../formats/text/tokenizer';
-import type { SequenceGroup } from '../model/train/batch';
-import type { PolicyLearner } from '../model/train/batch-learner';
-import { CROSS_ENTROPY } from '../nn/train/policy-loss';
-import type { Task } from '../tasks/task';
-import type { RunConfig } from './config';
-import { sample, type Mixture } from './corpus';
-import { encodePrompt } from './prompt';
+import { rng } from '../../base/rng';
+import type { TextTokenizer } from '../../formats/text/tokenizer';
+import type { SequenceGroup } from '../../model/train/batch';
+import type { PolicyLearner } from '../../model/train/batch-learner';
+import { CROSS_ENTROPY } from '../../nn/train/policy-loss';
+import type { Task } from '../../tasks/task';
+import type { RunConfig } from '../config';
+import { sample, type Mixture } from '../pretraining/corpus';
+import { encodePrompt } from '../prompt';
 import { describeSkipped, encodeExamples, exampleBatch, type SftExample } from './sft-examples';
 
 /** Key of the traces' random stream. */

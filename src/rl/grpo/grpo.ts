@@ -8,25 +8,25 @@
  * What samples and what learns is handed in: all weights of a small model, or low-rank adapters of a model of any size
  * (src/engine/training).
  */
-import type { TextTokenizer } from '../formats/text/tokenizer';
-import type { Gpu } from '../gpu/gpu';
-import type { Recorder } from '../gpu/recorder';
-import type { LoadedBatch, PolicyLearner } from '../model/train/batch-learner';
-import { parseStats, type PolicyLossOptions } from '../nn/train/policy-loss';
-import { trainingProblems } from '../tasks/problems';
-import type { Task } from '../tasks/task';
-import { decodeCheckpoint, encodeCheckpoint } from './checkpoint';
-import type { CompletionSampler, SamplingSettings } from './completion-sampler';
-import type { LiveConfig, RunConfig } from './config';
-import { evaluate } from './evaluate';
-import type { LearnedParameters } from './learned-parameters';
+import type { TextTokenizer } from '../../formats/text/tokenizer';
+import type { Gpu } from '../../gpu/gpu';
+import type { Recorder } from '../../gpu/recorder';
+import type { LoadedBatch, PolicyLearner } from '../../model/train/batch-learner';
+import { parseStats, type PolicyLossOptions } from '../../nn/train/policy-loss';
+import { trainingProblems } from '../../tasks/problems';
+import type { Task } from '../../tasks/task';
+import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint';
+import type { CompletionSampler, SamplingSettings } from '../completion-sampler';
+import type { LiveConfig, RunConfig } from '../config';
+import { evaluate } from '../evaluate';
+import type { LearnedParameters } from '../learned-parameters';
 import { losses, sequenceWeights } from './losses';
-import { taskFor, taskPrompt } from './prompt';
+import { taskFor, taskPrompt } from '../prompt';
 import { describeGroups, rewardBatch, rolloutMetrics, type Rollout, type SampledBatch } from './rollout';
-import { learningRate } from './schedule';
-import { runSft, type SftOptions } from './sft';
-import type { EvaluationResult, StepResult } from './step-result';
-import { TokenTexts } from './token-texts';
+import { learningRate } from '../schedule';
+import { runSft, type SftOptions } from '../sft/sft';
+import type { EvaluationResult, StepResult } from '../step-result';
+import { TokenTexts } from '../token-texts';
 import { updateMetrics } from './update-metrics';
 
 export interface GrpoOptions extends SftOptions {

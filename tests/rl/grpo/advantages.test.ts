@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { computeAdvantages } from '../../src/rl/advantages';
-import { batchMetrics } from '../../src/rl/metrics';
+import { computeAdvantages } from '../../../src/rl/grpo/advantages';
+import { batchMetrics } from '../../../src/rl/grpo/metrics';
 import { advantageGoldens, EOS } from './goldens';
 
 describe('against TRL 1.13.0', () => {

@@ -1,6 +1,6 @@
 /** @file Group-relative advantages, as TRL 1.13.0's `_generate_and_score_completions` computes them. */
-import type { ScaleRewards } from './config';
-import { mean, standardDeviation } from '../base/statistics';
+import type { ScaleRewards } from '../config';
+import { mean, standardDeviation } from '../../base/statistics';
 
 /** Keeps the division finite in a group of equal rewards. */
 export const ADVANTAGE_EPSILON = 1e-4;

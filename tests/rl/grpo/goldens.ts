@@ -1,6 +1,6 @@
 /** @file Reads the goldens that TRL 1.13.0 itself computed; tests/goldens/README.md documents their layout. */
 import { readFileSync } from 'node:fs';
-import type { LossConfig } from '../../src/rl/losses';
+import type { LossConfig } from '../../../src/rl/grpo/losses';
 
 interface LossGoldens {
   num_generations: number;
@@ -46,7 +46,7 @@ interface AdvantageGoldens {
 }
 
 const read = (name: string): unknown =>
-  JSON.parse(readFileSync(new URL(`../goldens/${name}`, import.meta.url), 'utf8'));
+  JSON.parse(readFileSync(new URL(`../../goldens/${name}`, import.meta.url), 'utf8'));
 
 export const lossGoldens = read('grpo_loss.json') as LossGoldens;
 export const advantageGoldens = read('grpo_advantages.json') as AdvantageGoldens;

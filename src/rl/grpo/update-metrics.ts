@@ -1,9 +1,9 @@
 /** @file TRL's metrics of an update, from what the loss kernel reports of each sequence. */
-import type { SequenceStats } from '../nn/train/policy-loss';
+import type { SequenceStats } from '../../nn/train/policy-loss';
 import { losses, type LossConfig } from './losses';
 
 /**
- * loss, entropy, kl and the clip ratios, as `grpoLoss` (src/rl/losses.ts) gives them.
+ * loss, entropy, kl and the clip ratios, as `grpoLoss` (src/rl/grpo/losses.ts) gives them.
  * @param weights each sequence's weight in the loss; masked sequences have 0
  */
 export function updateMetrics(

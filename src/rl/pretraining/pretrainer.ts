@@ -1,14 +1,14 @@
 /** @file Pretrains a decoder by next-token cross-entropy on a recipe's mixture; resumable from its checkpoints. */
-import type { DecoderConfig } from '../formats/hf/hf-config';
-import { readSafetensors, toFloat32, writeSafetensors } from '../formats/hf/safetensors';
-import type { Gpu } from '../gpu/gpu';
-import { initialParameters } from '../model/train/initialise';
-import { Learner } from '../model/train/learner';
-import { CROSS_ENTROPY } from '../nn/train/policy-loss';
-import { rng } from '../base/rng';
+import type { DecoderConfig } from '../../formats/hf/hf-config';
+import { readSafetensors, toFloat32, writeSafetensors } from '../../formats/hf/safetensors';
+import type { Gpu } from '../../gpu/gpu';
+import { initialParameters } from '../../model/train/initialise';
+import { Learner } from '../../model/train/learner';
+import { CROSS_ENTROPY } from '../../nn/train/policy-loss';
+import { rng } from '../../base/rng';
 import { encodeSample, sample } from './corpus';
 import { longestSequence, type Recipe } from './recipe';
-import { pretrainLearningRate } from './schedule';
+import { pretrainLearningRate } from '../schedule';
 
 export interface PretrainProgress {
   step: number;

@@ -1,12 +1,12 @@
 /** @file One step's samples on their way to the update: first as they were drawn, then rewarded and compared. */
-import type { Problem, Task } from '../tasks/task';
+import type { Problem, Task } from '../../tasks/task';
 import { computeAdvantages, type Advantages } from './advantages';
-import type { Sample } from './completion-sampler';
-import type { RunConfig } from './config';
-import type { Group } from './group';
+import type { Sample } from '../completion-sampler';
+import type { RunConfig } from '../config';
+import type { Group } from '../group';
 import { batchMetrics } from './metrics';
-import { scoreCompletion, type CompletionScore } from './rewards';
-import type { TokenTexts } from './token-texts';
+import { scoreCompletion, type CompletionScore } from '../rewards';
+import type { TokenTexts } from '../token-texts';
 
 /** A step's completions, flat in group order: `num_generations` of each problem. */
 export interface SampledBatch {

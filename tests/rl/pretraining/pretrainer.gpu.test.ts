@@ -1,12 +1,12 @@
 /** @file Pretraining on the GPU: it learns, and it continues from a checkpoint bit for bit. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseDecoderConfig } from '../../src/formats/hf/hf-config';
-import { writeSafetensors } from '../../src/formats/hf/safetensors';
-import type { Gpu } from '../../src/gpu/gpu';
-import { Pretrainer } from '../../src/rl/pretrainer';
-import { parseRecipe, type Recipe } from '../../src/rl/recipe';
-import { openTestGpu } from '../support/gpu';
+import { parseDecoderConfig } from '../../../src/formats/hf/hf-config';
+import { writeSafetensors } from '../../../src/formats/hf/safetensors';
+import type { Gpu } from '../../../src/gpu/gpu';
+import { Pretrainer } from '../../../src/rl/pretraining/pretrainer';
+import { parseRecipe, type Recipe } from '../../../src/rl/pretraining/recipe';
+import { openTestGpu } from '../../support/gpu';
 
 const json = (path: string) => JSON.parse(readFileSync(path, 'utf8')) as Record<string, object>;
 const base = json('recipes/tinythink-1m.json');

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Mixture, MixtureTask } from '../../src/rl/corpus';
-import { defaultMixture, encodeSample, sample, styleShares, validateMixture } from '../../src/rl/corpus';
-import { getTask } from '../../src/tasks';
-import { rng } from '../../src/base/rng';
-import { BOS_ID, decode, EOS_ID } from '../../src/tasks/vocabulary';
+import type { Mixture, MixtureTask } from '../../../src/rl/pretraining/corpus';
+import { defaultMixture, encodeSample, sample, styleShares, validateMixture } from '../../../src/rl/pretraining/corpus';
+import { getTask } from '../../../src/tasks';
+import { rng } from '../../../src/base/rng';
+import { BOS_ID, decode, EOS_ID } from '../../../src/tasks/vocabulary';
 
 const one = (changes: Partial<MixtureTask>): Mixture => ({
   max_completion_length: 112,

@@ -9,9 +9,9 @@
  * where the loss's entry in the table `losses` decides `policy` and the weight w_i (sequenceWeights), and the importance sampling
  * level decides whether ρ is the token's own ratio or one for the whole sequence (GSPO, arXiv 2507.18071).
  */
-import { t } from '../i18n';
-import type { Objective } from '../nn/train/policy-loss';
-import type { GrpoConfig } from './config';
+import { t } from '../../i18n';
+import type { Objective } from '../../nn/train/policy-loss';
+import type { GrpoConfig } from '../config';
 
 export type LossConfig = Pick<
   GrpoConfig,

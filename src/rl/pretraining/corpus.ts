@@ -2,10 +2,10 @@
  * @file The text that a base model is pretrained on: problems of several tasks, answered in a mixture of styles. The
  * mixture decides what the base model samples, and so what RL has to amplify.
  */
-import { getTask } from '../tasks';
-import type { Rng } from '../base/rng';
-import type { Problem, TraceStyle } from '../tasks/task';
-import { encode } from '../tasks/vocabulary';
+import { getTask } from '../../tasks';
+import type { Rng } from '../../base/rng';
+import type { Problem, TraceStyle } from '../../tasks/task';
+import { encode } from '../../tasks/vocabulary';
 
 export interface MixtureTask {
   /** A name in the task registry. */
