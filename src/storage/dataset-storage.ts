@@ -4,6 +4,7 @@ import { datasetName, parseDataset, writeDataset, type DistilledSample } from '.
 import { gunzipText, gzipText } from '../base/gzip';
 import { t } from '../i18n';
 import { Table } from './database';
+import { newestFirst } from './records';
 
 const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -34,13 +35,7 @@ export class DatasetStorage {
 
   /** Newest first. */
   async list(): Promise<DatasetRecord[]> {
-    const stored = await this.#records.values();
-    return stored
-      .flatMap((each) => {
-        const parsed = v.safeParse(recordSchema, each);
-        return parsed.success ? [parsed.output] : [];
-      })
-      .sort((a, b) => b.created - a.created);
+    return newestFirst(recordSchema, await this.#records.values());
   }
 
   /**

@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import type { Answer } from '../eval/evaluation';
 import type { Slot } from '../eval/evaluator';
 import { keysOf, Table } from './database';
+import { newestFirst } from './records';
 
 const whole = (low: number, high: number) => v.pipe(v.number(), v.integer(), v.minValue(low), v.maxValue(high));
 const within = (low: number, high: number) => v.pipe(v.number(), v.minValue(low), v.maxValue(high));
@@ -21,42 +22,22 @@ const samplingSchema = v.object({
   max_tokens: v.optional(whole(1, bounds.max_tokens)),
 });
 
+const seed = whole(0, 2 ** 31);
+const notation = v.picklist(['short', 'free']);
+/** Problems that a task makes. */
+const ofTask = { task: text(100), difficulty: whole(0, 1000), n: whole(1, bounds.n) };
+
 const runSchema = v.object({
   id: text(100),
   /** Milliseconds since 1970. */
   created: v.number(),
   updated: v.number(),
   source: v.variant('kind', [
-    v.object({
-      kind: v.literal('held-out'),
-      task: text(100),
-      difficulty: whole(0, 1000),
-      n: whole(1, bounds.n),
-    }),
-    v.object({
-      kind: v.literal('teaching'),
-      task: text(100),
-      difficulty: whole(0, 1000),
-      n: whole(1, bounds.n),
-      seed: whole(0, 2 ** 31),
-      notation: v.picklist(['short', 'free']),
-    }),
+    v.object({ kind: v.literal('held-out'), ...ofTask }),
+    v.object({ kind: v.literal('teaching'), ...ofTask, seed, notation }),
     // The next two were stored by earlier versions.
-    v.object({
-      kind: v.literal('task'),
-      task: text(100),
-      difficulty: whole(0, 1000),
-      n: whole(1, bounds.n),
-      seed: whole(0, 2 ** 31),
-    }),
-    v.object({
-      kind: v.literal('lessons'),
-      task: text(100),
-      difficulty: whole(0, 1000),
-      n: whole(1, bounds.n),
-      seed: whole(0, 2 ** 31),
-      notation: v.picklist(['short', 'free']),
-    }),
+    v.object({ kind: v.literal('task'), ...ofTask, seed }),
+    v.object({ kind: v.literal('lessons'), ...ofTask, seed, notation }),
     v.object({
       kind: v.literal('file'),
       name: text(300),
@@ -68,7 +49,7 @@ const runSchema = v.object({
     }),
   ]),
   k: whole(1, bounds.k),
-  seed: whole(0, 2 ** 31),
+  seed,
   /** What the user chose; everything else is as each model's makers recommend. */
   sampling: samplingSchema,
   /** Only for models on servers: those on this device answer one question at a time. */
@@ -111,13 +92,7 @@ export class EvaluationStorage {
 
   /** Newest first, without records of other versions that this one can't read. */
   async list(): Promise<EvaluationRun[]> {
-    const stored = await this.#runs.values();
-    return stored
-      .flatMap((each) => {
-        const parsed = v.safeParse(runSchema, each);
-        return parsed.success ? [parsed.output] : [];
-      })
-      .sort((a, b) => b.created - a.created);
+    return newestFirst(runSchema, await this.#runs.values());
   }
 
   async get(id: string): Promise<EvaluationRun | undefined> {

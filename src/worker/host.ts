@@ -24,7 +24,7 @@ import type { EngineApi, ModelFacts, ModelRef } from './protocol';
 
 export interface HostParts {
   gpu: GPU | undefined;
-  engine: LocalEngine;
+  engine: Pick<LocalEngine, 'openChatModel' | 'openTraining' | 'planRun'>;
   storage?: RunStorage;
   downloads?: ModelDownloads;
 }

@@ -1,5 +1,6 @@
 /** @file A trainer of the worker as the page is given it: every call resolves after its events have been delivered. */
 import { proxy, transfer } from 'comlink';
+import { WEIGHTS } from '../formats/hf/file-names';
 import type { LiveConfig } from '../rl/config';
 import type { RunConfig, RunEvent } from '../runs/events';
 import type { Resume, RunObserver, Trainer } from '../runs/trainer';
@@ -36,7 +37,7 @@ export function hostedTrainer(trainer: Trainer): Trainer {
     async exportModel() {
       const files = await trainer.exportModel();
       // Only the weights belong to this map alone; the small files are kept for the next export.
-      const weights = files.get('model.safetensors');
+      const weights = files.get(WEIGHTS);
       return weights ? transfer(files, [weights.buffer]) : files;
     },
     async openChatModel(weights) {

@@ -14,10 +14,9 @@ sys.path.insert(0, str(REPOSITORY / "remote" / "src"))
 from fastapi.testclient import TestClient  # noqa: E402
 from tinythink_remote.__main__ import check, read_token  # noqa: E402
 from tinythink_remote.app import create_app  # noqa: E402
-from tinythink_remote.config import NewRun, RemoteOptions  # noqa: E402
+from tinythink_remote.config import NewRun  # noqa: E402
 from tinythink_remote.events import EventReader, EventWriter, RunIsTaken, read_events  # noqa: E402
 from tinythink_remote.files import RunFiles, Status  # noqa: E402
-from tinythink_remote.launcher import accelerate_config, environment  # noqa: E402
 from tinythink_remote.runs import Refused, RunManager  # noqa: E402
 
 TOKEN = "correct-horse-battery-staple"
@@ -446,21 +445,6 @@ def test_a_line_that_a_crash_cut_short_is_no_event(tmp_path):
 def test_one_sidecar_a_folder(manager, tmp_path):
     with pytest.raises(Refused, match="another sidecar"):
         RunManager(tmp_path / "models", tmp_path / "runs")
-
-
-def test_commands_are_made_of_choices_alone(manager):
-    """What starts a process, for the GPUs that this machine may not have."""
-    import yaml
-
-    four = RemoteOptions(launcher="accelerate", num_processes=4, precision="bf16")
-    config = yaml.safe_load(accelerate_config(four, 29500))
-    assert config["distributed_type"] == "DEEPSPEED" and config["deepspeed_config"]["zero_stage"] == 3
-    assert config["num_processes"] == 4 and config["mixed_precision"] == "bf16"
-    plain = yaml.safe_load(accelerate_config(four.model_copy(update={"sharding": "none"}), 29500))
-    assert plain["distributed_type"] == "MULTI_GPU" and "deepspeed_config" not in plain
-    assert environment("x", RemoteOptions(), gpus=8, hub=False)["CUDA_VISIBLE_DEVICES"] == "0"
-    assert environment("x", RemoteOptions(), gpus=8, hub=False)["HF_HUB_OFFLINE"] == "1"
-    assert "CUDA_VISIBLE_DEVICES" not in environment("x", four, gpus=8, hub=True).keys() - os.environ.keys()
 
 
 def test_the_settings_of_a_request_are_kept_as_they_were_read(client, manager):

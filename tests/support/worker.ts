@@ -18,15 +18,15 @@ export interface FakeWorker {
   terminated: boolean;
 }
 
-/** @param engine stands in for the LocalEngine, of which only some methods are called */
-export function clientOf(parts: Omit<HostParts, 'gpu' | 'engine'> & { gpu?: GPU | undefined; engine: object }) {
+/** With a GPU unless `parts` say otherwise. */
+export function clientOf(parts: Omit<HostParts, 'gpu'> & Partial<Pick<HostParts, 'gpu'>>) {
   const channels: MessageChannel[] = [];
   const workers: FakeWorker[] = [];
   const spawn = (): WorkerLike => {
     const channel = new MessageChannel();
     channels.push(channel);
     const { port1, port2 } = channel;
-    expose(new EngineHost({ gpu: fakeGpu, ...parts } as HostParts), port2);
+    expose(new EngineHost({ gpu: fakeGpu, ...parts }), port2);
     port1.start();
     port2.start();
     const errors = new Set<(event: Event) => void>();

@@ -9,6 +9,7 @@ import type { ChatToken, GenerateRequest, OpenChatModel } from '../../src/runs/c
 import type { RunObserver, RunStatus } from '../../src/runs/trainer';
 import { RunStorage } from '../../src/storage/run-storage';
 import { probe } from '../../src/engine/probe';
+import type { HostParts } from '../../src/worker/host';
 import type { EnginePlan } from '../runs/fixtures';
 import { TestEngine, tinyFiles } from '../runs/fixtures';
 import { clientOf } from '../support/worker';
@@ -30,7 +31,10 @@ afterEach(() => {
   for (const cleanUp of cleanUps.splice(0)) cleanUp();
 });
 
-async function setup(plan: EnginePlan = {}, parts: { gpu?: GPU | undefined; engine?: object } = {}) {
+async function setup(
+  plan: EnginePlan = {},
+  parts: { gpu?: GPU | undefined; engine?: Partial<HostParts['engine']> } = {},
+) {
   const storage = new RunStorage(`worker-${count++}`);
   await storage.saveModel('tiny', tinyFiles());
   const state = { closed: 0, aborted: false, left: 0, engines: [] as TestEngine[] };
@@ -259,9 +263,10 @@ describe('chat models in the worker', () => {
 
   it('stops being opened when the page’s signal aborts', async () => {
     const reasons: unknown[] = [];
-    const engine = {
-      openChatModel: (_: Model, { signal }: { signal: AbortSignal }) =>
+    const engine: Pick<HostParts['engine'], 'openChatModel'> = {
+      openChatModel: (_, options) =>
         new Promise((_, reject) => {
+          const signal = options!.signal!;
           signal.addEventListener('abort', () => {
             reasons.push(signal.reason);
             reject(signal.reason as Error);

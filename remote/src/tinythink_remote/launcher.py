@@ -59,8 +59,8 @@ def accelerate_config(remote: RemoteOptions, port: int) -> str:
 
 def zero3(remote: RemoteOptions) -> list[str]:
     if remote.sharding == "none":
-        # accelerate refuses MULTI_GPU for a single process.
-        return [f"distributed_type: {'MULTI_GPU' if remote.num_processes > 1 else 'NO'}"]
+        # accelerate refuses MULTI_GPU for a single process. In quotes, because a bare NO is false in YAML.
+        return [f"distributed_type: '{'MULTI_GPU' if remote.num_processes > 1 else 'NO'}'"]
     return [
         "deepspeed_config:",
         "  deepspeed_multinode_launcher: standard",

@@ -152,11 +152,15 @@ def report_failure(files: RunFiles, error: BaseException) -> None:
     files.write_status(Status(**(vars(status) | {"state": "failed"})))
 
 
-def main() -> int:
+def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("run", "models", "datasets"):
         parser.add_argument(f"--{name}-folder", type=Path, required=True)
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    options = read_options()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     files = RunFiles(options.run_folder.resolve())
     try:

@@ -7,20 +7,10 @@ import type { ModelFiles } from '../files/model-files';
 import { readWhole } from '../files/whole-file';
 import { TextTokenizer } from '../text/tokenizer';
 import { parameterShapes } from './architecture';
+import { TEXT_FILES, WEIGHTS } from './file-names';
 import { parseDecoderConfig, type DecoderConfig } from './hf-config';
 import { checkShape, ModelFolderError } from './match-tensors';
 import { writeSafetensors, type FloatTensor } from './safetensors';
-
-/** Files that a config and a tokenizer are read from. */
-export const TEXT_FILES = [
-  'config.json',
-  'generation_config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'chat_template.jinja',
-] as const;
-export const WEIGHTS = 'model.safetensors';
 
 /** Larger than any tokenizer.json. */
 const MAX_TEXT_BYTES = 128 << 20;

@@ -1,12 +1,11 @@
 /** @file Where the tensors of safetensors files lie, read from their headers alone: the weights stay where they are. */
 import { messageOf } from '../../base/errors';
+import { WEIGHTS, WEIGHTS_INDEX } from './file-names';
 import { ModelFolderError } from './match-tensors';
 import type { ModelFiles, RangedFile, TensorEntry } from '../files/model-files';
 import { HEADER_START, headerLength, readHeader, SafetensorsError, shardNames } from './safetensors';
 import { readWhole } from '../files/whole-file';
 
-const WEIGHTS = 'model.safetensors';
-const INDEX = 'model.safetensors.index.json';
 const MAX_INDEX_BYTES = 64 << 20;
 
 /**
@@ -16,14 +15,14 @@ const MAX_INDEX_BYTES = 64 << 20;
 export async function findTensors(files: ModelFiles, signal?: AbortSignal): Promise<Map<string, TensorEntry>> {
   const whole = await files.open(WEIGHTS);
   if (whole) return new Map((await readFile(whole, signal)).map((entry) => [entry.name, entry]));
-  const index = await files.open(INDEX);
+  const index = await files.open(WEIGHTS_INDEX);
   if (!index) throw new ModelFolderError(`${files.name} has no ${WEIGHTS}`);
   const json = new TextDecoder().decode(await readWhole(index, MAX_INDEX_BYTES, signal));
-  const shards = inFile(INDEX, () => shardNames(JSON.parse(json)));
+  const shards = inFile(WEIGHTS_INDEX, () => shardNames(JSON.parse(json)));
   const tensors = new Map<string, TensorEntry>();
   for (const shard of shards) {
     const file = await files.open(shard);
-    if (!file) throw new ModelFolderError(`${files.name} has no ${shard}, which ${INDEX} names`);
+    if (!file) throw new ModelFolderError(`${files.name} has no ${shard}, which ${WEIGHTS_INDEX} names`);
     for (const entry of await readFile(file, signal)) {
       if (tensors.has(entry.name)) {
         throw new ModelFolderError(`tensor ${entry.name} is in two files, one of them ${shard}`);

@@ -60,27 +60,24 @@ export const textOf = (key: PlainKey): Text => ({
   help: t(`config:fields.${key}.help`),
 });
 
-export function integer(
-  group: FieldGroup,
-  text: Text,
-  [min, max]: Range,
-  usual: Range,
-  options: NumberOptions = {},
-): NumberField {
-  const defaults = { integer: true, above: false, step: 1, scale: 'linear', nullable: false, live: false } as const;
-  return { kind: 'number', ...text, group, min, max, usual, ...defaults, ...options };
-}
+const defaults = { above: false, scale: 'linear', nullable: false, live: false } as const;
 
-export function real(
-  group: FieldGroup,
-  text: Text,
-  [min, max]: Range,
-  usual: Range,
-  options: NumberOptions = {},
-): NumberField {
-  const defaults = { integer: false, above: false, step: 0.01, scale: 'linear', nullable: false, live: false } as const;
-  return { kind: 'number', ...text, group, min, max, usual, ...defaults, ...options };
-}
+const numberField =
+  (kind: Pick<NumberField, 'integer' | 'step'>) =>
+  (group: FieldGroup, text: Text, [min, max]: Range, usual: Range, options: NumberOptions = {}): NumberField => ({
+    kind: 'number',
+    ...text,
+    group,
+    min,
+    max,
+    usual,
+    ...defaults,
+    ...kind,
+    ...options,
+  });
+
+export const integer = numberField({ integer: true, step: 1 });
+export const real = numberField({ integer: false, step: 0.01 });
 
 export function choice(group: FieldGroup, text: Text, options: Record<string, string>): ChoiceField {
   const list = Object.entries(options).map(([value, label]) => ({ value, label }));

@@ -1,7 +1,7 @@
 /** @file Which files of a repository make up a model: the safetensors with config and tokenizer, or one .gguf. */
 import { t } from '../../../i18n';
 import { DownloadError } from '../http/errors';
-import { isModelFile, TEXT_FILES, WEIGHTS, WEIGHTS_INDEX } from './model-file-names';
+import { isModelFile, TEXT_FILES, WEIGHTS, WEIGHTS_INDEX } from '../../hf/file-names';
 import type { PinnedFile } from './model-source';
 
 /** The quantisations that people mostly want. The first one that a repository has is proposed. */

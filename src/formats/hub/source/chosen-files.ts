@@ -3,7 +3,7 @@ import { t } from '../../../i18n';
 import { blobFile, chosenFiles } from '../../files/blob-files';
 import { ModelAddressError } from '../model-address';
 import type { ChosenFiles } from '../model-address';
-import { isModelFile } from './model-file-names';
+import { isModelFile } from '../../hf/file-names';
 import { modelId } from './model-source';
 import type { ModelSource } from './model-source';
 

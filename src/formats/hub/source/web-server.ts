@@ -6,7 +6,7 @@ import type { FoundFile } from '../http/look-up';
 import type { HttpOptions } from '../http/options';
 import { urlFile } from '../http/url-file';
 import { ModelAddressError } from '../model-address';
-import { TEXT_FILES, WEIGHTS, WEIGHTS_INDEX } from './model-file-names';
+import { TEXT_FILES, WEIGHTS, WEIGHTS_INDEX } from '../../hf/file-names';
 import { modelId } from './model-source';
 import type { ModelSource } from './model-source';
 
