@@ -59,7 +59,7 @@ export interface Evaluation {
 
 /** Answers one problem after another; ends early, with what there is, when the signal aborts. */
 export async function* evaluateChatModel(
-  policy: ChatModel,
+  model: ChatModel,
   options: EvaluationOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Answered> {
@@ -68,7 +68,7 @@ export async function* evaluateChatModel(
     const problem = taskProblem(task, difficulty, i);
     const answers: Answer[] = [];
     for (let j = 0; j < k; j++) {
-      const answer = await answerOnce(policy, problem, problem.messages, { ...request, seed: seed + j }, signal);
+      const answer = await answerOnce(model, problem, problem.messages, { ...request, seed: seed + j }, signal);
       if (!answer) return;
       answers.push(answer);
     }
@@ -78,12 +78,12 @@ export async function* evaluateChatModel(
 
 /**
  * Asks once and marks the answer.
- * @param onToken told of each token as it comes
+ * @param onToken called with each token as it comes
  * @returns null when the signal aborted
- * @throws what the policy throws
+ * @throws what the model throws
  */
 export async function answerOnce(
-  policy: ChatModel,
+  model: ChatModel,
   problem: EvalProblem,
   messages: Message[],
   request: Omit<GenerateRequest, 'messages'>,
@@ -97,7 +97,7 @@ export async function answerOnce(
   let prompt: number | null = null;
   let finish: 'stop' | 'length' | undefined;
   let counted: { tokens?: number; thoughts?: number } = {};
-  for await (const token of policy.generate({ ...request, messages }, signal)) {
+  for await (const token of model.generate({ ...request, messages }, signal)) {
     onToken(token);
     if (token.context) prompt = token.context.prompt;
     if (token.server) {
@@ -126,7 +126,7 @@ export async function answerOnce(
     tokens: total,
     thought_tokens: counted.thoughts ?? Math.round((thought.size?.tokens ?? 0) * scale),
     prompt_tokens: prompt,
-    // Not every policy says how an answer ended.
+    // Not every model says how an answer ended.
     finished: (finish ?? (tokens < request.max_tokens ? 'stop' : 'length')) === 'stop',
     ms: performance.now() - start,
   };

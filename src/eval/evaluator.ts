@@ -1,4 +1,4 @@
-/** @file Asks a policy what is still to be asked of an evaluation: several answers at a time, at a pace, without giving up at once. */
+/** @file Asks a chat model for the answers that an evaluation still lacks: several at a time, at a limited rate, past single failures. */
 import { sleep } from '../base/sleep';
 import { answerOnce, type Answer } from './evaluation';
 import type { EvalProblem } from './problem-set';
@@ -21,7 +21,7 @@ export interface Slot {
 }
 
 export interface EvaluatorOptions {
-  exam: readonly EvalProblem[];
+  problems: readonly EvalProblem[];
   /** Answers to each problem. */
   k: number;
   request: Omit<GenerateRequest, 'messages'>;
@@ -32,7 +32,7 @@ export interface EvaluatorOptions {
   /** Awaited before the next question is asked: what it rejects with ends the evaluation. */
   onAnswer: (slot: Slot, answer: Answer) => void | Promise<void>;
   onToken?: (token: ChatToken) => void;
-  /** Told of an answer that failed; it is left out, and asked for again next time. */
+  /** Called for an answer that failed; it is left out, and asked for again next time. */
   onFailure?: (slot: Slot, error: unknown) => void;
 }
 
@@ -40,33 +40,29 @@ export interface EvaluatorOptions {
  * Resolves when all has been asked for, or the signal has aborted.
  * @throws the last failure, when one came after the other
  */
-export async function evaluateMissing(
-  policy: ChatModel,
-  options: EvaluatorOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const { exam, k, request, messages, pace, isDone, onAnswer, onToken, onFailure } = options;
+export async function evaluateMissing(model: ChatModel, options: EvaluatorOptions, signal: AbortSignal): Promise<void> {
+  const { problems, k, request, messages, pace, isDone, onAnswer, onToken, onFailure } = options;
   // What a failure ends is not what the caller asked for.
   const own = new AbortController();
   const stop = () => own.abort();
   if (signal.aborted) stop();
   else signal.addEventListener('abort', stop);
-  const slots = missing(exam.length, k, isDone);
-  const turnstile = new RateLimiter(pace.per_minute);
+  const slots = missing(problems.length, k, isDone);
+  const limiter = new RateLimiter(pace.per_minute);
   let failures = 0;
   const work = async (): Promise<void> => {
     while (!own.signal.aborted) {
       // Before a slot is taken: what is not begun is not lost.
-      await turnstile.pass(own.signal);
+      await limiter.pass(own.signal);
       if (own.signal.aborted) return;
       const next = slots.next();
       if (next.done) return;
       const slot = next.value;
-      const problem = exam[slot.problem]!;
+      const problem = problems[slot.problem]!;
       const seeded = { ...request, seed: sampleSeed(request.seed, slot.sample) };
       let answer: Answer | null;
       try {
-        answer = await answerOnce(policy, problem, messages(problem), seeded, own.signal, onToken);
+        answer = await answerOnce(model, problem, messages(problem), seeded, own.signal, onToken);
       } catch (error) {
         if (own.signal.aborted) return;
         onFailure?.(slot, error);

@@ -1,4 +1,4 @@
-/** @file How well a policy does on held-out problems: accuracy, length, truncation, and the styles it answers in. */
+/** @file How well a model does on held-out problems: accuracy, length, truncation, and the styles it answers in. */
 import type { TextTokenizer } from '../formats/text/tokenizer';
 import type { Sample } from '../model/decode/group-sampler';
 import { heldOutProblem } from '../tasks/problems';

@@ -5,6 +5,9 @@ import type { RunConfig } from './config';
 /** What stands for every module that can have an adapter; PEFT's name for it. */
 export const ALL_LINEAR = 'all-linear';
 
+/** Whether an adapter learns, rather than all weights. */
+export const trainsAdapter = ({ lora_r }: Pick<RunConfig, 'lora_r'>): boolean => lora_r !== null;
+
 /** Null when all weights learn. @throws RangeError naming a module that can't have an adapter */
 export function loraOf({
   lora_r: r,

@@ -9,7 +9,7 @@ import * as v from 'valibot';
 import { COMPLETION_STYLES } from '../tasks/answer';
 import { checkConfig } from './config';
 import { SCHEMA_VERSION } from './events';
-import { upgradeConfig, upgradeRewards } from './upgrade';
+import { upgradeConfig, upgradeModel, upgradeRewards } from './upgrade';
 import type { RunConfig, RunEvent } from './events';
 
 /** A file that is not a run; the message names the line. */
@@ -93,22 +93,27 @@ const change = v.pipe(
 );
 const sample = v.object({ prompt: text(10_000), answer: text(10_000), text: text(100_000), correct: v.boolean() });
 
-const event = v.variant('type', [
-  v.object({
-    type: v.literal('started'),
-    schema: v.literal(SCHEMA_VERSION),
-    run_id: v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, 'not a run id')),
-    time: v.pipe(v.string(), v.isoTimestamp()),
-    config: runConfig,
-    model: v.object({
-      name: text(200),
-      parameters: v.pipe(v.number(), v.minValue(0)),
-      architecture: text(100),
-      reads_language: v.optional(v.boolean()),
-    }),
-    device: v.object({ kind: v.picklist(['webgpu', 'trl', 'recording']), description: text(1000) }),
-    seed: v.number(),
+const started = v.object({
+  type: v.literal('started'),
+  schema: v.literal(SCHEMA_VERSION),
+  run_id: v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, 'not a run id')),
+  time: v.pipe(v.string(), v.isoTimestamp()),
+  config: runConfig,
+  model: v.object({
+    name: text(200),
+    parameters: v.pipe(v.number(), v.minValue(0)),
+    architecture: text(100),
+    reads_language: v.optional(v.boolean()),
   }),
+  device: v.object({ kind: v.picklist(['webgpu', 'trl', 'recording']), description: text(1000) }),
+  seed: v.number(),
+});
+
+const event = v.variant('type', [
+  v.pipe(
+    started,
+    v.transform((read) => ({ ...read, model: upgradeModel(read.model, read.config) })),
+  ),
   v.object({
     type: v.literal('step'),
     step,

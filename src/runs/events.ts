@@ -21,8 +21,8 @@ export interface StartedEvent {
     name: string;
     parameters: number;
     architecture: string;
-    /** False for a model that knows only the characters of the toy tasks; absent in older runs. */
-    reads_language?: boolean | undefined;
+    /** False for a model that knows only the characters of the toy tasks. */
+    reads_language: boolean;
   };
   device: { kind: 'webgpu' | 'trl' | 'recording'; description: string };
   seed: number;

@@ -1,5 +1,6 @@
 /** @file Brings configs that earlier versions wrote into today's form: saved runs, recordings, links to sidecars. */
 import type { RunConfig } from '../rl/config';
+import { trainsAdapter } from '../rl/lora-config';
 
 /** Settings that came after the first recordings, with what those did. */
 const LATER_SETTINGS = {
@@ -16,6 +17,15 @@ const LATER_SETTINGS = {
 export function upgradeConfig(value: unknown): unknown {
   return isRecord(value) ? { ...LATER_SETTINGS, ...upgradeRewards(value) } : value;
 }
+
+/** Runs of earlier versions don't say whether their model reads language; only downloaded ones were trained by adapters. */
+export const upgradeModel = <Model extends { reads_language?: boolean | undefined }>(
+  model: Model,
+  config: RunConfig,
+): Model & { reads_language: boolean } => ({
+  ...model,
+  reads_language: model.reads_language ?? trainsAdapter(config),
+});
 
 /** Rewards used to be one record, `{ accuracy: 1, format: 0.2, length: 0 }`; now they are TRL's two lists. */
 export function upgradeRewards(value: Record<string, unknown>): Record<string, unknown> {

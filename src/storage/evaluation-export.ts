@@ -15,7 +15,7 @@ export function byProblem<T extends { problem: number; sample: number }>(answers
 
 export function exportJson(
   run: EvaluationRun,
-  exam: readonly EvalProblem[],
+  problems: readonly EvalProblem[],
   answers: readonly StoredAnswer[],
 ): ExportedFile {
   const models = run.models.map(({ label, settings }, model) => {
@@ -30,7 +30,7 @@ export function exportJson(
     k: run.k,
     seed: run.seed,
     models,
-    problems: exam.map(({ prompt, answer }) => ({ problem: prompt, answer })),
+    problems: problems.map(({ prompt, answer }) => ({ problem: prompt, answer })),
     answers: inOrder(answers),
   };
   return file(run, 'json', 'application/json', JSON.stringify(content, null, 1));
@@ -53,11 +53,11 @@ const COLUMNS = [
 
 export function exportCsv(
   run: EvaluationRun,
-  exam: readonly EvalProblem[],
+  problems: readonly EvalProblem[],
   answers: readonly StoredAnswer[],
 ): ExportedFile {
   const rows = inOrder(answers).map((answer): (string | number | boolean | null)[] => {
-    const problem = exam[answer.problem];
+    const problem = problems[answer.problem];
     return [
       run.models[answer.model]?.label ?? '',
       answer.problem + 1,

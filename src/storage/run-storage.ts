@@ -6,7 +6,7 @@
 import type { RunConfig, RunEvent, StartedEvent } from '../runs/events';
 import { parseEvents, serializeEvents } from '../runs/event-schema';
 import { gunzipText, gzipText } from '../base/gzip';
-import { upgradeConfig } from '../runs/upgrade';
+import { upgradeConfig, upgradeModel } from '../runs/upgrade';
 import { runName, uniqueName } from '../runs/names';
 import { t } from '../i18n';
 import { keysOf, Table } from './database';
@@ -165,7 +165,10 @@ export class RunStorage {
 }
 
 /** A record with its config in today's form, whichever version wrote it. */
-const upgraded = (run: SavedRun): SavedRun => ({ ...run, config: upgradeConfig(run.config) as RunConfig });
+function upgraded(run: SavedRun): SavedRun {
+  const config = upgradeConfig(run.config) as RunConfig;
+  return { ...run, config, model: upgradeModel(run.model, config) };
+}
 
 /** What a run's record should say after these events. */
 export function progressOf(events: readonly RunEvent[]): RunProgress {

@@ -9,15 +9,15 @@ import { buildProblems } from '../../src/eval/problem-set';
 import type { ChatModel } from '../../src/runs/chat-model';
 import { serveChatModel, type ChatModelServer, type ChatModelServerOptions } from '../support/policy-server';
 
-const exam = buildProblems({ kind: 'teaching', task: 'sum', difficulty: 3, n: 6, seed: 0, notation: 'short' });
+const problems = buildProblems({ kind: 'teaching', task: 'sum', difficulty: 3, n: 6, seed: 0, notation: 'short' });
 
 /** Right about all problems but the second. */
 const teacher: ChatModel = {
   name: 'teacher',
   async *generate({ messages, seed }) {
     await Promise.resolve();
-    const at = exam.findIndex(({ prompt }) => messages[0]!.content.endsWith(`\n${prompt}`));
-    const answer = at === 1 ? 'wrong' : exam[at]!.answer;
+    const at = problems.findIndex(({ prompt }) => messages[0]!.content.endsWith(`\n${prompt}`));
+    const answer = at === 1 ? 'wrong' : problems[at]!.answer;
     for (const text of ['<think>', `${seed}+`, '0=', `${seed}`, '</think>', `<answer>${answer}</answer>`])
       yield { text };
   },
@@ -55,7 +55,7 @@ describe('distil', () => {
     const { samples, wrong, repeated } = await kept();
     expect([samples.length, wrong, repeated]).toEqual([10, 0, 0]);
     expect(samples[0]).toMatchObject({
-      ...{ problem: exam[0]!.prompt, reasoning: '0+0=0', teacher: { model: 'teacher', server: 'vllm' }, seed: 0 },
+      ...{ problem: problems[0]!.prompt, reasoning: '0+0=0', teacher: { model: 'teacher', server: 'vllm' }, seed: 0 },
       ...{ tokens: 6, sampling: { temperature: 0.7, top_p: 0.95 } },
     });
     expect(printed.join('\n')).toMatch(

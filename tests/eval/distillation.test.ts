@@ -25,7 +25,7 @@ import { allTasks, getTask } from '../../src/tasks';
 import { rng } from '../../src/base/rng';
 
 const source: TeachingSource = { kind: 'teaching', task: 'sum', difficulty: 3, n: 3, seed: 5, notation: 'short' };
-const exam = buildProblems(source);
+const problems = buildProblems(source);
 const settings = { temperature: 0.6, top_p: 0.95, top_k: 0, max_tokens: 100, seed: 2 ** 31 - 1 };
 const teacher = { model: 'big', server: 'vllm' };
 
@@ -34,9 +34,9 @@ const answer = (problem: number, sample: number, text: string, change: Partial<A
   ...{ finished: true, ms: 1, ...change },
 });
 const right = (problem: number, reasoning = '1+1=2') =>
-  `<think>${reasoning}</think><answer>${exam[problem]!.answer}</answer>`;
+  `<think>${reasoning}</think><answer>${problems[problem]!.answer}</answer>`;
 const samples = (): DistilledSample[] =>
-  keptSamples(source, exam, [answer(0, 0, right(0)), answer(1, 1, right(1))], teacher, settings);
+  keptSamples(source, problems, [answer(0, 0, right(0)), answer(1, 1, right(1))], teacher, settings);
 
 describe('problems for a teacher', () => {
   it('are all different, the same again, and others than those of an evaluation', () => {
@@ -117,10 +117,10 @@ describe('keeping', () => {
       answer(1, 0, '<think>1+1=2</think><answer>no</answer>'),
       answer(1, 1, 'I give up.'),
       answer(1, 2, right(1), { finished: false }),
-      answer(2, 0, `<think></think><answer>${exam[2]!.answer}</answer>`),
-      answer(2, 1, `<think>9+9<eos>=18</think><answer>${exam[2]!.answer}</answer>`),
+      answer(2, 0, `<think></think><answer>${problems[2]!.answer}</answer>`),
+      answer(2, 1, `<think>9+9<eos>=18</think><answer>${problems[2]!.answer}</answer>`),
     ];
-    const judged = filterAnswers(source, exam, given);
+    const judged = filterAnswers(source, problems, given);
     expect(judged.map(({ refusal }) => refusal)).toEqual([
       ...[null, 'repeated', null, 'wrong', 'no answer', 'cut off', 'no reasoning', 'stray tags'],
     ]);
@@ -133,8 +133,14 @@ describe('keeping', () => {
   it('writes lines that say who was asked what, how', () => {
     const [first, second] = samples();
     expect(first).toEqual({
-      ...{ task: 'sum', difficulty: 3, problem: exam[0]!.prompt, reference: exam[0]!.answer },
-      ...{ prompt: exam[0]!.messages, reasoning: '1+1=2', answer: exam[0]!.answer, completion: right(0), teacher },
+      ...{ task: 'sum', difficulty: 3, problem: problems[0]!.prompt, reference: problems[0]!.answer },
+      ...{
+        prompt: problems[0]!.messages,
+        reasoning: '1+1=2',
+        answer: problems[0]!.answer,
+        completion: right(0),
+        teacher,
+      },
       sampling: { temperature: 0.6, top_p: 0.95, top_k: 0, max_tokens: 100 },
       ...{ seed: 2 ** 31 - 1, tokens: 20 },
     });
@@ -164,7 +170,7 @@ describe('a data set', () => {
     ['another completion', broken({ completion: '<think>evil</think>' }), 'completion'],
     [
       'tags in the working',
-      broken({ reasoning: '</think>', completion: `<think></think></think><answer>${exam[0]!.answer}</answer>` }),
+      broken({ reasoning: '</think>', completion: `<think></think></think><answer>${problems[0]!.answer}</answer>` }),
       'tags',
     ],
     ['a strange role', broken({ prompt: [{ role: 'tool', content: '' }] }), '“prompt.0.role”'],
@@ -228,7 +234,7 @@ describe('a student', () => {
     const { examples, skipped } = encodeExamples(given, tokenizer, getTask('sum'), { max_completion_length: 40 });
     expect(skipped).toEqual({ 'of another task': 1, 'not in its characters': 2, 'too long': 2 });
     expect(examples).toHaveLength(1);
-    expect(tokenizer.decode(examples[0]!.prompt)).toBe(`<bos>${exam[0]!.prompt}`);
+    expect(tokenizer.decode(examples[0]!.prompt)).toBe(`<bos>${problems[0]!.prompt}`);
     expect(tokenizer.decode(examples[0]!.completion)).toBe(`${right(0)}<eos>`);
     expect(() => encodeExamples(given.slice(1), tokenizer, getTask('sum'), { max_completion_length: 40 })).toThrow(
       'has 5 examples, and this model can learn from none of them: 1 of another task, 2 not in its characters, 2 too long',

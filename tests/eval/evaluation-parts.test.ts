@@ -63,10 +63,10 @@ const saying = (tokens: ChatToken[]): ChatModel => ({
   },
 });
 
-const exam = buildProblems({ kind: 'file', name: 'x', problems: [{ problem: 'What is 6 × 7?', answer: '42' }] });
+const problems = buildProblems({ kind: 'file', name: 'x', problems: [{ problem: 'What is 6 × 7?', answer: '42' }] });
 const request = { max_tokens: 20, temperature: 1, top_k: 0, top_p: 1, seed: 3 };
 const never = new AbortController().signal;
-const once = (tokens: ChatToken[]) => answerOnce(saying(tokens), exam[0]!, exam[0]!.messages, request, never);
+const once = (tokens: ChatToken[]) => answerOnce(saying(tokens), problems[0]!, problems[0]!.messages, request, never);
 
 describe('answerOnce', () => {
   it('counts thoughts up to their end, and believes a server that counts', async () => {
@@ -146,7 +146,7 @@ describe('evaluateMissing', () => {
   }
 
   const options = (change: Partial<EvaluatorOptions> = {}): EvaluatorOptions => ({
-    exam: three,
+    problems: three,
     k: 2,
     request,
     messages: bareMessages,
@@ -168,7 +168,7 @@ describe('evaluateMissing', () => {
       never,
     );
     expect(got).toEqual(['1.0', '2.0']);
-    await evaluateMissing(policy, options({ exam: three.slice(0, 1) }), never);
+    await evaluateMissing(policy, options({ problems: three.slice(0, 1) }), never);
     expect(seen.requests.slice(2).map(({ seed }) => seed)).toEqual([3, 4]);
     expect(seen.requests[0]!.messages).toEqual([{ role: 'user', content: three[1]!.prompt }]);
     expect(seen.most).toBe(1);
@@ -273,7 +273,7 @@ describe('exports', () => {
   const answers = [stored(1, '=HYPERLINK("evil")', false), stored(0, '42', true)];
 
   it('CSV has a line for each answer, and no formulas', () => {
-    const { name, bytes } = exportCsv(run, exam, answers);
+    const { name, bytes } = exportCsv(run, problems, answers);
     expect(name).toBe('evaluation-aime_24-2026-01-02.csv');
     const lines = new TextDecoder().decode(bytes).trim().split('\n');
     expect(lines[1]).toBe('m on host,1,What is 6 × 7?,42,1,42,true,true,10,4,5,12');
@@ -288,7 +288,7 @@ describe('exports', () => {
   });
 
   it('JSON has it all, and nothing of where a server is', () => {
-    const text = new TextDecoder().decode(exportJson(run, exam, answers).bytes);
+    const text = new TextDecoder().decode(exportJson(run, problems, answers).bytes);
     const parsed = JSON.parse(text) as { models: { summary: { pass_at_1: number } }[]; answers: unknown[] };
     expect(parsed.models[0]!.summary.pass_at_1).toBe(0.5);
     expect(parsed.answers).toHaveLength(2);

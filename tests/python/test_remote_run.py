@@ -1,4 +1,4 @@
-"""The sidecar runs real TRL on the CPU: tinythink-1m on sums, watched, paused, killed and gone on with.
+"""The sidecar runs real TRL on the CPU: tinythink-1m on sums, watched, paused, killed and resumed.
 
 One run for the whole file: starting TRL costs more than training for three steps.
 """
@@ -21,6 +21,7 @@ from remote_replay import replay
 
 sys.path.insert(0, str(REPOSITORY / "remote" / "src"))
 
+from tinythink_remote.problems import reads_language  # noqa: E402
 from tinythink_remote.rng import Rng  # noqa: E402
 from tinythink_remote.runs import kill_leftovers  # noqa: E402
 from tinythink_remote.tasks import TASKS  # noqa: E402
@@ -41,7 +42,7 @@ CONFIG = {
     "save_steps": 1,
     "seed": 7,
 }
-PATIENCE_S = 300
+TIMEOUT_S = 300
 
 
 class Sidecar:
@@ -82,7 +83,7 @@ class Sidecar:
 
     def wait_for(self, run: str, state: str, step: int, seq: int = 0) -> dict:
         """Until a run stands there; fails at once when it has ended otherwise."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + TIMEOUT_S
         while time.monotonic() < end:
             status = self.get(f"/runs/{run}")
             if status["state"] == state and status["step"] == step and status["seq"] >= seq:
@@ -96,7 +97,7 @@ class Sidecar:
     def events(self, run: str, after: int = 0) -> Iterator[tuple[str, int, dict]]:
         """(kind, id, data) of a stream until it ends."""
         headers = {"Last-Event-ID": str(after)} if after else {}
-        with self.client.stream("GET", f"/runs/{run}/events", headers=headers, timeout=PATIENCE_S) as stream:
+        with self.client.stream("GET", f"/runs/{run}/events", headers=headers, timeout=TIMEOUT_S) as stream:
             fields: dict[str, str] = {}
             for line in stream.iter_lines():
                 if line == "" and "event" in fields:
@@ -177,7 +178,7 @@ def finished(start_model, tmp_path_factory):
         assert worker.is_running(), "found again, not started twice"
 
         worker.kill()
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + TIMEOUT_S
         while json.loads(status.read_text())["pid"] in (0, worker.pid) and time.monotonic() < end:
             time.sleep(0.1)
         sidecar.wait_for(run, "paused", 1)
@@ -226,6 +227,21 @@ def test_order_of_events(finished):
         ("finished", 3),
     ]
     assert len(finished.processes) == 2
+
+
+def test_it_says_what_the_model_reads(finished):
+    assert finished.events[0]["model"]["reads_language"] is False
+
+
+def test_a_tokenizer_of_all_of_english_reads_language():
+    from tokenizers import Tokenizer, models, pre_tokenizers, decoders
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    bytes_alone = Tokenizer(models.BPE({letter: id for id, letter in enumerate(alphabet)}, []))
+    bytes_alone.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bytes_alone.decoder = decoders.ByteLevel()
+    assert reads_language(PreTrainedTokenizerFast(tokenizer_object=bytes_alone))
 
 
 def test_the_page_reads_the_events(finished, tmp_path):

@@ -1,6 +1,6 @@
 /** @file Events as JSON lines in and out, hostile files, what counts of a history, and replaying a recording. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { RunEvent } from '../../src/runs/events';
+import type { RunEvent, StartedEvent } from '../../src/runs/events';
 import { parseEvents, serializeEvents } from '../../src/runs/event-schema';
 import { effectiveEvents, lastStep } from '../../src/runs/history';
 import { RecordedTrainer } from '../../src/runs/recording';
@@ -50,6 +50,18 @@ describe('parseEvents', () => {
       .replace(/"reward_funcs":\[[^\]]*\],"reward_weights":\[1,0\.5\]/, '"reward_weights":{"accuracy":1,"length":0.5}');
     expect(old).not.toContain('reward_funcs');
     expect(parseEvents(old)).toEqual(now);
+  });
+
+  it('fills in whether the model reads language, which earlier versions did not say', () => {
+    const old = (lora_r: number | null) => {
+      const started = startedEvent();
+      const { reads_language: _, ...model } = started.model;
+      return JSON.stringify({ ...started, model, config: { ...started.config, lora_r } });
+    };
+    const reads = (text: string) => (parseEvents(text)[0] as StartedEvent).model.reads_language;
+    expect(reads(old(null))).toBe(false);
+    // Only downloaded models were trained by adapters then.
+    expect(reads(old(8))).toBe(true);
   });
 
   it('leaves out a last line that a crash cut short, and blank lines', () => {

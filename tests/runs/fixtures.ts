@@ -49,7 +49,7 @@ export function startedEvent(patch: Partial<StartedEvent> = {}): StartedEvent {
     run_id: 'run-1',
     time: '2026-01-02T03:04:05.678Z',
     config: defaultRunConfig,
-    model: { name: 'tinythink-1m', parameters: 861312, architecture: 'LlamaForCausalLM' },
+    model: { name: 'tinythink-1m', parameters: 861312, architecture: 'LlamaForCausalLM', reads_language: false },
     device: { kind: 'webgpu', description: 'test' },
     seed: 0,
     ...patch,

@@ -149,6 +149,14 @@ def load_problems(config: RunConfig, datasets_folder: Path) -> TaskProblems | Da
     return DatasetProblems(config, [to_problem(row) for row in rows])
 
 
+def reads_language(tokenizer) -> bool:
+    """As src/rl/prompt.ts: whether a model reads language, and not only the characters of the toy tasks."""
+    sentence = "Think step by step between <think> and </think>."
+    decoded = tokenizer.decode(tokenizer(text=sentence, add_special_tokens=False)["input_ids"])
+    # Some tokenizers change spaces.
+    return "".join(decoded.split()) == "".join(sentence.split())
+
+
 def to_prompt(task: Task, problem: Problem) -> str | list[dict[str, str]]:
     """As src/rl/prompt.ts: the prompt alone, or through the chat template where the task has an instruction."""
     if task.instruction is None:

@@ -19,7 +19,7 @@ SCHEMA_VERSION = 1
 
 
 def started_event(run_id: str, config: RunConfig, model: dict, processes: int, on_gpu: bool, with_vllm: bool) -> dict:
-    """The first event. `model` has the model's `parameters` and `architecture`."""
+    """The first event. `model` has the model's `parameters`, `architecture` and `reads_language`."""
     device = torch.cuda.get_device_name() if on_gpu else "CPU"
     sampling = "vLLM" if with_vllm else "Transformers"
     return {

@@ -24,7 +24,7 @@ from .control import RunControl
 from .evaluation import answer_row, own_randomness, share_of, summarise
 from .events import EventWriter
 from .files import RunFiles
-from .problems import DatasetProblems, TaskProblems, to_prompt
+from .problems import DatasetProblems, TaskProblems, reads_language, to_prompt
 from .reports import MetricLog, completion_rows, diverged_metric, divergence_reason, groups_of, started_event
 from .rollouts import Rollout, Scorer
 from .schedule import factor
@@ -242,7 +242,11 @@ class RunTrainer(GRPOTrainer):
         return started_event(
             self._files.folder.name,
             self._config,
-            {"parameters": self._parameters, "architecture": architecture},
+            {
+                "parameters": self._parameters,
+                "architecture": architecture,
+                "reads_language": reads_language(self._tokenizer),
+            },
             processes=self.accelerator.num_processes,
             on_gpu=torch.cuda.is_available() and not self.args.use_cpu,
             with_vllm=self.use_vllm,

@@ -59,8 +59,8 @@ export async function distil(args: string[]): Promise<void> {
   }
   const difficulty = options.difficulty ?? getTask(options.task).difficulty.default;
   const source: TeachingSource = { kind: 'teaching', task: options.task, difficulty, n, seed, notation };
-  const exam = buildProblems(source);
-  if (exam.length < n) console.error(`There are ${exam.length} different problems of this kind.`);
+  const problems = buildProblems(source);
+  if (problems.length < n) console.error(`There are ${problems.length} different problems of this kind.`);
 
   const { model, teacher, remote } = await openTeacher(options);
   const { sampling, readsLanguage = true } = model;
@@ -73,19 +73,19 @@ export async function distil(args: string[]): Promise<void> {
     max_tokens: options['max-new'] ?? (readsLanguage ? MAX_NEW.other : MAX_NEW.toy),
     seed,
   };
-  const messages = readsLanguage ? ({ messages }: (typeof exam)[number]) => messages : bareMessages;
+  const messages = readsLanguage ? ({ messages }: (typeof problems)[number]) => messages : bareMessages;
 
   const path = `${options.out}.answers.jsonl`;
   const answers = await takeUp(path, { teacher, source: { ...source, n: undefined }, settings });
   const log = await JsonLines.open(path, 'all');
   const wanted = () =>
     [...answers.values()]
-      .filter(({ problem, sample }) => problem < exam.length && sample < k)
+      .filter(({ problem, sample }) => problem < problems.length && sample < k)
       .sort((a, b) => a.problem - b.problem || a.sample - b.sample);
   const report = () => {
     const all = wanted();
-    const { asked, kept, share } = summariseDistillation(filterAnswers(source, exam, all), all);
-    console.error(`${asked} of ${exam.length * k} answers, ${kept} kept (${percent(share)})`);
+    const { asked, kept, share } = summariseDistillation(filterAnswers(source, problems, all), all);
+    console.error(`${asked} of ${problems.length * k} answers, ${kept} kept (${percent(share)})`);
   };
 
   const abort = new AbortController();
@@ -95,7 +95,7 @@ export async function distil(args: string[]): Promise<void> {
   const failure = await evaluateMissing(
     model,
     {
-      exam,
+      problems,
       k,
       request: settings,
       messages,
@@ -122,18 +122,18 @@ export async function distil(args: string[]): Promise<void> {
   await log.close();
 
   const all = wanted();
-  const samples = keptSamples(source, exam, all, teacher, settings, messages);
+  const samples = keptSamples(source, problems, all, teacher, settings, messages);
   await writeWhole(options.out, writeDataset(samples));
-  const summary = summariseDistillation(filterAnswers(source, exam, all), all);
+  const summary = summariseDistillation(filterAnswers(source, problems, all), all);
   console.log(
-    `${options.out}: ${summary.kept} of ${summary.asked} answers kept (${percent(summary.share)}), to ${summary.problems} of ${exam.length} problems`,
+    `${options.out}: ${summary.kept} of ${summary.asked} answers kept (${percent(summary.share)}), to ${summary.problems} of ${problems.length} problems`,
   );
   if (summary.mean_reasoning !== null) console.log(`mean reasoning ${summary.mean_reasoning.toFixed(1)} tokens`);
   console.log(`cost ${summary.prompt_tokens} tokens in, ${summary.tokens} out`);
   for (const [reason, count] of Object.entries(summary.refused))
     console.log(`${count} × ${refusals[reason as Refusal]}`);
-  if (all.length < exam.length * k) {
-    const rest = `${exam.length * k - all.length} answers are missing; the same command asks for them`;
+  if (all.length < problems.length * k) {
+    const rest = `${problems.length * k - all.length} answers are missing; the same command asks for them`;
     throw new Error(failure ? `${failure} ${rest}.` : rest);
   }
 }

@@ -1,6 +1,7 @@
 /** @file The settings of a run: the table, their values in a config, and their form as text. */
 import type { RunConfig } from '../../rl/config';
 import { lossUses } from '../../rl/grpo/losses';
+import { trainsAdapter } from '../../rl/lora-config';
 import { weightsByName } from '../../rl/rewards';
 import type { FieldKey, FieldValue, PlainKey } from './field';
 import { describeField } from './table';
@@ -12,7 +13,7 @@ export { describeField, fieldKeys, fields, isFieldKey } from './table';
 
 /** Whether a setting has any effect in a run: those of adapters only with adapters, those of a loss only with that loss. */
 export function appliesTo(config: RunConfig, key: FieldKey): boolean {
-  if (describeField(key).group === 'adapter' && key !== 'lora_r' && config.lora_r === null) return false;
+  if (describeField(key).group === 'adapter' && key !== 'lora_r' && !trainsAdapter(config)) return false;
   return lossUses(config.loss_type, key);
 }
 

@@ -18,7 +18,7 @@ const started: RunEvent = {
   run_id: ID,
   time: '2026-01-01T00:00:00.000Z',
   config: defaultRunConfig,
-  model: { name: 'tinythink-1m', parameters: 860_000, architecture: 'LlamaForCausalLM' },
+  model: { name: 'tinythink-1m', parameters: 860_000, architecture: 'LlamaForCausalLM', reads_language: false },
   device: { kind: 'trl', description: 'TRL 1.13.0' },
   seed: 0,
 };

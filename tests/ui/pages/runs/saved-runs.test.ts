@@ -13,7 +13,7 @@ const started = (run_id: string): StartedEvent => ({
   run_id,
   time: '2026-01-01T00:00:00Z',
   config: { ...defaultRunConfig, max_steps: 10 },
-  model: { name: 'tinythink-1m', parameters: 868_480, architecture: 'LlamaForCausalLM' },
+  model: { name: 'tinythink-1m', parameters: 868_480, architecture: 'LlamaForCausalLM', reads_language: false },
   device: { kind: 'webgpu', description: 'test' },
   seed: 0,
 });

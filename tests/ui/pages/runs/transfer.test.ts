@@ -18,7 +18,7 @@ const started: StartedEvent = {
   run_id: 'a',
   time: '2026-01-01T00:00:00Z',
   config: { ...defaultRunConfig, model: 'llama' },
-  model: { name: 'llama', parameters: 1, architecture: 'LlamaForCausalLM' },
+  model: { name: 'llama', parameters: 1, architecture: 'LlamaForCausalLM', reads_language: false },
   device: { kind: 'webgpu', description: 'test' },
   seed: 0,
 };

@@ -166,7 +166,7 @@ const savedRun: SavedRun = {
   created: 0,
   updated: 0,
   config: fixtureConfig,
-  model: { name: 'tinythink-1m', parameters: 1, architecture: 'llama' },
+  model: { name: 'tinythink-1m', parameters: 1, architecture: 'llama', reads_language: false },
   device: { kind: 'webgpu', description: 'none' },
   last_step: 6,
   status: 'finished',

@@ -51,9 +51,7 @@ export async function listModels({ storage, stored, remote }: ModelSources): Pro
       if (step === undefined) continue;
       const id = formatModelId({ kind: 'checkpoint', run: run.id, step });
       const label = t('chat:models.checkpoint', { run: run.name, step });
-      // Older runs don't say; only downloaded models were then adapted.
-      const reads = run.model.reads_language ?? typeof run.config.lora_r === 'number';
-      if (reads) models.push({ id, label, group: 'Large models', toy: false });
+      if (run.model.reads_language) models.push({ id, label, group: 'Large models', toy: false });
       else models.push(run.config.model === DEFAULT_MODEL ? embedded(id, label) : toy(id, label));
     }
     for (const name of await storage.modelNames()) {

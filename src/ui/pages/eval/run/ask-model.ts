@@ -28,7 +28,7 @@ export async function askModel(question: Question, signal: AbortSignal): Promise
   await evaluateMissing(
     chatModel,
     {
-      exam: problems,
+      problems,
       k: run.k,
       request: settings,
       messages: model.toy ? bareMessages : ({ messages }) => messages,

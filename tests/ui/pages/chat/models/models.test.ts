@@ -11,8 +11,8 @@ describe('models', () => {
   const storage = {
     list: () =>
       Promise.resolve([
-        { id: 'r', name: 'Sums', config: {}, model: {} },
-        { id: 'l', name: 'Stories', config: { lora_r: 16 }, model: {} },
+        { id: 'r', name: 'Sums', config: {}, model: { reads_language: false } },
+        { id: 'l', name: 'Stories', config: {}, model: { reads_language: true } },
       ] as never),
     checkpointSteps: () => Promise.resolve([10, 20]),
     modelNames: () => Promise.resolve(['mine']),
@@ -26,7 +26,7 @@ describe('models', () => {
     expect(found.map(({ id, toy }) => [id, toy])).toEqual([
       [DEFAULT_MODEL, true],
       ['run:r@20', true],
-      // Adapters of a large model.
+      // The checkpoint of a downloaded model.
       ['run:l@20', false],
       ['file:mine', true],
       ['store:a', false],
