@@ -52,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     import uvicorn
 
     from .app import create_app
+    from .connections import GuardedProtocol
     from .runs import Refused, RunManager
 
     try:
@@ -70,6 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         app,
         host=options.host,
         port=options.port,
+        http=GuardedProtocol,
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=2,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
+import logging
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import Annotated
@@ -17,21 +16,24 @@ from pydantic import ValidationError
 
 from . import __version__
 from .config import FieldError, HubDataset, LiveConfig, NewRun, problems_of
-from .events import to_json
+from .disk import NoSpace, is_no_space, no_space_in_words
 from .files import Control, Status
 from .rewards import REWARDS
-from .runs import Refused, Run, RunManager, Unknown, tail
+from .runs import Refused, RunManager, Unknown, tail
 from .security import OriginGuard, TokenGuard
+from .streams import RETRY_AFTER, Streams, TooManyStreams
 from .tasks import TASKS
+
+log = logging.getLogger("tinythink_remote")
 
 BODY_LIMIT = 1 << 20
 DATASET_LIMIT = 64 << 20
 LOG_LIMIT = 256 << 10
-# Seconds between two looks at a run's events, and between comments while nothing happens.
-POLL = 0.2
+# Seconds between comments in a stream while nothing happens.
 KEEP_ALIVE = 15.0
 
 RunId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
+DatasetId = RunId
 Step = Annotated[int, Path(ge=0, le=10**9)]
 
 
@@ -45,6 +47,8 @@ def create_app(
 ) -> FastAPI:
     """The application. Without a token it answers only requests from this machine."""
 
+    streams = Streams(keep_alive)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI):
         restarting = asyncio.create_task(manager.look_after_forever())
@@ -56,11 +60,11 @@ def create_app(
     app = FastAPI(title="tinythink-remote", version=__version__, lifespan=lifespan, openapi_url=None)
 
     # The middleware that is added last is the outermost.
-    app.add_middleware(TokenGuard, token=token, limits={"/datasets": DATASET_LIMIT}, limit=body_limit)
+    app.add_middleware(TokenGuard, token=token, streamed={"/datasets": DATASET_LIMIT}, limit=body_limit)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(origins),
-        allow_methods=["GET", "POST", "PATCH"],
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
         max_age=600,
     )
@@ -88,6 +92,18 @@ def create_app(
     async def unknown(_request: Request, error: Unknown) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 404)
 
+    @app.exception_handler(TooManyStreams)
+    async def too_many(_request: Request, error: TooManyStreams) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 503, {"Retry-After": str(RETRY_AFTER)})
+
+    @app.exception_handler(NoSpace)
+    @app.exception_handler(OSError)
+    async def no_space(_request: Request, error: Exception) -> JSONResponse:
+        if not is_no_space(error):
+            log.error("a request failed", exc_info=error)
+            return JSONResponse({"detail": "The server could not read or write a file; its log says which."}, 500)
+        return JSONResponse({"detail": no_space_in_words(error)}, 507)
+
     @app.get("/info")
     def info() -> dict:
         installed = {name: find_spec(name) is not None for name in ("vllm", "deepspeed", "peft")}
@@ -99,6 +115,7 @@ def create_app(
             "tasks": list(TASKS),
             "rewards": list(REWARDS),
             "gpus": manager.gpus,
+            "disk": manager.disk(),
             **installed,
         }
 
@@ -113,6 +130,10 @@ def create_app(
     @app.get("/runs/{run_id}")
     def run(run_id: RunId) -> dict:
         return manager.describe(manager.get(run_id))
+
+    @app.delete("/runs/{run_id}", status_code=204)
+    def delete(run_id: RunId, stop: bool = False) -> None:
+        manager.delete(manager.get(run_id), stop)
 
     @app.patch("/runs/{run_id}")
     def update(run_id: RunId, live: LiveConfig) -> dict:
@@ -134,11 +155,12 @@ def create_app(
         run_id: RunId, last_event_id: Annotated[str | None, Header(pattern=r"^\d{0,9}$")] = None
     ) -> StreamingResponse:
         watched = manager.get(run_id)
+        streams.check(watched)
         after = int(last_event_id or 0)
-        if after > await asyncio.to_thread(watched.reader.count):
+        if after > await streams.count(watched):
             raise HTTPException(400, "Last-Event-ID is not an event of this run")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
-        stream = stream_events(manager, watched, after, keep_alive)
+        stream = streams.events(watched, after)
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
     @app.get("/runs/{run_id}/checkpoints")
@@ -163,17 +185,21 @@ def create_app(
     @app.post("/datasets", status_code=201)
     async def add_dataset(request: Request) -> dict:
         """Adds a data set: JSON lines, or as application/json the name of a data set on the Hub."""
-        body = await request.body()
         kind = request.headers.get("content-type", "").partition(";")[0].strip()
         if kind == "application/json":
-            return manager.add_hub_dataset(HubDataset.model_validate_json(body))
+            described = HubDataset.model_validate_json(await limited(request, BODY_LIMIT))
+            return await asyncio.to_thread(manager.add_hub_dataset, described)
         if kind != "application/x-ndjson":
             raise HTTPException(415, "send a data set as application/x-ndjson, or its name as application/json")
         try:
-            return await asyncio.to_thread(manager.add_dataset, body.decode())
+            return await manager.add_dataset(request.stream())
         except ValueError as error:
             message = "the file isn't UTF-8 text" if isinstance(error, UnicodeError) else str(error)
             raise FieldError("", message) from None
+
+    @app.delete("/datasets/{name}", status_code=204)
+    def delete_dataset(name: DatasetId) -> None:
+        manager.delete_dataset(name)
 
     return app
 
@@ -200,30 +226,11 @@ def _checkpoint(control: Control, _status: Status) -> None:
     control.save += 1
 
 
-async def stream_events(manager: RunManager, run: Run, after: int, keep_alive: float) -> AsyncIterator[str]:
-    """The run's events after number `after`, each with its number as id; its status as `state` whenever it changes; at last
-    `end`."""
-    yield ": tinythink-remote\n\n"
-    sent_state = None
-    quiet_since = time.monotonic()
-    while True:
-        # Read before the events, so that whatever a status reports is in the events that were sent before it.
-        status = await asyncio.to_thread(run.files.read_status)
-        ended = manager.has_ended(run)
-        while lines := await asyncio.to_thread(run.reader.read, after + 1):
-            for line in lines:
-                after += 1
-                yield f"id: {after}\nevent: run\ndata: {line}\n\n"
-            quiet_since = time.monotonic()
-        state = to_json({"state": status.state, "step": status.step, "seq": status.seq})
-        if state != sent_state:
-            sent_state = state
-            quiet_since = time.monotonic()
-            yield f"event: state\ndata: {state}\n\n"
-        if ended:
-            yield "event: end\ndata: {}\n\n"
-            return
-        if time.monotonic() - quiet_since >= keep_alive:
-            quiet_since = time.monotonic()
-            yield ": keep-alive\n\n"
-        await asyncio.sleep(POLL)
+async def limited(request: Request, most: int) -> bytes:
+    """A body that is read as a whole."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > most:
+            raise HTTPException(413, f"the body is larger than {most} bytes")
+    return bytes(body)

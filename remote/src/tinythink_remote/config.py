@@ -21,6 +21,7 @@ CHECKPOINT = re.compile(r"run:([0-9a-f]{16})@(\d{1,9})")
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
 RUN_ID = re.compile(r"[0-9a-f]{16}")
 DATASET = re.compile(r"dataset:([0-9a-f]{16})")
+DATASET_ID = re.compile(r"[0-9a-f]{16}")
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,63}")
 
 # TRL's RepeatSampler lists every prompt of a run, so their number has a limit.
@@ -212,8 +213,8 @@ class RemoteOptions(Strict):
     gradient_checkpointing: bool = False
     # Completions in one forward and backward pass of one process; None: all of them.
     per_device_train_batch_size: whole(1, 65_536) | None = None
-    # The number of checkpoints to keep; older ones are deleted. None keeps all.
-    save_total_limit: whole(1, 1000) | None = None
+    # The number of checkpoints to keep; older ones are deleted. None keeps all, until the disk is full.
+    save_total_limit: whole(1, 1000) | None = 5
 
     @model_validator(mode="after")
     def _fits_together(self):

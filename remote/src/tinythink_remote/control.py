@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -19,6 +21,8 @@ class RunControl:
         # Live settings that have been applied.
         self.live: dict = {}
         self._last_seen = Control()
+        # What the sidecar last asked for; it stands for a file that is damaged.
+        self._last_read: Control | None = None
         # Commands are broadcast on the CPU: over NCCL, every GPU of a paused run would be busy waiting.
         self._group = torch.distributed.new_group(backend="gloo") if processes > 1 else None
 
@@ -34,10 +38,16 @@ class RunControl:
 
     def read(self) -> Control:
         """What the sidecar asks for now. The main process reads it for all of them, so that they agree."""
-        asked = [self._files.read_control() if self._is_main else None]
+        asked = self.share(lambda: self._files.read_control(otherwise=self._last_read))
+        self._last_read = asked
+        return asked
+
+    def share(self, ask: Callable[[], Any]) -> Any:
+        """What the main process gets by asking, in all processes. Every process takes part."""
+        shared = [ask() if self._is_main else None]
         if self._group:
-            torch.distributed.broadcast_object_list(asked, src=0, group=self._group)
-        return asked[0]
+            torch.distributed.broadcast_object_list(shared, src=0, group=self._group)
+        return shared[0]
 
     def set_paused(self, asked: Control, step: int) -> None:
         """Writes the status of a paused run, if it is news."""

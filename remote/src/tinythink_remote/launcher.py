@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from .config import FieldError, RemoteOptions
 from .files import RunFiles
 
+LAUNCHERS_OWN = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -90,9 +93,21 @@ def launch_command(files: RunFiles, remote: RemoteOptions, models: Path, dataset
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port for the processes of one run to find each other. It is drawn from those that the system doesn't give to
+    connections by itself, since the run opens it only once its model is loaded. TRL would choose among a few fixed ports,
+    and two runs that are loading would choose the same."""
+    lowest = 20_000
+    try:
+        highest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]) - 1
+    except (OSError, ValueError, IndexError):
+        highest = 32_767
+    chosen = random.SystemRandom()
+    for _ in range(100):
+        port = chosen.randint(lowest, highest) if highest > lowest else 0
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            return probe.getsockname()[1]
+    raise OSError("no port is free on this machine")
 
 
 def environment(run_id: str, remote: RemoteOptions, gpus: int, hub: bool) -> dict[str, str]:
@@ -106,6 +121,9 @@ def environment(run_id: str, remote: RemoteOptions, gpus: int, hub: bool) -> dic
         "TRL_EXPERIMENTAL_SILENCE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
+    if remote.launcher == "none":
+        # The launchers choose one for their own processes.
+        changes |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     if not hub:
         changes |= {"HF_HUB_OFFLINE": "1"}
     if gpus == 0:
@@ -114,4 +132,6 @@ def environment(run_id: str, remote: RemoteOptions, gpus: int, hub: bool) -> dic
         # If several GPUs were visible, Trainer would split the batch by itself.
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
         changes |= {"CUDA_VISIBLE_DEVICES": visible.split(",")[0]}
-    return {**os.environ, **changes}
+    # The sidecar itself may have been started by a launcher, whose processes these are not.
+    inherited = {name: value for name, value in os.environ.items() if name not in LAUNCHERS_OWN}
+    return {**inherited, **changes}

@@ -7,6 +7,7 @@ problem i from rng(2, i). So there is no state to save, and a row can be made wh
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -120,20 +121,31 @@ def to_problem(row: object) -> Problem:
     return Problem(prompt, answer)
 
 
-def read_jsonl(text: str) -> list[Problem]:
-    """Raises ValueError naming the line."""
+def read_jsonl(lines: Iterable[str]) -> list[Problem]:
+    """Rows from the lines of a file, or from its text. Raises ValueError naming the line."""
     rows = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            rows.append(to_problem(json.loads(line, parse_int=_WrittenNumber, parse_float=_WrittenNumber)))
-        except (ValueError, RecursionError) as error:
-            reason = "not JSON" if isinstance(error, (json.JSONDecodeError, RecursionError)) else str(error)
-            raise ValueError(f"line {number}: {reason}") from None
-    if len(rows) < 2:
-        raise ValueError("a data set needs at least two rows")
+    for number, line in enumerate(lines.split("\n") if isinstance(lines, str) else lines, 1):
+        if (row := read_line(number, line)) is not None:
+            rows.append(row)
+    check_rows(len(rows))
     return rows
+
+
+def read_line(number: int, line: str) -> Problem | None:
+    """A line of a data set; None if it is empty. Raises ValueError naming it."""
+    if not line.strip():
+        return None
+    try:
+        return to_problem(json.loads(line, parse_int=_WrittenNumber, parse_float=_WrittenNumber))
+    except (ValueError, RecursionError) as error:
+        reason = "not JSON" if isinstance(error, (json.JSONDecodeError, RecursionError)) else str(error)
+        raise ValueError(f"line {number}: {reason}") from None
+
+
+def check_rows(count: int) -> None:
+    """Raises ValueError if a data set has too few rows."""
+    if count < 2:
+        raise ValueError("a data set needs at least two rows")
 
 
 def load_problems(config: RunConfig, datasets_folder: Path) -> TaskProblems | DatasetProblems:
@@ -142,7 +154,8 @@ def load_problems(config: RunConfig, datasets_folder: Path) -> TaskProblems | Da
         return TaskProblems(config)
     described = json.loads((datasets_folder / f"{match[1]}.json").read_text())
     if "hub" not in described:
-        return DatasetProblems(config, read_jsonl((datasets_folder / f"{match[1]}.jsonl").read_text()))
+        with open(datasets_folder / f"{match[1]}.jsonl", encoding="utf-8", newline="\n") as lines:
+            return DatasetProblems(config, read_jsonl(lines))
     from datasets import load_dataset
 
     rows = load_dataset(described["hub"], described.get("name"), split=described["split"])

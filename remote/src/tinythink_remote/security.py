@@ -6,12 +6,17 @@ checks the token and the size of the body.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
 import json
+import time
 
 MIN_TOKEN = 16
+# Seconds: without any part of a body, and for the whole of it.
+SILENCE = 30.0
+LONGEST_BODY = 900.0
 FORWARDED = {b"forwarded", b"x-forwarded-for", b"x-real-ip"}
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "[::1]"}
 
@@ -62,16 +67,27 @@ class OriginGuard:
         return await self._app(scope, receive, send)
 
 
+class BodyTooLarge(Exception):
+    """More was sent than is allowed."""
+
+
+class BodyTooSlow(Exception):
+    """Nothing was sent for too long."""
+
+
 class TokenGuard:
     """With a token, every request needs it. Without one, only requests from this machine are answered, and none that a proxy
-    has forwarded."""
+    has forwarded. A body is limited in size and in time: bodies for the `streamed` paths, each with its own limit, are
+    passed on as they arrive, and all others are read first."""
 
-    def __init__(self, app, token: str | None, limits: dict[str, int], limit: int):
+    def __init__(self, app, token: str | None, streamed: dict[str, int], limit: int, silence: float = SILENCE):
         self._app = app
         self._digest = None if token is None else hashlib.sha256(token.encode()).digest()
         # Maximum size of a body in bytes, by path and for all other paths.
-        self._limits = limits
+        self._streamed = streamed
         self._limit = limit
+        # Seconds without a part of a body.
+        self._silence = silence
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -80,21 +96,71 @@ class TokenGuard:
             return await refuse(
                 send, 401, "the token is missing or wrong", (b"www-authenticate", b"Bearer")
             )
-        limit = self._limits.get(scope["path"], self._limit)
-        body = await self._read(scope, receive, limit)
-        if body is None:
-            return await refuse(send, 413, f"the body is larger than {limit} bytes", (b"connection", b"close"))
+        limit = self._streamed.get(scope["path"], self._limit)
+        started = False
 
-        sent = False
+        async def sending(message):
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            announced = header(scope, b"content-length")
+            if announced is not None and (not announced.isdecimal() or int(announced[:20]) > limit):
+                raise BodyTooLarge
+            body = self._limited(receive, limit)
+            if scope["path"] not in self._streamed:
+                body = await self._whole(body)
+            return await self._app(scope, body, sending)
+        except (BodyTooLarge, BodyTooSlow) as error:
+            if started:
+                raise
+            close = (b"connection", b"close")
+            if isinstance(error, BodyTooSlow):
+                return await refuse(send, 408, "the rest of the request did not arrive in time", close)
+            return await refuse(send, 413, f"the body is larger than {limit} bytes", close)
+
+    def _limited(self, receive, limit: int):
+        """Receives a body within its limits, and then whatever comes."""
+        size, ended = 0, False
+        deadline = time.monotonic() + LONGEST_BODY
+
+        async def limited():
+            nonlocal size, ended
+            if ended:
+                return await receive()
+            try:
+                left = min(self._silence, deadline - time.monotonic())
+                message = await asyncio.wait_for(receive(), max(0, left))
+            except asyncio.TimeoutError:
+                raise BodyTooSlow from None
+            if message["type"] != "http.request":
+                ended = True
+                return message
+            size += len(message.get("body", b""))
+            if size > limit:
+                raise BodyTooLarge
+            ended = not message.get("more_body")
+            return message
+
+        return limited
+
+    @staticmethod
+    async def _whole(receive):
+        """A body that has been received, as one message; then whatever comes."""
+        parts, left = [], True
+        while left:
+            message = await receive()
+            left = message["type"] == "http.request" and message.get("more_body", False)
+            parts.append(message.get("body", b""))
+        whole = {"type": "http.request", "body": b"".join(parts), "more_body": False}
 
         async def replay():
-            nonlocal sent
-            if sent:
-                return await receive()
-            sent = True
-            return {"type": "http.request", "body": body, "more_body": False}
+            nonlocal whole
+            message, whole = whole, None
+            return message or await receive()
 
-        return await self._app(scope, replay, send)
+        return replay
 
     def _is_known(self, scope) -> bool:
         if self._digest is None:
@@ -104,20 +170,3 @@ class TokenGuard:
         kind, _, token = (header(scope, b"authorization") or "").partition(" ")
         digest = hashlib.sha256(token.encode("latin-1")).digest()
         return hmac.compare_digest(digest, self._digest) and kind.lower() == "bearer"
-
-    async def _read(self, scope, receive, limit: int) -> bytes | None:
-        """The whole body; None if it is larger than the limit."""
-        announced = header(scope, b"content-length")
-        if announced is not None and (not announced.isdecimal() or int(announced[:20]) > limit):
-            return None
-        parts, size = [], 0
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                return b""
-            size += len(message.get("body", b""))
-            if size > limit:
-                return None
-            parts.append(message.get("body", b""))
-            if not message.get("more_body"):
-                return b"".join(parts)

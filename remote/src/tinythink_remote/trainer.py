@@ -18,9 +18,10 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from .checkpoints import complete, is_complete, update_folder
+from .checkpoints import complete, is_complete, remove_oldest, update_folder
 from .config import NewRun, RunConfig, local_batch
 from .control import RunControl
+from .disk import NoSpace, check_space, checkpoint_bytes, folder_bytes
 from .evaluation import answer_row, own_randomness, share_of, summarise
 from .events import EventWriter
 from .files import RunFiles
@@ -72,6 +73,8 @@ class RunTrainer(GRPOTrainer):
         # The number of updates at the last end of a step that was dealt with.
         self._last_boundary = -1
         self._diverged: str | None = None
+        # In bytes; None until it is known.
+        self._checkpoint_size: int | None = None
         # With ZeRO-3, a parameter's own size is that of its local part.
         self._parameters = sum(getattr(p, "ds_numel", p.numel()) for p in model.parameters())
         super().__init__(
@@ -286,17 +289,42 @@ class RunTrainer(GRPOTrainer):
         self._run_control.set_status("finished" if reason == "max_steps" else "stopped", self.step)
 
     def save_run(self) -> None:
-        """Saves a checkpoint, and emits its event once it is complete."""
+        """Saves a checkpoint, and emits its event once it is complete. Raises NoSpace before it writes anything if the disk
+        has too little space for it."""
         folder = update_folder(self._files, self.state.global_step)
         if is_complete(folder):
             return
+        # The main process looks at the disk for all of them, so that they agree.
+        if full := self._run_control.share(self._lack_of_space):
+            raise NoSpace(full)
         self._save_checkpoint(self.model, None)
         self.accelerator.wait_for_everyone()
         if not self.accelerator.is_main_process:
             return
         complete(folder, self._config.model)
+        self._checkpoint_size = folder_bytes(folder)
+        if limit := self._request.remote.save_total_limit:
+            remove_oldest(self._files, limit)
         reference = f"run:{self._files.folder.name}@{self.step}"
         self._emit({"type": "checkpoint", "step": self.step, "reference": reference})
+
+    def _lack_of_space(self) -> str | None:
+        """Why the next checkpoint can't be saved; None if it can. Makes space for it by removing all but the last one, if
+        their number has a limit."""
+        if self._checkpoint_size is None:
+            trained = sum(getattr(p, "ds_numel", p.numel()) for p in self.model.parameters() if p.requires_grad)
+            self._checkpoint_size = checkpoint_bytes(self._parameters, trained)
+        what = f"the checkpoint of step {self.step}"
+        try:
+            check_space(self._files.folder, self._checkpoint_size, what)
+        except NoSpace:
+            if self._request.remote.save_total_limit:
+                remove_oldest(self._files, 1)
+            try:
+                check_space(self._files.folder, self._checkpoint_size, what)
+            except NoSpace as error:
+                return str(error)
+        return None
 
     def _follow_commands(self) -> bool:
         """Does what the sidecar asks for, and waits while the run is paused. True when the run is to end."""
@@ -306,7 +334,12 @@ class RunTrainer(GRPOTrainer):
             if asked.live != control.live:
                 self._apply(asked.live)
             if asked.save > control.status.save:
-                self.save_run()
+                try:
+                    self.save_run()
+                    control.status.note = ""
+                except NoSpace as error:
+                    # The run can do without a checkpoint that only a person asked for.
+                    control.status.note = str(error)
                 control.status.save = asked.save
             control.status.seq = asked.seq
             if asked.state == "stopped":

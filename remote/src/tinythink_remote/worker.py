@@ -16,12 +16,15 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
+from .causes import Cause, cause_of
 from .checkpoints import last_checkpoint, model_path, remove_incomplete
 from .config import NewRun, local_batch
+from .disk import causes
 from .events import EventWriter, RunIsTaken, read_events
-from .files import RunFiles, Status
+from .files import RunFiles
 
-REASON_LIMIT = 2000
+# The exit status of a process that failed for a reason that may pass, and that the sidecar starts again.
+TRY_AGAIN = 75
 
 
 def train(files: RunFiles, models: Path, datasets: Path) -> None:
@@ -82,7 +85,6 @@ def train(files: RunFiles, models: Path, datasets: Path) -> None:
         seed=config.seed,
         shuffle_dataset=False,
         save_strategy="no",
-        save_total_limit=remote.save_total_limit,
         logging_steps=1,
         # A loss that isn't finite must be seen, not filtered out.
         logging_nan_inf_filter=False,
@@ -90,7 +92,8 @@ def train(files: RunFiles, models: Path, datasets: Path) -> None:
         disable_tqdm=True,
         **vllm,
     )
-    path = model_path(config.model, models, files.folder.parent)
+    # All weights are in the checkpoint to continue from; an adapter also needs its model.
+    path = str(resume) if resume and not remote.lora else model_path(config.model, models, files.folder.parent)
     tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left", trust_remote_code=False)
     model = AutoModelForCausalLM.from_pretrained(
         path, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
@@ -139,17 +142,27 @@ def lora_config(request: NewRun):
     return LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear", **lora.model_dump())
 
 
-def report_failure(files: RunFiles, error: BaseException) -> None:
-    """Writes the run's last event when the trainer can't."""
-    reason = f"{type(error).__name__}: {error}"[:REASON_LIMIT]
+def report_failure(files: RunFiles, cause: Cause) -> None:
+    """Writes the run's last event and status when the trainer can't. Raises OSError if there is no space even for that."""
     status = files.read_status()
     try:
         writer = EventWriter(files.events)
     except RunIsTaken:
         return
-    writer.append({"type": "failed", "step": status.step, "reason": reason})
-    writer.close()
-    files.write_status(Status(**(vars(status) | {"state": "failed"})))
+    try:
+        writer.append({"type": "failed", "step": status.step, "reason": cause.reason})
+    finally:
+        writer.close()
+    status.state, status.note = "failed", ""
+    files.write_status(status)
+
+
+def note(files: RunFiles, cause: Cause) -> None:
+    """Leaves word of why the process ended to the sidecar, which starts it again."""
+    status = files.read_status()
+    status.note = cause.reason
+    with suppress(OSError):
+        files.write_status(status)
 
 
 def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -166,11 +179,23 @@ def main() -> int:
     try:
         train(files, options.models_folder.resolve(), options.datasets_folder.resolve())
     except Exception as error:
-        traceback.print_exc()
-        if os.environ.get("RANK", "0") == "0":
-            # The traceback may keep the trainer alive, and with it the lock on the events.
-            error.__traceback__ = None
-            report_failure(files, error)
+        # The log may be on the disk that is full.
+        with suppress(OSError):
+            traceback.print_exc()
+        if os.environ.get("RANK", "0") != "0":
+            return 1
+        cause = cause_of(error, files.folder)
+        # The traceback may keep the trainer alive, and with it the lock on the events.
+        for each in causes(error):
+            each.__traceback__ = None
+        if cause.passes:
+            note(files, cause)
+            return TRY_AGAIN
+        if cause.no_space:
+            remove_incomplete(files)
+        # If this fails too, the sidecar reports it.
+        with suppress(OSError):
+            report_failure(files, cause)
         return 1
     return 0
 
