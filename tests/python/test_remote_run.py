@@ -48,7 +48,7 @@ TIMEOUT_S = 300
 class Sidecar:
     """The sidecar as its command line starts it."""
 
-    def __init__(self, folder: Path, models: Path):
+    def __init__(self, folder: Path, models: Path, *options: str):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -56,7 +56,7 @@ class Sidecar:
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "remote" / "src"), "CUDA_VISIBLE_DEVICES": ""}
         self.log = open(folder.parent / "sidecar.log", "a")
         self.process = subprocess.Popen(
-            [*map(str, command), "--port", str(port)], env=environment, stdout=self.log, stderr=self.log
+            [*map(str, command), "--port", str(port), *options], env=environment, stdout=self.log, stderr=self.log
         )
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
         self._wait()
