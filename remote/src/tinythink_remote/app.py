@@ -21,7 +21,7 @@ from .files import Control, Status
 from .rewards import REWARDS
 from .runs import Refused, RunManager, Unknown, tail
 from .security import OriginGuard, TokenGuard
-from .streams import RETRY_AFTER, Streams, TooManyStreams
+from .streams import RETRY_AFTER, NoSuchEvent, Streams, TooManyStreams
 from .tasks import TASKS
 
 log = logging.getLogger("tinythink_remote")
@@ -154,14 +154,10 @@ def create_app(
     async def events(
         run_id: RunId, last_event_id: Annotated[str | None, Header(pattern=r"^\d{0,9}$")] = None
     ) -> StreamingResponse:
-        watched = manager.get(run_id)
-        streams.check(watched)
-        after = int(last_event_id or 0)
-        if after > await streams.count(watched):
-            raise HTTPException(400, "Last-Event-ID is not an event of this run")
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
-        stream = streams.events(watched, after)
-        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+        try:
+            return await streams.response(manager.get(run_id), int(last_event_id or 0))
+        except NoSuchEvent:
+            raise HTTPException(400, "Last-Event-ID is not an event of this run") from None
 
     @app.get("/runs/{run_id}/checkpoints")
     def checkpoints(run_id: RunId) -> list[dict]:

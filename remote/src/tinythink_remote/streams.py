@@ -7,9 +7,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+
+from fastapi.responses import StreamingResponse
 
 from .events import to_json
 from .files import ENDED, Status
@@ -31,6 +34,23 @@ class TooManyStreams(Exception):
     """No more clients can watch. The message is for the user."""
 
 
+class NoSuchEvent(Exception):
+    """A client says that it has an event which the run doesn't have."""
+
+
+class EventStream(StreamingResponse):
+    """Gives back its place when the client leaves, even before the first piece."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], places: ExitStack):
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
+        super().__init__(pieces, media_type="text/event-stream", headers=headers)
+        self._places = places
+
+    async def __call__(self, scope, receive, send) -> None:
+        with self._places:
+            await super().__call__(scope, receive, send)
+
+
 @dataclass
 class Look:
     """What a run's files said at a time: its status, and its number of events, which includes all before the status."""
@@ -47,27 +67,37 @@ class Streams:
         self._looks: dict[str, asyncio.Task[Look]] = {}
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="events")
 
-    def check(self, run: Run) -> None:
-        """Raises TooManyStreams if no more clients can watch this run."""
+    @contextmanager
+    def place(self, run: Run) -> Iterator[None]:
+        """One client's place among those that watch a run. Raises TooManyStreams if there is none."""
         if self._watching[run.id] >= MOST_OF_A_RUN:
             raise TooManyStreams(f"{MOST_OF_A_RUN} clients watch this run, which is all that this server allows.")
         if self._watching.total() >= MOST_STREAMS:
             raise TooManyStreams(f"{MOST_STREAMS} clients watch runs, which is all that this server allows.")
-
-    async def events(self, run: Run, after: int) -> AsyncIterator[bytes]:
-        """The run's events after number `after`, each with its number as id; its status as `state` whenever it changes; at
-        last `end`."""
         self._watching[run.id] += 1
         try:
-            async for piece in self._events(run, after):
-                yield piece
+            yield
         finally:
             self._watching[run.id] -= 1
             if self._watching[run.id] <= 0:
                 del self._watching[run.id]
                 self._looks.pop(run.id, None)
 
-    async def _events(self, run: Run, after: int) -> AsyncIterator[bytes]:
+    async def response(self, run: Run, after: int) -> EventStream:
+        """Raises TooManyStreams, and NoSuchEvent."""
+        places = ExitStack()
+        places.enter_context(self.place(run))
+        try:
+            if after > (await self._look(run)).events:
+                raise NoSuchEvent
+        except BaseException:
+            places.close()
+            raise
+        return EventStream(self.events(run, after), places)
+
+    async def events(self, run: Run, after: int) -> AsyncIterator[bytes]:
+        """The run's events after number `after`, each with its number as id; its status as `state` whenever it changes; at
+        last `end`."""
         yield b": tinythink-remote\n\n"
         sent_state = None
         quiet_since = time.monotonic()
@@ -98,10 +128,6 @@ class Streams:
                 quiet_since = time.monotonic()
                 yield b": keep-alive\n\n"
             await asyncio.sleep(POLL)
-
-    async def count(self, run: Run) -> int:
-        """The run's number of events."""
-        return (await self._look(run)).events
 
     async def _look(self, run: Run) -> Look:
         """At most POLL old. Clients that ask at the same time share the answer."""
