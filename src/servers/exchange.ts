@@ -38,7 +38,7 @@ export interface ExchangeInit {
   body?: unknown;
   /** Sent by POST as it is, instead of `body`. */
   text?: { type: string; content: string };
-  method?: 'PATCH';
+  method?: 'PATCH' | 'DELETE';
   /** The number of the last event that was received, to continue a stream after it. */
   lastEventId?: string;
 }

@@ -17,6 +17,12 @@ export interface FakeSidecar {
   /** The files of each checkpoint, by step. */
   checkpoints: Readonly<Record<number, Readonly<Record<string, Buffer>>>>;
   refuse: Refusal | null;
+  /** Of uploaded data sets, by their names as tasks. */
+  datasets: Set<string>;
+  /** Why its data sets can't be read; empty if they can. */
+  broken: string;
+  /** Whether its run was deleted. */
+  deleted: boolean;
   /** Sends the beginning of a file and then nothing. */
   hold: boolean;
   close(): Promise<void>;
@@ -34,6 +40,8 @@ const INFO = {
   deepspeed: false,
   peft: true,
 };
+
+const DATASET = 'dataset:0123456789abcdef';
 
 const json = (value: unknown, status = 200): Script => ({ status, body: [JSON.stringify(value)] });
 
@@ -55,10 +63,22 @@ export async function startFakeSidecar(
     if (fake.refuse) return json({ detail: fake.refuse.detail }, fake.refuse.status);
     const [, first, id, kind, step, name] = path.split('/');
     if (path === '/info') return json(INFO);
-    if (path === '/datasets' && method === 'GET') return json([]);
-    if (path === '/datasets')
-      return json({ task: 'dataset:0123456789abcdef', rows: body.trim().split('\n').length }, 201);
-    if (path === '/runs') return method === 'GET' ? json([run]) : json(run, 201);
+    if (path === '/datasets' && method === 'GET')
+      return json(
+        [...fake.datasets].map((task) => ({ task, ...(fake.broken ? { problem: fake.broken } : { rows: 1 }) })),
+      );
+    if (path === '/datasets') {
+      fake.datasets.add(DATASET);
+      return json({ task: DATASET, rows: body.trim().split('\n').length }, 201);
+    }
+    if (method === 'DELETE' && first === 'datasets')
+      return fake.datasets.delete(`dataset:${id}`) ? { status: 204 } : undefined;
+    if (path === '/runs') return method === 'GET' ? json(fake.deleted ? [] : [run]) : json(run, 201);
+    if (method === 'DELETE' && id === run.id && kind === undefined) {
+      if (fake.deleted) return undefined;
+      fake.deleted = true;
+      return { status: 204 };
+    }
     if (first !== 'runs' || id !== run.id) return undefined;
     if (kind === undefined) return json(run);
     if (method === 'POST') return json({ seq: 1 });
@@ -77,6 +97,9 @@ export async function startFakeSidecar(
     requests: server.asked,
     checkpoints: {},
     refuse: null,
+    datasets: new Set(),
+    broken: '',
+    deleted: false,
     hold: false,
     close: () => server.close(),
     ...change,

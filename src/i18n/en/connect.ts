@@ -8,6 +8,20 @@ export const connect = {
     notAllowed: 'The browser does not allow it. Select the text instead.',
     remedy: 'the command that fixes it',
   },
+  /** The data sets of a training server. */
+  datasets: {
+    delete: 'Delete',
+    deleteLabel: 'Delete {{dataset}}',
+    list: 'Data sets on {{server}}',
+    loading: 'Loading its data sets …',
+    /** `id` is the first characters of its id. */
+    name: 'Data set {{id}}',
+    none: 'No data set has been uploaded there.',
+    showAll_one: 'Show all {{count, number}} data set',
+    showAll_other: 'Show all {{count, number}} data sets',
+    withRows_one: '{{name}}, {{count, number}} problem',
+    withRows_other: '{{name}}, {{count, number}} problems',
+  },
   /** Announcements. `server` is the user's name for it. */
   done: {
     answers_one: '{{server}} answers, with {{count, number}} model.',
@@ -24,6 +38,9 @@ export const connect = {
   /** What a training server offers: the terms of a list and their values. */
   facts: {
     dataset: 'Data set',
+    disk: 'Disk',
+    /** Sizes such as "12 GB". */
+    diskFree: '{{free}} free of {{total}}',
     gpus: 'GPUs',
     hub: 'From the Hub',
     installed: 'Installed',
@@ -87,6 +104,8 @@ export const connect = {
   },
   runs: {
     current: 'on this page',
+    delete: 'Delete',
+    deleteLabel: 'Delete {{run}}',
     list: 'Runs on {{server}}',
     loading: 'Loading its runs …',
     none: 'No run has been started there.',
@@ -117,6 +136,7 @@ export const connect = {
     chatWith: 'Chat with {{model}}',
     connecting: 'Connecting …',
     context: '{{tokens, number}} tokens of context',
+    datasets: 'Its data sets',
     keepKey: 'Keep on this device',
     key: 'Key',
     keyKept: 'key •••••• kept on this device',

@@ -111,7 +111,7 @@ export const servers = {
       label: 'GPUs',
     },
     savedCheckpoints: {
-      help: 'Older ones are deleted on the server. Leave blank to keep all.',
+      help: 'Older ones are deleted on the server. Leave blank to keep all, which can fill its disk.',
       label: 'Checkpoints kept',
     },
     sharding: {
@@ -257,6 +257,7 @@ export const servers = {
     noCheckpoint: 'The run has no checkpoint to export.',
     noModelYet: 'There is no model to export yet.',
     noRunToChange: 'There is no run to change.',
+    notADataset: "That isn't the name of a data set on a server.",
     notARunId: "That isn't the id of a run on a server.",
     /** `problem` is a whole sentence. */
     reconnecting: '{{problem}} The run goes on there; trying to reconnect.',
@@ -320,6 +321,7 @@ export const servers = {
   where: {
     connecting: 'Connecting to {{server}} …',
     editServer: 'Edit the server',
+    existingDatasets: 'Data sets on this server',
     existingRuns: 'Runs on this server',
     keepsRunning: 'The run continues there when this page is closed.',
     label: 'Where',

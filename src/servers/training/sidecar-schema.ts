@@ -23,6 +23,8 @@ export const infoAnswer = v.object({
   vllm: v.boolean(),
   deepspeed: v.boolean(),
   peft: v.boolean(),
+  /** Bytes of the disk with the runs; `free` is what runs may still write. */
+  disk: v.optional(v.object({ free: whole, total: whole })),
 });
 const runOptions = v.partial(
   v.object({
@@ -44,14 +46,21 @@ export const runAnswer = v.object({
   created: v.number(),
   ...runStatus.entries,
   events: whole,
+  /** Why it doesn't go on, or why the server can't read it, in the server's words. */
+  note: v.fallback(v.nullish(text(5000)), null),
+  /** What it takes on the server's disk. */
+  bytes: v.optional(whole),
   // Null when another version made the run: it is listed, but can't be watched here.
   config: v.fallback(v.nullish(runConfig), null),
   remote: v.fallback(v.nullish(runOptions), null),
 });
+export const datasetTask = v.pipe(v.string(), v.regex(/^dataset:[0-9a-f]{16}$/));
 export const datasetAnswer = v.object({
-  task: v.pipe(v.string(), v.regex(/^dataset:[0-9a-f]{16}$/)),
+  task: datasetTask,
   rows: v.optional(whole),
-  hub: v.optional(text(200)),
+  hub: v.nullish(text(200)),
+  /** Why the server can't read it. */
+  problem: v.optional(text(1000)),
 });
 export const datasetList = v.pipe(v.array(datasetAnswer), v.maxLength(1000));
 export const runList = v.pipe(v.array(runAnswer), v.maxLength(100_000));

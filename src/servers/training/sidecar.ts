@@ -2,8 +2,7 @@
  * @file The client of `tinythink-remote` (remote/): starts runs on a GPU server, sends them commands and follows their
  * events. A schema checks everything that comes from there, and the key goes only to the server's own origin.
  */
-import type * as v from 'valibot';
-import { safeParse } from 'valibot';
+import * as v from 'valibot';
 import { sleep } from '../../base/sleep';
 import { t } from '../../i18n';
 import type { LiveConfig } from '../../rl/config';
@@ -19,6 +18,7 @@ import {
   commandAnswer,
   datasetAnswer,
   datasetList,
+  datasetTask,
   infoAnswer,
   isRunId,
   runAnswer,
@@ -88,6 +88,12 @@ export class Sidecar {
     return this.#ask('/datasets', { text }, datasetAnswer, signal);
   }
 
+  /** Deletes an uploaded data set. The server refuses it while a run is trained on it. @param task its name as a task */
+  async deleteDataset(task: string, signal: AbortSignal = never()): Promise<void> {
+    if (!v.is(datasetTask, task)) throw new RemoteError('path', t('servers:sidecar.notADataset'));
+    await this.#delete(`/datasets/${task.slice('dataset:'.length)}`, signal);
+  }
+
   /** Newest first. */
   runs(signal?: AbortSignal): Promise<SidecarRun[]> {
     return this.#ask('/runs', {}, runList, signal);
@@ -95,6 +101,11 @@ export class Sidecar {
 
   async run(id: string, signal?: AbortSignal): Promise<SidecarRun> {
     return this.#ask(`/runs/${checkedId(id)}`, {}, runAnswer, signal);
+  }
+
+  /** Deletes a run with its checkpoints. The server refuses it while the run has not ended. */
+  async deleteRun(id: string, signal: AbortSignal = never()): Promise<void> {
+    await this.#delete(`/runs/${checkedId(id)}`, signal);
   }
 
   /** Starts a run. @param paused evaluates the model and then waits for `resume` */
@@ -250,12 +261,21 @@ export class Sidecar {
     return this.#read(schema, await exchange.json());
   }
 
+  async #delete(path: string, signal: AbortSignal): Promise<void> {
+    try {
+      (await this.#open(path, { method: 'DELETE' }, signal)).close();
+    } catch (error) {
+      // It is gone already, which is what was asked for.
+      if (!(error instanceof RemoteError && error.status === 404)) throw error;
+    }
+  }
+
   #open(path: string, init: ExchangeInit, signal: AbortSignal): Promise<Exchange> {
     return Exchange.open(this.server, this.server.url + path, init, this.#options, signal);
   }
 
   #read<T extends v.GenericSchema>(schema: T, value: unknown): v.InferOutput<T> {
-    const parsed = safeParse(schema, value);
+    const parsed = v.safeParse(schema, value);
     if (!parsed.success) throw this.#unexpected();
     return parsed.output;
   }

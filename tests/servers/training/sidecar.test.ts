@@ -346,3 +346,51 @@ describe('the trainer', () => {
     });
   });
 });
+
+describe('deleting', () => {
+  test('asks for exactly the run or data set', async () => {
+    const sidecar = await start(() => ({ status: 204 }));
+    await sidecar.deleteRun(ID);
+    await sidecar.deleteDataset(`dataset:${ID}`);
+    expect(server!.asked.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      `DELETE /runs/${ID}`,
+      `DELETE /datasets/${ID}`,
+    ]);
+  });
+
+  test('what is gone already counts as deleted, and a refusal is repeated', async () => {
+    const gone = await start(() => json({ detail: 'this run does not exist' }, 404));
+    await gone.deleteRun(ID);
+    await server!.close();
+    const refusing = await start(() => json({ detail: 'The run has not ended. Stop it before you delete it.' }, 409));
+    await expect(refusing.deleteRun(ID)).rejects.toThrow('Stop it before you delete it.');
+    await server!.close();
+    const broken = await start(() => json({ detail: 'The server could not read or write a file.' }, 500));
+    await expect(broken.deleteDataset(`dataset:${ID}`)).rejects.toBeInstanceOf(RemoteError);
+  });
+
+  test.each(['', '..', `${ID}/..`, ID.toUpperCase(), `dataset:${ID}`])('sends nothing for the id %j', async (id) => {
+    const sidecar = await start(() => ({ status: 204 }));
+    await expect(sidecar.deleteRun(id)).rejects.toBeInstanceOf(RemoteError);
+    await expect(sidecar.deleteDataset(id.replace('dataset', 'data'))).rejects.toBeInstanceOf(RemoteError);
+    expect(server!.asked).toEqual([]);
+  });
+});
+
+describe('what the server says of runs and data sets', () => {
+  test('is read with and without what newer servers add', async () => {
+    const note = 'There is no space left on the server’s disk.';
+    const sidecar = await start(({ path }) =>
+      json(
+        path === '/datasets'
+          ? [
+              { task: `dataset:${ID}`, problem: 'x.json can’t be read.' },
+              { task: `dataset:${ID}`, hub: null, rows: 3 },
+            ]
+          : [described(), { ...described('failed'), note, bytes: 7_700_000_000, config: null }],
+      ),
+    );
+    expect(await sidecar.runs()).toMatchObject([{ note: null }, { note, bytes: 7_700_000_000, config: null }]);
+    expect(await sidecar.datasets()).toMatchObject([{ problem: 'x.json can’t be read.' }, { rows: 3 }]);
+  });
+});

@@ -7,7 +7,7 @@ import type { RemoteModel } from '../../../servers/models';
 import { isModelServer, serverUrl, type AnyServer } from '../../../servers/server';
 import type { AnyKind } from '../../../servers/kinds';
 import type { ServerRecord, ServerStore } from '../../../servers/server-store';
-import type { SidecarInfo, SidecarRun } from '../../../servers/training/sidecar-schema';
+import type { SidecarDataset, SidecarInfo, SidecarRun } from '../../../servers/training/sidecar-schema';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
 import type { ModelLists } from './model-lists';
 import type { Finding, ServerClient } from './server-client';
@@ -135,6 +135,24 @@ export class ConnectState {
   async runs(id: string): Promise<readonly SidecarRun[]> {
     const row = this.#row(id);
     return row ? this.client.runs(await this.store.open(row.record), new AbortController().signal) : [];
+  }
+
+  /** Deletes a run on a training server. @throws Error with a message for the user */
+  async deleteRun(id: string, run: string): Promise<void> {
+    const row = this.#row(id);
+    if (row) await this.client.deleteRun(await this.store.open(row.record), run);
+  }
+
+  /** The data sets that were uploaded to a training server. @throws Error with a message for the user */
+  async datasets(id: string): Promise<readonly SidecarDataset[]> {
+    const row = this.#row(id);
+    return row ? this.client.datasets(await this.store.open(row.record), new AbortController().signal) : [];
+  }
+
+  /** Deletes a data set on a training server. @throws Error with a message for the user */
+  async deleteDataset(id: string, task: string): Promise<void> {
+    const row = this.#row(id);
+    if (row) await this.client.deleteDataset(await this.store.open(row.record), task);
   }
 
   async remove(id: string): Promise<void> {

@@ -8,7 +8,7 @@ import type { Remedy } from '../../../servers/kinds/kind';
 import { listModels, type RemoteModel } from '../../../servers/models';
 import type { AnyServer, RemoteServer } from '../../../servers/server';
 import { Sidecar } from '../../../servers/training/sidecar';
-import type { SidecarInfo, SidecarRun } from '../../../servers/training/sidecar-schema';
+import type { SidecarDataset, SidecarInfo, SidecarRun } from '../../../servers/training/sidecar-schema';
 
 /** Why a server can't be used, and how to fix it. */
 export interface Finding {
@@ -25,6 +25,10 @@ export interface ServerClient {
   /** What a training server offers. */
   info(server: AnyServer, signal: AbortSignal): Promise<SidecarInfo>;
   runs(server: AnyServer, signal: AbortSignal): Promise<SidecarRun[]>;
+  deleteRun(server: AnyServer, id: string): Promise<void>;
+  datasets(server: AnyServer, signal: AbortSignal): Promise<SidecarDataset[]>;
+  /** @param task the data set's name as a task */
+  deleteDataset(server: AnyServer, task: string): Promise<void>;
   /** Why a request failed with `error`. Rejects only when the signal aborts. */
   diagnose(server: AnyServer, error: unknown, signal: AbortSignal): Promise<Finding>;
 }
@@ -48,6 +52,9 @@ export function serverClient(page: () => BrowserPage = thisPage): ServerClient {
     models: (server, signal) => listModels(server, { fetch: page().fetch }, signal),
     info: (server, signal) => sidecar(server).info(signal),
     runs: (server, signal) => sidecar(server).runs(signal),
+    deleteRun: (server, id) => sidecar(server).deleteRun(id),
+    datasets: (server, signal) => sidecar(server).datasets(signal),
+    deleteDataset: (server, task) => sidecar(server).deleteDataset(task),
     async diagnose(server, error, signal) {
       // The key goes to the server's own origin, as with any request.
       const secret = server.key?.reveal() ?? '';

@@ -58,6 +58,9 @@ function answering<T extends Partial<ServerClient>>(change?: T) {
     models: vi.fn<ServerClient['models']>(() => Promise.resolve(models)),
     info: vi.fn<ServerClient['info']>(() => Promise.resolve(training)),
     runs: vi.fn<ServerClient['runs']>(() => Promise.resolve([])),
+    deleteRun: vi.fn<ServerClient['deleteRun']>(() => Promise.resolve()),
+    datasets: vi.fn<ServerClient['datasets']>(() => Promise.resolve([])),
+    deleteDataset: vi.fn<ServerClient['deleteDataset']>(() => Promise.resolve()),
     diagnose: vi.fn<ServerClient['diagnose']>(() => Promise.resolve({ title: 'Dead', text: 'Gone.', remedies: [] })),
   };
   return { ...asking, ...change } as typeof asking & T;

@@ -13,8 +13,9 @@ export interface RemoteField {
   set: (options: RemoteRunOptions, value: FieldValue) => RemoteRunOptions;
 }
 
-/** The sidecar's defaults (`Lora` in remote/src/tinythink_remote/config.py). */
+/** The sidecar's defaults (`Lora` and `RemoteOptions` in remote/src/tinythink_remote/config.py). */
 const DEFAULT_LORA = { r: 16, lora_alpha: 32, lora_dropout: 0 };
+const DEFAULT_CHECKPOINTS = 5;
 
 type TextKey = Exclude<keyof (typeof en)['servers']['fields'], 'all' | 'title'>;
 const base = (key: TextKey) => {
@@ -37,7 +38,8 @@ function plain(key: keyof RemoteRunOptions, field: Field, fallback: FieldValue):
   return {
     key,
     field,
-    get: (options) => (options[key] ?? fallback) as FieldValue,
+    // Null is a value: of a limit, that there is none.
+    get: (options) => (options[key] === undefined ? fallback : options[key]) as FieldValue,
     set: (options, value) => ({ ...options, [key]: value }),
   };
 }
@@ -123,7 +125,7 @@ export function remoteFields(info: SidecarInfo, options: RemoteRunOptions): Remo
   fields.push(
     plain('per_device_train_batch_size', number('batchSize', 1, 65_536, { nullable: true }), null),
     plain('gradient_checkpointing', toggle('gradientCheckpointing'), false),
-    plain('save_total_limit', number('savedCheckpoints', 1, 1000, { nullable: true }), null),
+    plain('save_total_limit', number('savedCheckpoints', 1, 1000, { nullable: true }), DEFAULT_CHECKPOINTS),
   );
   return fields;
 }

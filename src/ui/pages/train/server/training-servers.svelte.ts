@@ -71,7 +71,7 @@ export class TrainingServers {
     try {
       const sidecar = this.#sidecar(server);
       const [info, datasets] = await Promise.all([sidecar.info(), sidecar.datasets()]);
-      show({ status: 'ready', info, datasets });
+      show({ status: 'ready', info, datasets: datasets.filter(({ problem }) => problem === undefined) });
     } catch (error) {
       show({ status: 'failed', finding: await this.client.diagnose(server, error, new AbortController().signal) });
     }
@@ -81,6 +81,24 @@ export class TrainingServers {
   async runs(): Promise<readonly SidecarRun[]> {
     const { chosen } = this;
     return chosen ? this.#sidecar(await this.store.open(chosen.record)).runs() : [];
+  }
+
+  /** Deletes a run on a server, whichever is chosen by then. @throws Error with a message for the user */
+  async deleteRun(url: string, id: string): Promise<void> {
+    await (await this.#at(url)).deleteRun(id);
+  }
+
+  /** The data sets of a server. @throws Error with a message for the user */
+  async datasets(url: string): Promise<readonly SidecarDataset[]> {
+    return (await this.#at(url)).datasets();
+  }
+
+  /** Deletes a data set on a server, whichever is chosen by then. @throws Error with a message for the user */
+  async deleteDataset(url: string, task: string): Promise<void> {
+    await (await this.#at(url)).deleteDataset(task);
+    if (this.chosen?.record.url === url) {
+      this.chosen = { ...this.chosen, datasets: this.chosen.datasets.filter((each) => each.task !== task) };
+    }
   }
 
   /**
@@ -126,6 +144,12 @@ export class TrainingServers {
     } catch (error) {
       return { problems: problemsOf(error) };
     }
+  }
+
+  async #at(url: string): Promise<Sidecar> {
+    const record = this.records.find((each) => each.url === url);
+    if (!record) throw new Error(t('servers:upload.notConnected'));
+    return this.#sidecar(await this.store.open(record));
   }
 
   #sidecar(server: ConstructorParameters<typeof Sidecar>[0]): Sidecar {

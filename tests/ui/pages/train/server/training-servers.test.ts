@@ -115,6 +115,40 @@ describe('uploading a data set', () => {
   });
 });
 
+describe('deleting', () => {
+  it('deletes a run and a data set of a server, also when another one is chosen by then', async () => {
+    const { servers, url, sidecar } = await start();
+    await servers.choose(url);
+    const task = await servers.upload(new File(['{"prompt":"1+1?","answer":"2"}\n'], 'problems.jsonl'));
+    expect(await servers.datasets(url)).toMatchObject([{ task }]);
+    await servers.deleteDataset(url, task);
+    expect(servers.chosen!.datasets).toEqual([]);
+    expect(await servers.datasets(url)).toEqual([]);
+    await servers.choose('');
+    await servers.deleteRun(url, sidecar.run.id);
+    expect(sidecar.deleted).toBe(true);
+    expect(sidecar.requests.every(({ headers }) => headers.authorization === `Bearer ${FAKE_TOKEN}`)).toBe(true);
+  });
+
+  it('repeats why the server doesn’t', async () => {
+    const { servers, url, sidecar } = await start();
+    sidecar.refuse = { status: 409, detail: 'Run b is trained on this data set and has not ended. Stop it first.' };
+    await expect(servers.deleteDataset(url, 'dataset:0123456789abcdef')).rejects.toThrow('Stop it first.');
+    await expect(servers.deleteRun('http://localhost:9', sidecar.run.id)).rejects.toThrow();
+  });
+
+  it('offers no data set that the server can’t read', async () => {
+    const { servers, url, sidecar } = await start();
+    sidecar.datasets.add('dataset:00000000000000aa');
+    await servers.choose(url);
+    expect(servers.chosen!.datasets).toHaveLength(1);
+    sidecar.broken = 'aa.json can’t be read.';
+    await servers.choose(url);
+    expect(servers.chosen!.datasets).toEqual([]);
+    expect(await servers.datasets(url)).toMatchObject([{ problem: 'aa.json can’t be read.' }]);
+  });
+});
+
 describe('starting a run', () => {
   it('creates it paused, with only the options that the server offers', async () => {
     const { servers, url, sidecar } = await start();
