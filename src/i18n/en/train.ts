@@ -141,9 +141,6 @@ export const train = {
     differsMore_other: 'Dotted lines: {{differences}}, and {{count, number}} more differences.',
     difference: '{{label}} {{value}} instead of {{own}}',
     madeOn: 'made on {{device}}',
-    on: 'on',
-    off: 'off',
-    nothing: 'none',
   },
 
   completion: {
