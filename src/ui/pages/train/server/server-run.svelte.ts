@@ -23,7 +23,7 @@ export const isAdapter = ({ files }: Pick<SidecarCheckpoint, 'files'>): boolean 
  * the settings of a downloaded model, because its base is mostly one.
  */
 export function runHereParams(model: string, checkpoint: Pick<SidecarCheckpoint, 'files'>): URLSearchParams {
-  if (!isAdapter(checkpoint)) return new URLSearchParams({ model });
+  if (!isAdapter(checkpoint)) return configToParams({ ...defaultRunConfig, model });
   const adapted = configForModel(defaultRunConfig, formatModelId({ kind: 'downloaded', id: 'base' }));
   const { task, difficulty } = defaultRunConfig;
   return configToParams({ ...adapted, model, task, difficulty });
