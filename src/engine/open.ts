@@ -12,7 +12,8 @@ import { maxPromptLength, readsLanguage, taskFor } from '../rl/prompt';
 import type { OpenChatModel } from '../runs/chat-model';
 import { TinyChatModel } from './chat/tiny-chat-model';
 import type { LoadOptions, LoadProgress } from './load-options';
-import { createFullWeights, fullWeightsNeeds, groupSamplerBytes, type SamplerSizes } from './training/full-weights';
+import { createFullWeights, fullWeightsNeeds, groupSamplerBytes } from './training/full-weights';
+import type { SamplerSizes } from './training/packed-sampler';
 import { doesNotFit, reserveMemory } from './training/reserve-memory';
 import type { TrainingParts, TrainingSession, WhichWeights } from './training/session';
 

@@ -18,8 +18,7 @@ import { lossOptions } from '../../rl/grpo/grpo';
 import type { LearnedParameters } from '../../rl/learned-parameters';
 import type { MemoryNeeds, RunPlan } from '../../rl/plan';
 import type { LoadProgress } from '../load-options';
-import type { SamplerSizes } from './full-weights';
-import { packedSampler, PREFILL_TOKENS, samplingBytes } from './packed-sampler';
+import { packedSampler, PREFILL_TOKENS, samplingBytes, type SamplerSizes } from './packed-sampler';
 import type { TrainingParts } from './session';
 
 function samplingPlan(model: Model, config: Pick<RunConfig, 'quant'>, sizes: SamplerSizes): InferencePlan {

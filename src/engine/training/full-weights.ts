@@ -16,19 +16,11 @@ import { lossOptions } from '../../rl/grpo/grpo';
 import type { LearnedParameters } from '../../rl/learned-parameters';
 import type { MemoryNeeds, RunPlan } from '../../rl/plan';
 import type { LoadProgress } from '../load-options';
+import type { SamplerSizes } from './packed-sampler';
 import type { TrainingParts } from './session';
 
 /** High enough to move the shares of the answer styles in some tens of updates. */
 const SFT_LEARNING_RATE = 5e-4;
-
-/** Sizes of a run that decide what its sampler takes. */
-export interface SamplerSizes {
-  num_prompts: number;
-  num_generations: number;
-  max_completion_length: number;
-  /** In tokens. */
-  longestPrompt: number;
-}
 
 /** The one-dispatch sampler of a run. */
 const groupPlan = ({ num_prompts, num_generations, max_completion_length, longestPrompt }: SamplerSizes) => {

@@ -13,10 +13,18 @@ import { TextGenerator } from '../../model/infer/text-generator';
 import type { Learner } from '../../model/train/learner';
 import { Sampler, type Draw } from '../../nn/infer/sampler';
 import type { CompletionSampler, Sample, SamplingSettings } from '../../rl/completion-sampler';
-import type { SamplerSizes } from './full-weights';
 
 /** Tokens of a prompt that are computed at once. */
 export const PREFILL_TOKENS = 256;
+
+/** Sizes of a run that decide what its sampler takes. */
+export interface SamplerSizes {
+  num_prompts: number;
+  num_generations: number;
+  max_completion_length: number;
+  /** In tokens. */
+  longestPrompt: number;
+}
 
 /** Which weights are sampled from: those of the start of the run, or those of now. */
 export type WhichWeights = 'start' | 'current';

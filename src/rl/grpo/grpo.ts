@@ -115,7 +115,7 @@ export class Grpo {
     return this.evaluateNow(1);
   }
 
-  /** Everything that `restore` needs to continue bit for bit, as a safetensors file (./checkpoint.ts). */
+  /** Everything that `restore` needs to continue bit for bit, as a safetensors file (src/rl/checkpoint.ts). */
   async checkpoint(): Promise<Uint8Array> {
     await this.prepare();
     const { learner, parameters } = this.parts;

@@ -1,6 +1,6 @@
 /**
  * @file Supervised fine-tuning before reinforcement learning (R1's cold start, arXiv 2501.12948): a few updates on worked
- * answers. They come from a data set, such as a teacher's (src/eval/distillation.ts); with no reinforcement after it, that
+ * answers. They come from a data set, such as a teacher's (src/eval/distillation/); with no reinforcement after it, that
  * is distillation. Or they are traces of the run's own task, of which a chosen share, p_cot, thinks in full: the dial of
  * Tsilivis et al., arXiv 2510.11495, for how often the policy reasons before it is rewarded for anything.
  */
