@@ -4,7 +4,7 @@ import type { LossConfig } from './grpo/losses';
 import { defaultRewards } from './rewards';
 
 export type ScaleRewards = 'group' | 'batch' | 'none';
-export type LrScheduler = 'constant' | 'linear' | 'cosine';
+type LrScheduler = 'constant' | 'linear' | 'cosine';
 
 export interface GrpoConfig extends LossConfig {
   /** Prompts per step; TRL: generation_batch_size / num_generations. */

@@ -3,7 +3,7 @@ import { loraModules, type LoraConfig, type LoraModule } from '../model/lora/lor
 import type { RunConfig } from './config';
 
 /** What stands for every module that can have an adapter; PEFT's name for it. */
-export const ALL_LINEAR = 'all-linear';
+const ALL_LINEAR = 'all-linear';
 
 /** Null when all weights learn. @throws RangeError naming a module that can't have an adapter */
 export function loraOf({

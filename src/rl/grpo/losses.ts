@@ -200,7 +200,7 @@ export function klTerm(config: LossConfig, ratio: number, logp: number, refLogp:
 }
 
 /** The ratio under the two-sided cap δ. TRL takes it for the clip metrics too, but not for the KL's correction. */
-export function capRatio(config: LossConfig, ratio: number): number {
+function capRatio(config: LossConfig, ratio: number): number {
   return config.delta === null ? ratio : Math.min(ratio, config.delta);
 }
 
