@@ -109,11 +109,10 @@ export async function openTraining(
   onDevice?.(gpu.description);
   const create = async (): Promise<TrainingParts> => {
     if (!oneDispatch) await reserveMemory(gpu, plan.bytes.total!);
-    if (lora) {
-      const { createAdapters } = await import('./training/adapters');
-      return createAdapters(gpu, model, config, lora, plan, sizes, onLoading);
-    }
-    return createFullWeights(gpu, model, config, plan, sizes, { oneDispatch, ...(onLoading && { onLoading }) });
+    const request = { model, config, plan, sizes, onLoading };
+    return lora
+      ? (await import('./training/adapters')).createAdapters(gpu, lora, request)
+      : createFullWeights(gpu, oneDispatch, request);
   };
   const parts = await create().catch((error: unknown) => {
     throw error instanceof OutOfMemoryError && !oneDispatch ? doesNotFit(model.name, plan.bytes, error) : error;

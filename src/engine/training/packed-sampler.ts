@@ -94,14 +94,20 @@ export class PackedSampler implements CompletionSampler {
   }
 }
 
+export interface PackedSamplerOptions {
+  plan: InferencePlan;
+  weights: PackedParameters;
+  /** In tokens. */
+  longestPrompt: number;
+  /** Records copying the wanted weights into the packed ones. */
+  refresh: (recorder: Recorder, weights: WhichWeights) => void;
+}
+
 /** Makes a sampler over packed weights that are there. */
 export async function packedSampler(
   gpu: Gpu,
   model: Model,
-  plan: InferencePlan,
-  weights: PackedParameters,
-  longestPrompt: number,
-  refresh: (recorder: Recorder, weights: WhichWeights) => void,
+  { plan, weights, longestPrompt, refresh }: PackedSamplerOptions,
 ): Promise<PackedSampler> {
   const inference = await InferenceModel.of(gpu, model.config, plan, weights);
   const validTokens = model.tokenizer?.vocabularySize;
@@ -140,7 +146,10 @@ export async function repackingSampler(
 ): Promise<PackedSampler> {
   const plan = copiesPlan(model, sizes);
   const copies = await RepackedWeights.create(gpu, plan.weights);
-  return packedSampler(gpu, model, plan, copies.weights, sizes.longestPrompt, (recorder) =>
-    copies.record(recorder, learner.params),
-  );
+  return packedSampler(gpu, model, {
+    plan,
+    weights: copies.weights,
+    longestPrompt: sizes.longestPrompt,
+    refresh: (recorder) => copies.record(recorder, learner.params),
+  });
 }

@@ -61,7 +61,7 @@ export async function runSft(parts: SftParts, learningRate: number, options: Sft
     const tokens = groups.reduce((sum, { completions }) => sum + completions[0]!.length, 0);
     const batch = learner.load(groups, () => ({ advantage: 0, weight: 1 / tokens }));
     const recorder = learner.gpu.recorder();
-    learner.accumulate(recorder, batch, CROSS_ENTROPY, true, 1, loss);
+    learner.accumulate(recorder, batch, CROSS_ENTROPY, { onPolicy: true, temperature: 1, loss });
     learner.update(recorder, step, {
       ...config,
       learning_rate: learningRate * (1 - (step - 1) / steps),
