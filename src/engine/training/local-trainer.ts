@@ -139,8 +139,11 @@ export class LocalTrainer implements Trainer {
     if (this.#phase === 'new') return;
     this.#ending.abort();
     await this.pause();
-    if (this.#phase === 'paused') {
-      await this.#turns.run(() => this.#protected(() => this.#finish('stopped')));
+    // Again when the GPU was lost meanwhile, which takes the run back to its last checkpoint.
+    while (this.#phase === 'paused') {
+      await this.#turns.run(async () => {
+        if (this.#phase === 'paused') await this.#protected(() => this.#finish('stopped'));
+      });
     }
     this.#end();
   }

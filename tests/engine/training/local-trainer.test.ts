@@ -190,6 +190,14 @@ describe('LocalTrainer', () => {
     expect(states([...events, ...again.events])).toEqual(expected);
   });
 
+  it('finishes once, though it is stopped twice at the same time', async () => {
+    const { trainer, events, start } = setup();
+    await start();
+    await trainer.step();
+    await Promise.all([trainer.stop(), trainer.stop()]);
+    expect(outline(events).slice(2)).toEqual(['step 1', 'checkpoint 1', 'finished 1']);
+  });
+
   it('takes live changes at the next step, and only those', async () => {
     const { trainer, events, engines, start } = setup();
     await start();
@@ -255,6 +263,16 @@ describe('a lost GPU', () => {
     await ended();
     expect(outline(events)).toContain('interrupted 0');
     expect(states(events)).toEqual(expected);
+  });
+
+  it('while the run is being stopped leaves it finished at its last checkpoint', async () => {
+    const { trainer, events, engines, start } = setup();
+    await start({ ...short, eval_steps: 0 });
+    for (let i = 0; i < 3; i++) await trainer.step();
+    engines[0]!.checkpoint = () => (engines[0]!.lose('the driver was reset'), new Promise(() => {}));
+    await trainer.stop();
+    expect(outline(events).slice(-3)).toEqual(['step 3', 'interrupted 3', 'finished 2']);
+    expect(engines.map((engine) => engine.destroyed)).toEqual([true, true]);
   });
 
   it('ends the run after three losses in a row, with the last checkpoint kept', async () => {
