@@ -100,6 +100,23 @@ describe('a download without faults', () => {
     });
   }
 
+  it('reports all that came before the server fell silent, though it came in one burst', async () => {
+    const arrived = 3 << 20;
+    const stop = new AbortController();
+    let latest = 0;
+    const { error } = await download(await serve(always({ kind: 'silent', after: arrived })), {
+      http: { timeout: 60_000 },
+      signal: stop.signal,
+      // The download waits for more until it is told to stop.
+      onProgress: ({ file, bytes }) => {
+        if (file === WEIGHTS) latest = bytes;
+        if (latest === arrived + 25) stop.abort();
+      },
+    });
+    expect(error).toMatchObject({ name: 'AbortError' });
+    expect(latest).toBe(arrived + 25);
+  });
+
   it('asks for nothing twice', async () => {
     const hub = await serve();
     const { directory } = await download(hub);
