@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { diskDirectory } from '../../../src/cli/model-files';
 import { openHubModel } from '../../../src/formats/hub/source/hub';
 import { openChosenFiles } from '../../../src/formats/hub/source/chosen-files';
 import { openUrlModel } from '../../../src/formats/hub/source/web-server';
@@ -16,6 +15,7 @@ import { WeightStore } from '../../../src/formats/hub/store/weight-store';
 import type { WeightStoreOptions } from '../../../src/formats/hub/store/weight-store';
 import { madeUpFile, startHubServer, textFile } from '../../support/hub-server';
 import type { Asked, Fault, HubServer } from '../../support/hub-server';
+import { diskDirectory } from './disk-directory';
 
 const WEIGHTS = 'model.safetensors';
 const BYTES = 5_000_001;
@@ -99,6 +99,23 @@ describe('a download without faults', () => {
       await expect(store.files(id)).rejects.toThrow('no longer stored');
     });
   }
+
+  it('reports all that came before the server fell silent, though it came in one burst', async () => {
+    const arrived = 3 << 20;
+    const stop = new AbortController();
+    let latest = 0;
+    const { error } = await download(await serve(always({ kind: 'silent', after: arrived })), {
+      http: { timeout: 60_000 },
+      signal: stop.signal,
+      // The download waits for more until it is told to stop.
+      onProgress: ({ file, bytes }) => {
+        if (file === WEIGHTS) latest = bytes;
+        if (latest === arrived + 25) stop.abort();
+      },
+    });
+    expect(error).toMatchObject({ name: 'AbortError' });
+    expect(latest).toBe(arrived + 25);
+  });
 
   it('asks for nothing twice', async () => {
     const hub = await serve();

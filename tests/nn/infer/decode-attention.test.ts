@@ -15,6 +15,7 @@ import {
   type CacheShape,
 } from '../../../src/nn/infer/kv-cache';
 import { attend, cacheError, readCache, turnedHead } from './cache-reference';
+import { quickly } from '../../support/quick';
 import { layerTest } from '../harness';
 import { relativeError } from '../reference';
 
@@ -81,7 +82,7 @@ const cases: Case[] = [
   },
 ];
 
-describe.each(cacheKinds)('over a cache in %s', (kind) => {
+describe.each(quickly(2, cacheKinds))('over a cache in %s', (kind) => {
   it.each(cases.filter(({ kinds }) => !kinds || kinds.includes(kind)))(
     'attends to every position in the ring: $name',
     async (c) => {

@@ -10,6 +10,7 @@ import {
   type PrefillAttentionShape,
 } from '../../../src/nn/infer/prefill-attention';
 import { attend, readCache } from './cache-reference';
+import { quickly } from '../../support/quick';
 import { layerTest, poison } from '../harness';
 import { relativeError } from '../reference';
 
@@ -69,7 +70,7 @@ const cases: Case[] = [
   },
 ];
 
-describe.each(cacheKinds)('over a cache in %s', (kind) => {
+describe.each(quickly(2, cacheKinds))('over a cache in %s', (kind) => {
   it.each(cases.filter(({ kinds }) => !kinds || kinds.includes(kind)))('$name', async (c) => {
     const { heads, kvHeads, headDim, tokens, firstPosition, capacity } = c;
     const sizes = { heads, kvHeads, headDim, cache: kind };

@@ -11,6 +11,7 @@ import {
 import { attentionTiles, packGroups, TILE_WORDS, type Segment } from '../../../src/nn/train/ragged';
 import { rng } from '../../../src/base/rng';
 import { openTestGpu } from '../../support/gpu';
+import { quickly } from '../../support/quick';
 import { attentionBackward, attentionForward, type AttentionSizes } from './attention-reference';
 
 let gpu: Gpu;
@@ -170,11 +171,11 @@ describe('the kernels agree with the reference', () => {
     [35, 3, 17],
   ];
 
-  it.each([16, 32, 64, 128])('heads of %i', (headDim) =>
+  it.each(quickly(1, [32, 16, 64, 128]))('heads of %i', (headDim) =>
     expectAgreement({ heads: 2, kvHeads: 2, headDim }, pack(mixed)),
   );
 
-  it.each([20, 100])('heads of %i, which do not fill the lanes', (headDim) =>
+  it.each(quickly(1, [20, 100]))('heads of %i, which do not fill the lanes', (headDim) =>
     expectAgreement(
       { heads: 1, kvHeads: 1, headDim },
       pack([
@@ -184,10 +185,12 @@ describe('the kernels agree with the reference', () => {
     ),
   );
 
-  it.each([
-    [4, 2],
-    [3, 1],
-  ])('%i query heads on %i key heads', (heads, kvHeads) =>
+  it.each(
+    quickly(1, [
+      [4, 2],
+      [3, 1],
+    ] as const),
+  )('%i query heads on %i key heads', (heads, kvHeads) =>
     expectAgreement(
       { heads, kvHeads, headDim: 16 },
       pack([
@@ -197,7 +200,7 @@ describe('the kernels agree with the reference', () => {
     ),
   );
 
-  it.each(ATTENTION_SHAPES)('tile $tile, chunk $chunk', (shape) =>
+  it.each(quickly(1, ATTENTION_SHAPES))('tile $tile, chunk $chunk', (shape) =>
     expectAgreement(
       { heads: 2, kvHeads: 1, headDim: 16 },
       pack([

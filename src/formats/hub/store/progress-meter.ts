@@ -20,6 +20,8 @@ export class ProgressMeter {
   #done = 0;
   #size = 0;
   #reported = -Infinity;
+  /** Reports what came since the last report, if nothing more comes to do so. */
+  #late: ReturnType<typeof setTimeout> | undefined;
   /** Bytes that came over the network, now and at the times of recent reports, the oldest first. */
   #received = 0;
   #marks: { time: number; bytes: number }[] = [];
@@ -68,6 +70,11 @@ export class ProgressMeter {
     this.#report(this.#done === this.#size);
   }
 
+  /** Reports nothing more. */
+  end(): void {
+    clearTimeout(this.#late);
+  }
+
   #enter({ path, bytes }: PinnedFile): void {
     if (this.#file !== path) this.#before += this.#size;
     this.#file = path;
@@ -78,7 +85,12 @@ export class ProgressMeter {
 
   #report(atOnce = false): void {
     const time = this.#now();
-    if (!atOnce && time - this.#reported < INTERVAL) return;
+    if (!atOnce && time - this.#reported < INTERVAL) {
+      this.#late ??= setTimeout(() => this.#report(true), INTERVAL);
+      return;
+    }
+    clearTimeout(this.#late);
+    this.#late = undefined;
     this.#reported = time;
     this.#marks.push({ time, bytes: this.#received });
     while (this.#marks.length > 2 && time - this.#marks[1]!.time >= WINDOW) this.#marks.shift();

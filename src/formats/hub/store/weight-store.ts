@@ -111,6 +111,8 @@ export class WeightStore {
         }
       } catch (error) {
         throw await this.#afterFailure(manifest, error);
+      } finally {
+        meter.end();
       }
     });
     return (await this.get(source.id))!;

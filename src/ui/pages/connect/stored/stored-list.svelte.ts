@@ -1,6 +1,6 @@
 /** @file What is stored on a training server, as a list of which things can be deleted with undo. */
-import { messageOf } from '../../../../base/errors';
 import { PendingRemoval } from '../../../parts/pending-removal.svelte';
+import { ReportsProblems } from '../../../parts/reports-problems.svelte';
 
 /** Both throw Error with a message for the user. */
 export interface StoredAccess<T> {
@@ -8,17 +8,17 @@ export interface StoredAccess<T> {
   delete(id: string): Promise<void>;
 }
 
-export class StoredList<T> {
+export class StoredList<T> extends ReportsProblems {
   /** Null until they have been loaded. */
   all = $state.raw<readonly T[] | null>(null);
-  /** Why they can't be listed, or why one can't be deleted. */
-  problem = $state('');
   readonly removal = new PendingRemoval((id) => this.#delete(id));
 
   constructor(
     private readonly access: StoredAccess<T>,
     private readonly idOf: (item: T) => string,
-  ) {}
+  ) {
+    super();
+  }
 
   /** All, without one whose deletion can still be undone. */
   get shown(): readonly T[] {
@@ -26,12 +26,9 @@ export class StoredList<T> {
   }
 
   async load(): Promise<void> {
-    this.problem = '';
-    try {
+    await this.attempt(async () => {
       this.all = await this.access.load();
-    } catch (error) {
-      this.problem = messageOf(error);
-    }
+    });
   }
 
   /** Deletes one a little later. @param name what the user knows it by */
@@ -41,11 +38,9 @@ export class StoredList<T> {
   }
 
   async #delete(id: string): Promise<void> {
-    try {
+    await this.attempt(async () => {
       await this.access.delete(id);
       this.all = (this.all ?? []).filter((item) => this.idOf(item) !== id);
-    } catch (error) {
-      this.problem = messageOf(error);
-    }
+    });
   }
 }
