@@ -176,6 +176,26 @@ describe.skipIf(!here)(`a training server${here ? '' : ` (no Python with ${SIDEC
       .waitFor(SLOW);
   });
 
+  test('is deleted on the server, which keeps the other one', async () => {
+    await page.goto(`${app}#/connect`);
+    await page.getByText('Its runs').click();
+    const runs = page.getByRole('list', { name: /^Runs on/ }).getByRole('listitem');
+    await runs.nth(1).waitFor(SLOW);
+    await runs
+      .filter({ hasText: 'stopped' })
+      .getByRole('button', { name: /^Delete / })
+      .click();
+    await expect.poll(() => runs.count(), SLOW).toBe(1);
+    // Leaving the page ends the time in which it can be undone.
+    await page.goto(`${app}#/runs`);
+    const headers = { Authorization: `Bearer ${sidecar.token}` };
+    const states = async () =>
+      ((await (await fetch(`${sidecar.url}/runs`, { headers })).json()) as { state: string }[]).map(
+        ({ state }) => state,
+      );
+    await expect.poll(states, SLOW).toEqual(['finished']);
+  });
+
   test('is kept once among the runs of this device, and nothing went wrong', async () => {
     await page.goto(`${app}#/runs`);
     const kept = page.getByTitle(/max tokens 32/);
