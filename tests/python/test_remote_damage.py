@@ -85,7 +85,7 @@ def test_a_damaged_file_concerns_its_run_alone(folder, file, text):
     manager.close()
 
 
-@pytest.mark.parametrize("change", [{"step": "3"}, {"step": -1}, {"seq": None}, {"state": "resting"}, {"pid": True}])
+@pytest.mark.parametrize("change", [{"step": "3"}, {"step": -1}, {"seq": 10**400}, {"step": 2**53}, {"seq": None}, {"state": "resting"}, {"pid": True}])
 def test_a_status_of_wrong_values_is_damaged(folder, change):
     files = RunFiles((folder / "ended").resolve())
     files.status.write_text(json.dumps(json.loads(files.status.read_text()) | change))
@@ -143,6 +143,16 @@ def test_the_last_event_is_found_behind_long_ones(tmp_path):
     assert last_event(tmp_path / "none") is None
 
 
+@pytest.mark.parametrize("cut", [0, 1, 70_000, 200_000])
+def test_only_the_line_that_was_cut_short_is_removed(tmp_path, cut):
+    file = tmp_path / "events.jsonl"
+    whole = json.dumps(STEP).encode() + b"\n"
+    for before in (b"", whole, whole * 3):
+        file.write_bytes(before + b"x" * cut)
+        EventWriter(file).close()
+        assert file.read_bytes() == before
+
+
 def test_what_is_read_at_once_is_bounded(tmp_path):
     file = tmp_path / "events.jsonl"
     file.write_text("".join(json.dumps({"type": "step", "step": i, "text": "x" * 1000}) + "\n" for i in range(10)))
@@ -177,7 +187,10 @@ def test_a_damaged_data_set_is_listed_and_can_be_deleted(folder):
     rows = '{"question": "1+1?", "answer": 2}\n' * 3
     kind = {"Content-Type": "application/x-ndjson"}
     tasks = [client.post("/datasets", content=rows, headers=kind).json()["task"] for _ in range(2)]
-    (manager.stored.folder / f"{tasks[0][8:]}.json").write_text('{"rows"')
+    for text in ("", "[]", '{"rows": "3"}', '{"rows": -1}', '{"hub": 7}', '{"rows"'):
+        (manager.stored.folder / f"{tasks[0][8:]}.json").write_text(text)
+        (damaged,) = (each for each in client.get("/datasets").json() if each["task"] == tasks[0])
+        assert damaged.keys() == {"task", "problem"}, text
     listed = {each["task"]: each for each in client.get("/datasets").json()}
     assert listed[tasks[1]] == {"task": tasks[1], "rows": 3} and "can't be read" in listed[tasks[0]]["problem"]
     for task in tasks:

@@ -275,6 +275,9 @@ def test_a_data_set_is_read_line_by_line(folder, monkeypatch):  # noqa: F811
     for bad, line in ((b"x" * 201, 1), (rows + b'{"question": 1}\n', 51), (rows + b" " * 300 + b"\n" + rows, 51)):
         answer = client.post("/datasets", content=(bad[at : at + 50] for at in range(0, len(bad), 50)), headers=kind)
         assert answer.status_code == 422 and answer.json()["detail"][0]["message"].startswith(f"line {line}:")
+    surrogate = rows + b'{"question": "\\ud83d?", "answer": 1}\n'
+    answer = client.post("/datasets", content=surrogate, headers=kind)
+    assert answer.status_code == 422 and "line 51: contains half of a character" in answer.json()["detail"][0]["message"]
     cut = rows[: rows.index("😀".encode()) + 2]
     assert client.post("/datasets", content=cut, headers=kind).status_code == 422
     assert sorted(manager.stored.folder.iterdir()) == before, "nothing is left of what was refused"

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 # Seconds in which a request's headers must arrive, and in which a client must read on.
 HEADERS = 15.0
-READING = 60.0
+READING = 120.0
 MAX_CONNECTIONS = 512
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .config import DATASET_ID, HubDataset
 from .disk import check_space
-from .files import Damaged, read_json, sync_folder, write_json
+from .files import MOST, Damaged, read_json, sync_folder, write_json
 from .problems import check_rows, read_line
 
 MAX_DATASETS = 100
@@ -46,6 +46,9 @@ class Datasets:
             if DATASET_ID.fullmatch(path.stem):
                 try:
                     described = read_json(path)
+                    rows, hub = described.get("rows", 0), described.get("hub", "")
+                    if type(rows) is not int or not 0 <= rows <= MOST or not isinstance(hub, str):
+                        raise Damaged(f"{path.name} can't be read: it describes no data set.")
                 except Damaged as error:
                     described = {"problem": str(error)}
                 found.append({**described, "task": f"dataset:{path.stem}"})

@@ -45,10 +45,15 @@ class EventWriter:
         except OSError as error:
             self._file.close()
             raise RunIsTaken(f"{path} is being written by another process") from error
-        self._file.seek(0)
-        whole = self._file.read()
-        keep = whole.rfind(b"\n") + 1
-        if keep < len(whole):
+        # A line that a crash cut short is removed.
+        end = at = os.fstat(self._file.fileno()).st_size
+        keep = 0
+        while at > 0 and keep == 0:
+            start = max(0, at - (1 << 16))
+            self._file.seek(start)
+            found = self._file.read(at - start).rfind(b"\n")
+            keep, at = (start + found + 1 if found >= 0 else 0), start
+        if keep < end:
             self._file.truncate(keep)
 
     def append(self, event: dict) -> None:
@@ -75,6 +80,8 @@ class EventReader:
         self._path = path
         self._starts = [0]
         self._pending = 0
+        # The lines that were found to be whole, so that each is parsed for the first client only.
+        self._good: set[int] = set()
         # Several streams of the same run read in different threads.
         self._lock = threading.Lock()
 
@@ -121,7 +128,14 @@ class EventReader:
                 lines = file.read(end - start).split(b"\n")[:-1]
         except OSError:
             return []
-        return [line.decode("ascii") if parse_event(line) else self._lost(first + i) for i, line in enumerate(lines)]
+        return [self._checked(number, line) for number, line in enumerate(lines, first)]
+
+    def _checked(self, number: int, line: bytes) -> str:
+        if number not in self._good:
+            if not parse_event(line):
+                return self._lost(number)
+            self._good.add(number)
+        return line.decode("ascii")
 
     def _lost(self, number: int) -> str:
         """An event in place of number `number`, which is damaged."""

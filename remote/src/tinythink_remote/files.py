@@ -24,6 +24,8 @@ from typing import Any
 from .events import last_event
 
 STATES = ("starting", "running", "paused", "finished", "stopped", "failed")
+# Beyond it, a page would read another number.
+MOST = 2**53 - 1
 ENDED = ("finished", "stopped", "failed")
 
 
@@ -108,7 +110,7 @@ class RunFiles:
     def _status_by_events(self) -> Status:
         event = last_event(self.events) or {}
         step = event.get("step")
-        status = Status(step=step if isinstance(step, int) and step >= 0 else 0)
+        status = Status(step=step if type(step) is int and 0 <= step <= MOST else 0)
         with suppress(Damaged):
             control = _read(self.control, Control)
             status.seq, status.save = control.seq, control.save
@@ -180,6 +182,6 @@ def _read(path: Path, kind: type) -> Any:
     defaults = kind()
     for name, value in known.items():
         right = type(value) is type(getattr(defaults, name))
-        if not right or (type(value) is int and value < 0) or (name == "state" and value not in STATES):
+        if not right or (type(value) is int and not 0 <= value <= MOST) or (name == "state" and value not in STATES):
             raise Damaged(f"{path.name} can't be read: {name} isn't what it should be.")
     return kind(**known)

@@ -136,7 +136,11 @@ def read_line(number: int, line: str) -> Problem | None:
     if not line.strip():
         return None
     try:
-        return to_problem(json.loads(line, parse_int=_WrittenNumber, parse_float=_WrittenNumber))
+        problem = to_problem(json.loads(line, parse_int=_WrittenNumber, parse_float=_WrittenNumber))
+        f"{problem.prompt}{problem.answer}".encode()
+        return problem
+    except UnicodeEncodeError:
+        raise ValueError(f"line {number}: contains half of a character (a lone surrogate)") from None
     except (ValueError, RecursionError) as error:
         reason = "not JSON" if isinstance(error, (json.JSONDecodeError, RecursionError)) else str(error)
         raise ValueError(f"line {number}: {reason}") from None
