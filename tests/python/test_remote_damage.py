@@ -12,7 +12,7 @@ sys.path.insert(0, str(REPOSITORY / "remote" / "src"))
 
 from fastapi.testclient import TestClient  # noqa: E402
 from tinythink_remote.app import create_app  # noqa: E402
-from tinythink_remote.checkpoints import checkpoint_folder, model_path  # noqa: E402
+from tinythink_remote.checkpoints import checkpoint_folder, last_checkpoint, model_path, remove_incomplete  # noqa: E402
 from tinythink_remote.events import EventReader, EventWriter, last_event, read_events  # noqa: E402
 from tinythink_remote.files import Control, RunFiles, Status, write_json  # noqa: E402
 from tinythink_remote.runs import RunManager  # noqa: E402
@@ -231,4 +231,25 @@ def test_links_in_a_checkpoint_are_not_followed(folder):
     # Deleting a run deletes its links, and not what they lead to.
     assert client.delete(f"/runs/{ended}").status_code == 204
     assert (secret / "config.json").read_text() == "secret" and not files.folder.exists()
+    manager.close()
+
+
+def test_a_process_that_was_killed_in_a_save_goes_on_from_the_checkpoint_before(folder):
+    manager = open_manager(folder)
+    client, ended = client_of(manager), id_of(folder, "ended")
+    files = RunFiles((folder / "ended").resolve())
+    whole, half = (files.checkpoints / f"checkpoint-{step}" for step in (1, 2))
+    for each in (whole, half):
+        each.mkdir(parents=True)
+        (each / "config.json").write_text("{}")
+    (whole / "complete").touch()
+    address = f"/runs/{ended}/checkpoints"
+    assert [each["step"] for each in client.get(address).json()] == [1]
+    assert client.get(f"{address}/2/config.json").status_code == 404
+    events = [{"type": "checkpoint", "step": step} for step in (1, 2)]
+    assert last_checkpoint(files, events) == whole
+    # What else lies there is left alone.
+    (files.checkpoints / "checkpoint-best").mkdir()
+    remove_incomplete(files)
+    assert whole.exists() and not half.exists() and (files.checkpoints / "checkpoint-best").exists()
     manager.close()
