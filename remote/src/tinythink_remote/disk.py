@@ -35,14 +35,18 @@ def free_bytes(folder: Path) -> int:
     return usage.free - min(MOST_RESERVED, int(usage.total * RESERVED_SHARE))
 
 
-def check_space(folder: Path, needed: int, what: str) -> None:
-    """Raises NoSpace if less than `needed` bytes are free. `what` needs them, as in "a checkpoint"."""
+def check_space(folder: Path, needed: int = 0, what: str = "") -> None:
+    """Raises NoSpace if less than `needed` bytes are free, or if the reserve is used up. `what` needs them, as in "a
+    checkpoint"."""
     free = free_bytes(folder)
-    if free < needed:
-        raise NoSpace(
-            f"There is no space left for {what} on the server's disk: it needs {in_words(needed)}, and "
-            f"{in_words(max(0, free))} can be used. Delete runs or data sets that you no longer need there."
-        )
+    if free >= needed:
+        return
+    if needed == 0:
+        raise NoSpace(NO_SPACE_LEFT)
+    raise NoSpace(
+        f"There is no space left for {what} on the server's disk: it needs {in_words(needed)}, and "
+        f"{in_words(max(0, free))} can be used. Delete runs or data sets that you no longer need there."
+    )
 
 
 def is_no_space(error: BaseException, folder: Path | None = None) -> bool:

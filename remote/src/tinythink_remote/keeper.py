@@ -144,7 +144,7 @@ class RunKeeper:
             self._end(run, status, {"type": "finished", "step": 0, "reason": "stopped"})
             return
         try:
-            check_space(run.files.folder, 0, "this run")
+            check_space(run.files.folder)
         except NoSpace as error:
             self._give_up(run, status, str(error))
             return
