@@ -9,6 +9,7 @@ import type { AnyKind } from '../../../servers/kinds';
 import type { ServerRecord, ServerStore } from '../../../servers/server-store';
 import type { SidecarInfo, SidecarRun } from '../../../servers/training/sidecar-schema';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
+import { UnreadableList } from '../../parts/stored/unreadable-list.svelte';
 import type { ModelLists } from './model-lists';
 import type { Finding, ServerClient } from './server-client';
 
@@ -34,7 +35,7 @@ export interface NewServer {
   label: string;
 }
 
-type Store = Pick<ServerStore, 'list' | 'save' | 'delete' | 'forgetKey' | 'keyState' | 'open'>;
+type Store = Pick<ServerStore, 'list' | 'save' | 'delete' | 'forgetKey' | 'keyState' | 'open' | 'unreadable'>;
 
 export class ConnectState {
   rows = $state.raw<readonly ServerRow[]>([]);
@@ -47,6 +48,7 @@ export class ConnectState {
   /** What was done, to be announced. */
   done = $state('');
   readonly removal = new PendingRemoval((id) => this.#delete(id));
+  readonly unreadable: UnreadableList;
   #abort: AbortController | null = null;
 
   constructor(
@@ -54,7 +56,9 @@ export class ConnectState {
     private readonly lists: Pick<ModelLists, 'get' | 'set' | 'delete'>,
     private readonly client: ServerClient,
     private readonly newId: () => string = () => crypto.randomUUID(),
-  ) {}
+  ) {
+    this.unreadable = new UnreadableList([store.unreadable]);
+  }
 
   /** The rows, without one whose removal can still be undone. */
   get shown(): readonly ServerRow[] {
@@ -67,6 +71,7 @@ export class ConnectState {
       const rows: ServerRow[] = [];
       for (const record of await this.store.list()) rows.push(await this.#rowOf(record));
       this.rows = rows;
+      await this.unreadable.load();
     });
     this.status = 'ready';
   }

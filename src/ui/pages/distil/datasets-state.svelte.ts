@@ -5,11 +5,12 @@ import type { DatasetRecord, DatasetStorage } from '../../../storage/dataset-sto
 import type { ExportedFile } from '../../../runs/exchange';
 import { t } from '../../../i18n';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
+import { UnreadableList } from '../../parts/stored/unreadable-list.svelte';
 
 /** Bytes. */
 const MAX_FILE = 200_000_000;
 
-type Storage = Pick<DatasetStorage, 'list' | 'save' | 'load' | 'delete'>;
+type Storage = Pick<DatasetStorage, 'list' | 'save' | 'load' | 'delete' | 'unreadable'>;
 
 export class DatasetsState {
   records = $state.raw<readonly DatasetRecord[]>([]);
@@ -18,14 +19,21 @@ export class DatasetsState {
   problem = $state('');
   readonly removal = new PendingRemoval((id) => this.#attempt(() => this.#delete(id)));
 
-  constructor(private readonly storage: Storage) {}
+  readonly unreadable: UnreadableList;
+
+  constructor(private readonly storage: Storage) {
+    this.unreadable = new UnreadableList([storage.unreadable], () => void this.load());
+  }
 
   get shown(): readonly DatasetRecord[] {
     return this.records.filter(({ name }) => name !== this.removal.current?.id);
   }
 
   load(): Promise<void> {
-    return this.#attempt(async () => void (this.records = await this.storage.list()));
+    return this.#attempt(async () => {
+      this.records = await this.storage.list();
+      await this.unreadable.load();
+    });
   }
 
   /** Saves samples. @returns the record; null when they can't be saved, which `problem` then says */
@@ -76,6 +84,7 @@ export class DatasetsState {
     try {
       await work();
     } catch (error) {
+      this.unreadable.note(error);
       const message = messageOf(error);
       this.problem = file ? t('eval:file.problem', { name: file, reason: message }) : message;
     }

@@ -4,6 +4,7 @@ import type { RunStorage, SavedRun } from '../../../storage/run-storage';
 import { t } from '../../../i18n';
 import { notifyModelsChanged } from '../../parts/models-changed';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
+import { UnreadableList } from '../../parts/stored/unreadable-list.svelte';
 import { runTitle } from './run-text';
 
 export interface RunEntry {
@@ -19,7 +20,17 @@ export interface StorageUse {
   persisted: boolean | null;
 }
 
-type Storage = Pick<RunStorage, 'list' | 'checkpointSteps' | 'rename' | 'delete' | 'modelNames' | 'deleteModel'>;
+type Storage = Pick<
+  RunStorage,
+  | 'list'
+  | 'checkpointSteps'
+  | 'rename'
+  | 'delete'
+  | 'modelNames'
+  | 'deleteModel'
+  | 'unreadableRuns'
+  | 'unreadableModels'
+>;
 
 export class SavedRuns {
   status = $state<'loading' | 'ready' | 'failed'>('loading');
@@ -32,6 +43,7 @@ export class SavedRuns {
   models = $state.raw<string[]>([]);
   use = $state.raw<StorageUse | null>(null);
   readonly removal: PendingRemoval;
+  readonly unreadable: UnreadableList;
   /** All runs, the newest first, without the one that is being deleted. */
   readonly shown = $derived.by(() => this.entries.filter(({ run }) => run.id !== this.removal.current?.id));
 
@@ -39,6 +51,7 @@ export class SavedRuns {
     private readonly storage: Storage,
     private readonly manager: StorageManager | undefined = globalThis.navigator?.storage,
   ) {
+    this.unreadable = new UnreadableList([storage.unreadableRuns, storage.unreadableModels], () => void this.load());
     this.removal = new PendingRemoval((id) =>
       this.attempt(async () => {
         await this.storage.delete(id);
@@ -53,7 +66,9 @@ export class SavedRuns {
       this.entries = await Promise.all(
         runs.map(async (run) => ({ run, checkpoints: await this.storage.checkpointSteps(run.id) })),
       );
-      this.models = await this.storage.modelNames();
+      await this.unreadable.load();
+      const bad = this.unreadable.entries.filter(({ source }) => source === this.storage.unreadableModels);
+      this.models = (await this.storage.modelNames()).filter((name) => !bad.some(({ record }) => record.key === name));
       this.status = 'ready';
     } catch (error) {
       this.problem = messageOf(error);

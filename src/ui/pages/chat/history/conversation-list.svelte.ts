@@ -3,10 +3,11 @@ import type { Conversation } from '../../../../storage/conversation';
 import { messageOf } from '../../../../base/errors';
 import { t } from '../../../../i18n';
 import { PendingRemoval } from '../../../parts/pending-removal.svelte';
+import { UnreadableList } from '../../../parts/stored/unreadable-list.svelte';
 import { parseConversations } from '../../../../storage/conversation-schema';
 import { search, type ConversationEntry, type ConversationStorage } from '../../../../storage/conversation-storage';
 
-type Storage = Pick<ConversationStorage, 'list' | 'get' | 'save' | 'delete' | 'all'>;
+type Storage = Pick<ConversationStorage, 'list' | 'get' | 'save' | 'delete' | 'all' | 'unreadable'>;
 
 /** Larger files are rejected, in bytes. */
 const MAX_FILE = 200_000_000;
@@ -17,6 +18,7 @@ export class ConversationList {
   /** What went wrong last; empty if nothing did. */
   problem = $state('');
   readonly removal: PendingRemoval;
+  readonly unreadable: UnreadableList;
   readonly shown = $derived.by(() =>
     search(
       this.entries.filter(({ id }) => id !== this.removal.current?.id),
@@ -27,6 +29,7 @@ export class ConversationList {
 
   constructor(storage: Storage) {
     this.#storage = storage;
+    this.unreadable = new UnreadableList([storage.unreadable], () => void this.load());
     this.removal = new PendingRemoval((id) =>
       this.attempt(async () => {
         await storage.delete(id);
@@ -36,7 +39,10 @@ export class ConversationList {
   }
 
   load(): Promise<boolean> {
-    return this.attempt(async () => void (this.entries = await this.#storage.list()));
+    return this.attempt(async () => {
+      this.entries = await this.#storage.list();
+      await this.unreadable.load();
+    });
   }
 
   /** Runs an action and reports its failure in `problem`. @returns whether it succeeded */
@@ -46,6 +52,7 @@ export class ConversationList {
       await action();
       return true;
     } catch (error) {
+      this.unreadable.note(error);
       this.problem = messageOf(error);
       return false;
     }
@@ -69,8 +76,11 @@ export class ConversationList {
     });
   }
 
-  all(): Promise<Conversation[]> {
-    return this.#storage.all();
+  /** All conversations that can be read. The others are in `unreadable` then. */
+  async all(): Promise<Conversation[]> {
+    const { conversations, unreadable } = await this.#storage.all();
+    for (const record of unreadable) this.unreadable.add(record, this.#storage.unreadable);
+    return conversations;
   }
 
   /** Imports the conversations of a file. One that already exists is added as a copy. @returns how many were imported */
