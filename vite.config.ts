@@ -104,6 +104,8 @@ const offline = VitePWA({
     maximumFileSizeToCacheInBytes: 16 * 2 ** 20,
     // Pages live behind the hash, so the start page's own address is the only one: no other path is answered for.
     navigateFallback: null,
+    // Any query may follow it: a link from elsewhere often carries one, and no file of the build depends on it.
+    ignoreURLParametersMatching: [/^/],
     // From the first visit on; an update still waits until it is told.
     clientsClaim: true,
     skipWaiting: false,
