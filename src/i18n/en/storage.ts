@@ -15,7 +15,8 @@ export const storage = {
   refused: {
     runs: "This browser doesn't let the site store anything, as in some private windows. Runs are not saved.",
     models: "This browser doesn't let the site store anything, as in some private windows. Models are not saved.",
-    dataSets: "This browser doesn't let the site store anything, as in some private windows. Data sets are not saved.",
+    dataSets:
+      "This browser doesn't let the site store anything, as in some private windows. Data sets and answers are not saved.",
     evaluations: "This browser doesn't let the site store anything, as in some private windows. Answers are not saved.",
     conversations:
       "This browser doesn't let the site store anything, as in some private windows. Conversations are not saved.",

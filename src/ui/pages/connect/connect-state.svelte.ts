@@ -7,7 +7,9 @@ import type { RemoteModel } from '../../../servers/models';
 import { isModelServer, serverUrl, type AnyServer } from '../../../servers/server';
 import type { AnyKind } from '../../../servers/kinds';
 import type { ServerRecord, ServerStore } from '../../../servers/server-store';
+import { refusedAll } from '../../../storage/refused';
 import type { SidecarInfo, SidecarRun } from '../../../servers/training/sidecar-schema';
+import { frameGuard } from '../../parts/frame-guard.svelte';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
 import { UnreadableList } from '../../parts/stored/unreadable-list.svelte';
 import type { ModelLists } from './model-lists';
@@ -69,7 +71,11 @@ export class ConnectState {
   async load(): Promise<void> {
     await this.#attempt(async () => {
       const rows: ServerRow[] = [];
-      for (const record of await this.store.list()) rows.push(await this.#rowOf(record));
+      try {
+        for (const record of await this.store.list()) rows.push(await this.#rowOf(record));
+      } catch (error) {
+        if (!refusedAll(error)) throw error;
+      }
       this.rows = rows;
       await this.unreadable.load();
     });
@@ -81,7 +87,7 @@ export class ConnectState {
    * @returns whether it was added
    */
   async add(wanted: NewServer): Promise<boolean> {
-    if (this.adding) return false;
+    if (this.adding || (wanted.secret.trim() !== '' && frameGuard.refuses())) return false;
     this.adding = true;
     this.finding = null;
     this.problem = this.done = '';
@@ -126,7 +132,7 @@ export class ConnectState {
   /** Changes the key of a server; an empty one removes it. */
   async setKey(id: string, secret: string, keep: boolean): Promise<void> {
     const row = this.#row(id);
-    if (!row) return;
+    if (!row || frameGuard.refuses()) return;
     await this.#attempt(async () => {
       if (secret.trim()) await this.store.save(row.record, { secret, keep });
       else await this.store.forgetKey(id);

@@ -1,6 +1,7 @@
 /** @file The data sets of this device: saved, imported, exported and deleted. */
 import { messageOf } from '../../../base/errors';
 import { parseDataset, writeDataset, type DistilledSample } from '../../../eval/distillation';
+import { refusedAll } from '../../../storage/refused';
 import type { DatasetRecord, DatasetStorage } from '../../../storage/dataset-storage';
 import type { ExportedFile } from '../../../runs/exchange';
 import { t } from '../../../i18n';
@@ -31,7 +32,11 @@ export class DatasetsState {
 
   load(): Promise<void> {
     return this.#attempt(async () => {
-      this.records = await this.storage.list();
+      try {
+        this.records = await this.storage.list();
+      } catch (error) {
+        if (!refusedAll(error)) throw error;
+      }
       await this.unreadable.load();
     });
   }

@@ -1,7 +1,9 @@
 /** @file The list of saved runs and what can be done with them. Every failure becomes a sentence on the page. */
 import { messageOf } from '../../../base/errors';
+import { refusedAll } from '../../../storage/refused';
 import type { RunStorage, SavedRun } from '../../../storage/run-storage';
 import { t } from '../../../i18n';
+import { frameGuard } from '../../parts/frame-guard.svelte';
 import { notifyModelsChanged } from '../../parts/models-changed';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
 import { UnreadableList } from '../../parts/stored/unreadable-list.svelte';
@@ -71,7 +73,7 @@ export class SavedRuns {
       this.models = (await this.storage.modelNames()).filter((name) => !bad.some(({ record }) => record.key === name));
       this.status = 'ready';
     } catch (error) {
-      this.problem = messageOf(error);
+      this.problem = refusedAll(error) ? '' : messageOf(error);
       this.status = 'failed';
     }
     await this.measure();
@@ -104,6 +106,7 @@ export class SavedRuns {
   }
 
   deleteModel(name: string): Promise<boolean> {
+    if (frameGuard.refuses()) return Promise.resolve(false);
     return this.attempt(async () => {
       await this.storage.deleteModel(name);
       await this.load();

@@ -11,6 +11,7 @@ import type { RunConfig } from '../../../runs/events';
 import { getPreset, presetConfig } from '../../../runs/presets';
 import type { RemoteRunOptions } from '../../../servers/training/sidecar-schema';
 import { RunStorage } from '../../../storage/run-storage';
+import { frameGuard } from '../../parts/frame-guard.svelte';
 import { onModelsChanged } from '../../parts/models-changed';
 import { activity } from '../../shell/activity.svelte';
 import { router } from '../../shell/router.svelte';
@@ -173,6 +174,7 @@ class TrainPageState {
 
   /** Stores the key of the run's server and tries again. */
   async saveKey(url: string, secret: string, keep: boolean): Promise<void> {
+    if (frameGuard.refuses()) return;
     try {
       if (await this.remote.saveKey(url, secret, keep)) await this.retry();
     } catch (error) {

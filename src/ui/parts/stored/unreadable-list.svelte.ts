@@ -1,11 +1,16 @@
 /** @file The stored records of a page that can't be read: exporting and deleting them. */
 import { messageOf } from '../../../base/errors';
-import type { ExportedFile } from '../../../runs/exchange';
 import { UnreadableError, type UnreadableRecord } from '../../../storage/records';
 import type { UnreadableRecords } from '../../../storage/unreadable-records';
 import { PendingRemoval } from '../pending-removal.svelte';
+import type { SavedFile } from '../save-as';
 
-export type UnreadableSource = Pick<UnreadableRecords, 'of' | 'list' | 'export' | 'delete'>;
+/** One file or several; large ones stay on disk. */
+type Exported = SavedFile | SavedFile[];
+
+export type UnreadableSource = Pick<UnreadableRecords, 'of' | 'list' | 'delete'> & {
+  export: (record: UnreadableRecord) => Promise<Exported>;
+};
 
 export interface UnreadableEntry {
   id: string;
@@ -50,14 +55,14 @@ export class UnreadableList {
     if (!this.entries.some(({ id }) => id === added.id)) this.entries = [...this.entries, added];
   }
 
-  /** All that is stored of a record; null if that fails, which `problem` then says. */
-  async export({ source, record }: UnreadableEntry): Promise<ExportedFile | null> {
+  /** All that is stored of a record, as files; none if that fails, which `problem` then says. */
+  async export({ source, record }: UnreadableEntry): Promise<SavedFile[]> {
     this.problem = '';
     try {
-      return await source.export(record);
+      return [await source.export(record)].flat();
     } catch (error) {
       this.problem = messageOf(error);
-      return null;
+      return [];
     }
   }
 

@@ -2,9 +2,11 @@
 import type { Conversation } from '../../../../storage/conversation';
 import { messageOf } from '../../../../base/errors';
 import { t } from '../../../../i18n';
+import { frameGuard } from '../../../parts/frame-guard.svelte';
 import { PendingRemoval } from '../../../parts/pending-removal.svelte';
 import { UnreadableList } from '../../../parts/stored/unreadable-list.svelte';
 import { parseConversations } from '../../../../storage/conversation-schema';
+import { refusedAll } from '../../../../storage/refused';
 import { search, type ConversationEntry, type ConversationStorage } from '../../../../storage/conversation-storage';
 
 type Storage = Pick<ConversationStorage, 'list' | 'get' | 'save' | 'delete' | 'all' | 'unreadable'>;
@@ -40,7 +42,11 @@ export class ConversationList {
 
   load(): Promise<boolean> {
     return this.attempt(async () => {
-      this.entries = await this.#storage.list();
+      try {
+        this.entries = await this.#storage.list();
+      } catch (error) {
+        if (!refusedAll(error)) throw error;
+      }
       await this.unreadable.load();
     });
   }
@@ -86,6 +92,7 @@ export class ConversationList {
   /** Imports the conversations of a file. One that already exists is added as a copy. @returns how many were imported */
   async importFile(file: Pick<File, 'name' | 'size' | 'text'>, newId: () => string = () => crypto.randomUUID()) {
     let count = 0;
+    if (frameGuard.refuses()) return count;
     await this.attempt(async () => {
       if (file.size > MAX_FILE) throw new Error(t('chat:conversations.fileTooLarge', { name: file.name }));
       let conversations: Conversation[];

@@ -1,5 +1,6 @@
 /** @file The evaluations that are kept on this device. */
 import type { EvaluationRun, EvaluationStorage } from '../../../../storage/evaluation-storage';
+import { refusedAll } from '../../../../storage/refused';
 import { PendingRemoval } from '../../../parts/pending-removal.svelte';
 import { UnreadableList } from '../../../parts/stored/unreadable-list.svelte';
 import { evaluationName } from './evaluation-name';
@@ -28,7 +29,11 @@ export class EvaluationList {
 
   /** @throws Error with a message for the user */
   async load(): Promise<void> {
-    this.all = await this.storage.list();
+    try {
+      this.all = await this.storage.list();
+    } catch (error) {
+      if (!refusedAll(error)) throw error;
+    }
     await this.unreadable.load();
   }
 
