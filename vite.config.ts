@@ -4,6 +4,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { VitePWA } from 'vite-plugin-pwa';
 import type { Plugin } from 'vite';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+import { thirdPartyNotices } from './scripts/third-party-notices';
 
 /** Tests in Node on Dawn, on the best adapter found or the one that `env` names (tests/support/adapter.ts). */
 const gpuProject = (
@@ -96,7 +97,7 @@ const offline = VitePWA({
   workbox: {
     // Chunks that are loaded late too; of fonts only the format that every browser with WebGPU reads.
     globPatterns: [
-      '**/*.{html,js,css,woff2,wasm,svg,png,md}',
+      '**/*.{html,js,css,woff2,wasm,svg,png,md,txt}',
       'models/**/*.{json,jinja,txt,safetensors}',
       'recordings/*.{json,gz}',
     ],
@@ -146,10 +147,12 @@ const workerMessages: Plugin = {
   },
 };
 
+const notices = thirdPartyNotices();
+
 export default defineConfig({
   base: './',
-  plugins: [svelte(), offline],
-  worker: { format: 'es', plugins: () => [bareShaders, workerMessages] },
+  plugins: [svelte(), offline, notices.write],
+  worker: { format: 'es', plugins: () => [bareShaders, workerMessages, notices.collect()] },
   build: { target: 'es2023', sourcemap: true },
   test: {
     projects: [

@@ -17,6 +17,8 @@ const MAX_FILE = 200_000_000;
 export class ConversationList {
   entries = $state.raw<ConversationEntry[]>([]);
   query = $state('');
+  /** Whether the browser stores nothing, which a notice on the page tells. */
+  refused = $state(false);
   /** What went wrong last; empty if nothing did. */
   problem = $state('');
   readonly removal: PendingRemoval;
@@ -46,6 +48,7 @@ export class ConversationList {
         this.entries = await this.#storage.list();
       } catch (error) {
         if (!refusedAll(error)) throw error;
+        this.refused = true;
       }
       await this.unreadable.load();
     });
