@@ -4,7 +4,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { VitePWA } from 'vite-plugin-pwa';
 import type { Plugin } from 'vite';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
-import { thirdPartyNotices } from './scripts/third-party-notices';
+import { thirdPartyNotices } from './scripts/third-party-notices.ts';
 
 /** Tests in Node on Dawn, on the best adapter found or the one that `env` names (tests/support/adapter.ts). */
 const gpuProject = (
