@@ -107,6 +107,15 @@ const offline = VitePWA({
     navigateFallback: null,
     // Any query may follow it: a link from elsewhere often carries one, and no file of the build depends on it.
     ignoreURLParametersMatching: [/^/],
+    runtimeCaching: [
+      {
+        // An empty query is no parameter to ignore. These functions are copied into the service worker as they are.
+        urlPattern: ({ request }) =>
+          request.mode === 'navigate' &&
+          ['./?', 'index.html?'].some((end) => new URL(end, self.location.href).href === request.url.split('#')[0]),
+        handler: async ({ request }) => (await caches.match('index.html', { ignoreSearch: true })) ?? fetch(request),
+      },
+    ],
     // From the first visit on; an update still waits until it is told.
     clientsClaim: true,
     skipWaiting: false,

@@ -90,7 +90,7 @@ describe('after one visit', () => {
       await server.close();
     });
 
-    test.each(['?utm_source=mail', '?', '?a=1&b[]=2&c', 'index.html?=x', '?q=%E2%82%AC#/about?x=1'])(
+    test.each(['?utm_source=mail', '?', 'index.html?', '?a=1&b[]=2&c', 'index.html?=x', '?q=%E2%82%AC#/about?x=1'])(
       'the app opens at an address that ends in %s',
       async (query) => {
         const tab = await context.newPage();
