@@ -4,6 +4,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { VitePWA } from 'vite-plugin-pwa';
 import type { Plugin } from 'vite';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+import { thirdPartyNotices } from './scripts/third-party-notices.ts';
 
 /** Tests in Node on Dawn, on the best adapter found or the one that `env` names (tests/support/adapter.ts). */
 const gpuProject = (
@@ -96,7 +97,7 @@ const offline = VitePWA({
   workbox: {
     // Chunks that are loaded late too; of fonts only the format that every browser with WebGPU reads.
     globPatterns: [
-      '**/*.{html,js,css,woff2,wasm,svg,png,md}',
+      '**/*.{html,js,css,woff2,wasm,svg,png,md,txt}',
       'models/**/*.{json,jinja,txt,safetensors}',
       'recordings/*.{json,gz}',
     ],
@@ -104,6 +105,17 @@ const offline = VitePWA({
     maximumFileSizeToCacheInBytes: 16 * 2 ** 20,
     // Pages live behind the hash, so the start page's own address is the only one: no other path is answered for.
     navigateFallback: null,
+    // Any query may follow it: a link from elsewhere often carries one, and no file of the build depends on it.
+    ignoreURLParametersMatching: [/^/],
+    runtimeCaching: [
+      {
+        // An empty query is no parameter to ignore. These functions are copied into the service worker as they are.
+        urlPattern: ({ request }) =>
+          request.mode === 'navigate' &&
+          ['./?', 'index.html?'].some((end) => new URL(end, self.location.href).href === request.url.split('#')[0]),
+        handler: async ({ request }) => (await caches.match('index.html', { ignoreSearch: true })) ?? fetch(request),
+      },
+    ],
     // From the first visit on; an update still waits until it is told.
     clientsClaim: true,
     skipWaiting: false,
@@ -144,10 +156,12 @@ const workerMessages: Plugin = {
   },
 };
 
+const notices = thirdPartyNotices();
+
 export default defineConfig({
   base: './',
-  plugins: [svelte(), offline],
-  worker: { format: 'es', plugins: () => [bareShaders, workerMessages] },
+  plugins: [svelte(), offline, notices.write],
+  worker: { format: 'es', plugins: () => [bareShaders, workerMessages, notices.collect()] },
   build: { target: 'es2023', sourcemap: true },
   test: {
     projects: [

@@ -93,19 +93,24 @@ const change = v.pipe(
 );
 const sample = v.object({ prompt: text(10_000), answer: text(10_000), text: text(100_000), correct: v.boolean() });
 
+/** What a run says of its model and of where it was made. */
+export const runModel = v.object({
+  name: text(200),
+  parameters: v.pipe(v.number(), v.minValue(0)),
+  architecture: text(100),
+  reads_language: v.optional(v.boolean()),
+});
+export const runDevice = v.object({ kind: v.picklist(['webgpu', 'trl', 'recording']), description: text(1000) });
+export const runId = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, 'not a run id'));
+
 const started = v.object({
   type: v.literal('started'),
   schema: v.literal(SCHEMA_VERSION),
-  run_id: v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, 'not a run id')),
+  run_id: runId,
   time: v.pipe(v.string(), v.isoTimestamp()),
   config: runConfig,
-  model: v.object({
-    name: text(200),
-    parameters: v.pipe(v.number(), v.minValue(0)),
-    architecture: text(100),
-    reads_language: v.optional(v.boolean()),
-  }),
-  device: v.object({ kind: v.picklist(['webgpu', 'trl', 'recording']), description: text(1000) }),
+  model: runModel,
+  device: runDevice,
   seed: v.number(),
 });
 

@@ -4,7 +4,9 @@
  */
 import * as v from 'valibot';
 import { t } from '../i18n';
-import { Table } from '../storage/database';
+import { StorageError, Table } from '../storage/database';
+import { recordReader } from '../storage/records';
+import { UnreadableRecords } from '../storage/unreadable-records';
 import { RemoteError } from './errors';
 import { ServerKey } from './key';
 import { ALL_KINDS, type AnyKind } from './kinds';
@@ -47,25 +49,41 @@ const file = v.object({ tinythink_servers: v.literal(1), servers: v.pipe(v.array
 const keptKey = v.object({ origin: v.string(), secret: v.string() });
 
 export class ServerStore {
-  readonly #records: Table<unknown>;
-  readonly #kept: Table<unknown>;
+  readonly #records: Table<ServerRecord>;
+  readonly #kept: Table<v.InferOutput<typeof keptKey>>;
+  readonly unreadable: UnreadableRecords;
   /** By the server's id. */
   readonly #keys = new Map<string, ServerKey>();
 
   /** @param name prefix of the databases' names; tests use their own */
   constructor(name = 'tinythink') {
-    this.#records = new Table({ database: `${name}-servers`, store: 'servers', of: 'servers' });
-    this.#kept = new Table({ database: `${name}-server-keys`, store: 'keys', of: 'servers' });
+    this.#records = new Table({
+      database: `${name}-servers`,
+      store: 'servers',
+      of: 'servers',
+      read: recordReader(v.pipe(record, v.transform(clean)), 'id'),
+    });
+    this.#kept = new Table({
+      database: `${name}-server-keys`,
+      store: 'keys',
+      of: 'servers',
+      read: recordReader(keptKey),
+    });
+    // What belongs to a record is its key, which is never exported.
+    this.unreadable = new UnreadableRecords({
+      of: 'servers',
+      table: this.#records,
+      find: async () => (await this.#records.entries()).unreadable,
+      remove: async (id) => {
+        if (typeof id === 'string') await this.forgetKey(id);
+        await this.#records.delete(id);
+      },
+    });
   }
 
-  /** In the order in which they were added. Damaged records are left out. @throws Error with a message for the user */
+  /** In the order in which they were added. @throws Error with a message for the user */
   async list(): Promise<ServerRecord[]> {
-    const stored = await this.#records.values();
-    const records = stored.flatMap((each) => {
-      const parsed = v.safeParse(record, each);
-      return parsed.success ? [clean(parsed.output)] : [];
-    });
-    return records.sort((a, b) => a.added - b.added);
+    return (await this.#records.values()).sort((a, b) => a.added - b.added);
   }
 
   /**
@@ -144,11 +162,12 @@ export class ServerStore {
   }
 
   async #keptKey({ id, url }: ServerRecord): Promise<ServerKey | null> {
-    const parsed = v.safeParse(keptKey, await this.#kept.get(id));
-    if (!parsed.success || parsed.output.origin !== new URL(url).origin) return null;
     try {
-      return new ServerKey(url, parsed.output.secret);
-    } catch {
+      const kept = await this.#kept.get(id);
+      return kept?.origin === new URL(url).origin ? new ServerKey(url, kept.secret) : null;
+    } catch (error) {
+      if (error instanceof StorageError) throw error;
+      // A damaged key is none: the user is asked for it again.
       return null;
     }
   }

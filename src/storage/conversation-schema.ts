@@ -112,6 +112,14 @@ const file = v.object({
 
 export class ConversationFileError extends Error {
   override name = 'ConversationFileError';
+
+  /** @param path the place in the file that is wrong; null where it is the whole */
+  constructor(
+    message: string,
+    readonly path: string | null = null,
+  ) {
+    super(message);
+  }
 }
 
 /** Conversations as the text of a file. */
@@ -134,6 +142,7 @@ export function parseConversations(json: string): Conversation[] {
     const path = v.getDotPath(issue);
     throw new ConversationFileError(
       path ? t('storage:conversations.invalidAt', { path }) : t('storage:conversations.invalid'),
+      path,
     );
   }
   return result.output.conversations.map(({ turns, ...rest }) => ({

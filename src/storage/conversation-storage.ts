@@ -2,9 +2,13 @@
  * @file Saved conversations: each in a record of its own, and beside it a short one for the list and the search, so that
  * neither has to read whole conversations.
  */
+import * as v from 'valibot';
+import { t } from '../i18n';
 import { titleOf, type Conversation } from './conversation';
+import { ConversationFileError, parseConversations, serializeConversations } from './conversation-schema';
 import { Table } from './database';
-import { parseConversations, serializeConversations } from './conversation-schema';
+import { RecordError, recordReader, UnreadableError, type UnreadableRecord } from './records';
+import { UnreadableRecords } from './unreadable-records';
 
 export interface ConversationEntry {
   id: string;
@@ -35,42 +39,116 @@ export function search(entries: readonly ConversationEntry[], query: string): Co
   return entries.filter(({ words }) => wanted.every((word) => words.includes(word)));
 }
 
+const entrySchema = v.object({
+  id: v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)),
+  title: v.string(),
+  updated: v.pipe(v.number(), v.finite()),
+  questions: v.number(),
+  words: v.string(),
+});
+
+/** Conversations are stored as the text of a file with one of them. */
+function readConversation(stored: unknown, key: IDBValidKey): Conversation {
+  if (typeof stored !== 'string') throw new RecordError(t('storage:unreadable.noRecord'));
+  if (/^\{"format":"tinythink-conversations","version":([2-9]|\d\d)/.test(stored)) {
+    throw new RecordError(t('storage:unreadable.later'));
+  }
+  let conversations: Conversation[];
+  try {
+    conversations = parseConversations(stored);
+  } catch (error) {
+    const path = error instanceof ConversationFileError ? error.path : null;
+    throw new RecordError(path ? t('storage:unreadable.wrongField', { path }) : t('storage:unreadable.noRecord'));
+  }
+  const [only] = conversations;
+  if (!only || only.id !== key) throw new RecordError(t('storage:unreadable.noRecord'));
+  return only;
+}
+
 export class ConversationStorage {
-  readonly #conversations: Table<string>;
+  readonly #conversations: Table<Conversation>;
   readonly #entries: Table<ConversationEntry>;
+  readonly unreadable: UnreadableRecords;
 
   /** @param name prefix of the databases; tests use their own */
   constructor(name = 'tinythink') {
-    this.#conversations = new Table({ database: `${name}-conversations`, store: 'conversations', of: 'conversations' });
-    this.#entries = new Table({ database: `${name}-conversation-entries`, store: 'entries', of: 'conversations' });
+    this.#conversations = new Table({
+      database: `${name}-conversations`,
+      store: 'conversations',
+      of: 'conversations',
+      read: readConversation,
+      write: (conversation) => serializeConversations([conversation]),
+    });
+    this.#entries = new Table({
+      database: `${name}-conversation-entries`,
+      store: 'entries',
+      of: 'conversations',
+      read: recordReader(entrySchema, 'id'),
+    });
+    this.unreadable = new UnreadableRecords({
+      of: 'conversations',
+      table: this.#conversations,
+      find: async () => (await this.#read()).unreadable,
+      remove: (id) => this.delete(id),
+    });
   }
 
   /** Most recently changed first. @throws StorageError */
   async list(): Promise<ConversationEntry[]> {
-    const entries = await this.#entries.values();
+    const { entries } = await this.#read();
     return entries.sort((a, b) => b.updated - a.updated);
   }
 
-  /** @throws ConversationFileError when it can't be read */
-  async get(id: string): Promise<Conversation | undefined> {
-    const stored = await this.#conversations.get(id);
-    return stored === undefined ? undefined : parseConversations(stored)[0];
+  /** @throws UnreadableError */
+  get(id: string): Promise<Conversation | undefined> {
+    return this.#conversations.get(id);
   }
 
   /** @throws StorageError */
   async save(conversation: Conversation): Promise<void> {
     // The conversation first, so that no entry of the list is without one.
-    await this.#conversations.set(conversation.id, serializeConversations([conversation]));
+    await this.#conversations.set(conversation.id, conversation);
     await this.#entries.set(conversation.id, entryOf(conversation));
   }
 
-  async delete(id: string): Promise<void> {
+  async delete(id: IDBValidKey): Promise<void> {
     await this.#entries.delete(id);
     await this.#conversations.delete(id);
   }
 
-  async all(): Promise<Conversation[]> {
-    const stored = await this.#conversations.values();
-    return stored.flatMap((each) => parseConversations(each));
+  /** All conversations that can be read, and what can't. */
+  async all(): Promise<{ conversations: Conversation[]; unreadable: UnreadableRecord[] }> {
+    const { readable, unreadable } = await this.#conversations.entries();
+    return { conversations: readable.map(({ value }) => value), unreadable };
+  }
+
+  /**
+   * The entries of the list. One that is missing or damaged is made again from its conversation; only then are whole
+   * conversations read, so one that is damaged beside a good entry is found when it is opened.
+   */
+  async #read(): Promise<{ entries: ConversationEntry[]; unreadable: UnreadableRecord[] }> {
+    const found = await this.#entries.entries();
+    const ids = new Set<IDBValidKey>(await this.#conversations.keys());
+    const entries = found.readable.filter(({ key }) => ids.has(key)).map(({ value }) => value);
+    const orphans = found.readable.filter(({ key }) => !ids.has(key));
+    const lost = [
+      ...orphans.map(({ key, value }) => ({ key, name: value.title })),
+      ...found.unreadable.filter(({ key }) => !ids.has(key)),
+    ];
+    const reason: string = t('storage:unreadable.onlyEntry');
+    const unreadable = lost.map(({ key, name }): UnreadableRecord => ({ key, name, reason }));
+    for (const { id } of entries) ids.delete(id);
+    for (const id of ids) {
+      try {
+        const entry = entryOf((await this.#conversations.get(id as string))!);
+        entries.push(entry);
+        // Without space it is made again next time.
+        await this.#entries.set(entry.id, entry).catch(() => {});
+      } catch (error) {
+        if (!(error instanceof UnreadableError)) throw error;
+        unreadable.push(error.record);
+      }
+    }
+    return { entries, unreadable };
   }
 }

@@ -4,10 +4,12 @@
  * servers are never stored here.
  */
 import * as v from 'valibot';
+import { writeJsonLines } from '../base/json-lines';
 import type { Answer } from '../eval/evaluation';
 import type { Slot } from '../eval/evaluator';
 import { keysOf, Table } from './database';
-import { newestFirst } from './records';
+import { newestFirst, recordReader } from './records';
+import { UnreadableRecords } from './unreadable-records';
 
 const whole = (low: number, high: number) => v.pipe(v.number(), v.integer(), v.minValue(low), v.maxValue(high));
 const within = (low: number, high: number) => v.pipe(v.number(), v.minValue(low), v.maxValue(high));
@@ -80,24 +82,62 @@ export interface StoredAnswer extends Slot, Answer {
   model: number;
 }
 
+const number = v.union([v.number(), v.nan()]);
+
+const answerSchema = v.looseObject({
+  model: whole(0, bounds.models - 1),
+  problem: whole(0, bounds.n - 1),
+  sample: whole(0, bounds.k - 1),
+  text: v.string(),
+  answer: v.nullable(v.string()),
+  correct: v.boolean(),
+  finished: v.boolean(),
+  tokens: number,
+  thought_tokens: number,
+  prompt_tokens: v.nullable(number),
+  ms: number,
+}) as v.GenericSchema<unknown, StoredAnswer>;
+
 export class EvaluationStorage {
-  readonly #runs: Table<unknown>;
+  readonly #runs: Table<EvaluationRun>;
   readonly #answers: Table<StoredAnswer, [id: string, model: number, problem: number, sample: number]>;
+  readonly unreadable: UnreadableRecords;
 
   /** @param name prefix of the databases; tests use their own */
   constructor(name = 'tinythink') {
-    this.#runs = new Table({ database: `${name}-evaluations`, store: 'evaluations', of: 'evaluations' });
-    this.#answers = new Table({ database: `${name}-evaluation-answers`, store: 'answers', of: 'evaluations' });
+    this.#runs = new Table({
+      database: `${name}-evaluations`,
+      store: 'evaluations',
+      of: 'evaluations',
+      read: recordReader(runSchema, 'id'),
+    });
+    this.#answers = new Table({
+      database: `${name}-evaluation-answers`,
+      store: 'answers',
+      of: 'evaluations',
+      read: recordReader(answerSchema),
+    });
+    this.unreadable = new UnreadableRecords({
+      of: 'evaluations',
+      table: this.#runs,
+      find: async () => (await this.#runs.entries()).unreadable,
+      belongings: async (id) => {
+        const answers = typeof id === 'string' ? await this.answers(id) : [];
+        const lines = new TextEncoder().encode(writeJsonLines(answers));
+        return new Map(answers.length > 0 ? [['answers.jsonl', lines]] : []);
+      },
+      remove: (id) => this.delete(id),
+    });
   }
 
-  /** Newest first, without records of other versions that this one can't read. */
+  /** Newest first. */
   async list(): Promise<EvaluationRun[]> {
-    return newestFirst(runSchema, await this.#runs.values());
+    return newestFirst(await this.#runs.values());
   }
 
-  async get(id: string): Promise<EvaluationRun | undefined> {
-    const parsed = v.safeParse(runSchema, await this.#runs.get(id));
-    return parsed.success ? parsed.output : undefined;
+  /** @throws UnreadableError */
+  get(id: string): Promise<EvaluationRun | undefined> {
+    return this.#runs.get(id);
   }
 
   /** @throws StorageError */
@@ -110,13 +150,17 @@ export class EvaluationStorage {
     return this.#answers.set([id, answer.model, answer.problem, answer.sample], answer);
   }
 
-  /** In the order of their models, problems and samples. */
+  /**
+   * In the order of their models, problems and samples. An answer that can't be read counts as missing: it is asked for
+   * again and replaced.
+   */
   answers(id: string): Promise<StoredAnswer[]> {
     return this.#answers.values(keysOf(id));
   }
 
-  async delete(id: string): Promise<void> {
+  /** The record goes last, so that a crash leaves nothing without one. */
+  async delete(id: IDBValidKey): Promise<void> {
+    if (typeof id === 'string') await this.#answers.delete(keysOf(id));
     await this.#runs.delete(id);
-    await this.#answers.delete(keysOf(id));
   }
 }

@@ -90,6 +90,16 @@ describe('after one visit', () => {
       await server.close();
     });
 
+    test.each(['?utm_source=mail', '?', 'index.html?', '?a=1&b[]=2&c', 'index.html?=x', '?q=%E2%82%AC#/about?x=1'])(
+      'the app opens at an address that ends in %s',
+      async (query) => {
+        const tab = await context.newPage();
+        await tab.goto(`${server.url}${query}${query.includes('#') ? '' : '#/about'}`);
+        await tab.getByRole('heading', { level: 1 }).first().waitFor(SLOW);
+        await tab.close();
+      },
+    );
+
     test('the embedded model trains a step', async () => {
       await page.goto(`${server.url}${TINY}`);
       await page.reload();

@@ -261,11 +261,11 @@ describe('EvaluationStorage', () => {
     expect(await storage.get('r1')).toBeUndefined();
   });
 
-  it('leaves out what it can’t read', async () => {
+  it('leaves out of the list what it can’t read, and says why when it is opened', async () => {
     const storage = new EvaluationStorage('eval-odd');
     await storage.save({ ...run, k: 0 });
     expect(await storage.list()).toEqual([]);
-    expect(await storage.get('r1')).toBeUndefined();
+    await expect(storage.get('r1')).rejects.toThrow('its “k” is missing or wrong');
   });
 });
 

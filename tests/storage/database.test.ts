@@ -9,12 +9,13 @@ import { keysOf, StorageError, Table } from '../../src/storage/database';
 import { RunStorage } from '../../src/storage/run-storage';
 import { newConversation } from '../../src/ui/pages/chat/history/conversation';
 import { startedEvent, stepEvent } from '../runs/fixtures';
+import { writeRecords } from '../support/raw-records';
 
 afterEach(() => vi.restoreAllMocks());
 
 let count = 0;
 const table = <V, K extends IDBValidKey = string>() =>
-  new Table<V, K>({ database: `table-${count++}`, store: 'things', of: 'evaluations' });
+  new Table<V, K>({ database: `table-${count++}`, store: 'things', of: 'evaluations', read: (stored) => stored as V });
 
 describe('Table', () => {
   it('reads what it wrote, by key and by range, and deletes both ways', async () => {
@@ -109,31 +110,17 @@ describe('errors', () => {
   });
 });
 
-/** Writes records as the first release did, without any code of this one. */
-function write(database: string, store: string, records: readonly [IDBValidKey, unknown][]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const opening = indexedDB.open(database, 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore(store);
-    opening.onerror = () => reject(opening.error);
-    opening.onsuccess = () => {
-      const transaction = opening.result.transaction(store, 'readwrite');
-      for (const [key, value] of records) transaction.objectStore(store).put(value, key);
-      transaction.oncomplete = () => (opening.result.close(), resolve());
-    };
-  });
-}
-
 describe('data of the first release', () => {
   it('opens: runs with events and checkpoints, and imported models', async () => {
     const { run_id: id, config, model, device } = startedEvent();
     const run = { id, name: 'Old', created: 5, updated: 6, config, model, device };
-    await write('old-runs', 'runs', [[id, { ...run, last_step: 2, status: 'open', accuracy: null, bytes: 9 }]]);
-    await write('old-events', 'events', [
+    await writeRecords('old-runs', 'runs', [[id, { ...run, last_step: 2, status: 'open', accuracy: null, bytes: 9 }]]);
+    await writeRecords('old-events', 'events', [
       [[id, 0], await gzipText(serializeEvents([startedEvent(), stepEvent(1)]))],
       [[id, 1], await gzipText(serializeEvents([stepEvent(2)]))],
     ]);
-    await write('old-checkpoints', 'checkpoints', [[[id, 2], Uint8Array.of(7)]]);
-    await write('old-models', 'models', [['mine', new Map([['config.json', Uint8Array.of(1)]])]]);
+    await writeRecords('old-checkpoints', 'checkpoints', [[[id, 2], Uint8Array.of(7)]]);
+    await writeRecords('old-models', 'models', [['mine', new Map([['config.json', Uint8Array.of(1)]])]]);
 
     const storage = new RunStorage('old');
     expect(await storage.list()).toMatchObject([{ id, name: 'Old', last_step: 2 }]);
@@ -148,11 +135,11 @@ describe('data of the first release', () => {
 
   it('opens: conversations', async () => {
     const conversation = { ...newConversation('c', 1), name: 'Old' };
-    await write('old-conversations', 'conversations', [['c', serializeConversations([conversation])]]);
-    await write('old-conversation-entries', 'entries', [['c', entryOf(conversation)]]);
+    await writeRecords('old-conversations', 'conversations', [['c', serializeConversations([conversation])]]);
+    await writeRecords('old-conversation-entries', 'entries', [['c', entryOf(conversation)]]);
     const storage = new ConversationStorage('old');
     expect(await storage.list()).toMatchObject([{ id: 'c', title: 'Old' }]);
     expect(await storage.get('c')).toEqual(conversation);
-    expect(await storage.all()).toEqual([conversation]);
+    expect(await storage.all()).toEqual({ conversations: [conversation], unreadable: [] });
   });
 });

@@ -46,7 +46,7 @@ describe('RunStorage', () => {
     expect(await storage.events('ab')).toHaveLength(1);
     expect(await storage.loadCheckpoint('a', 1)).toBeUndefined();
     expect(await storage.loadCheckpoint('a-', 1)).toEqual(Uint8Array.of(1));
-    await expect(storage.events('a')).rejects.toThrow(/not a run/);
+    await expect(storage.events('a')).rejects.toThrow(/events are missing/);
   });
 
   it('names runs apart, renames them, and keeps a name that is given while it saves', async () => {

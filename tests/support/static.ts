@@ -19,7 +19,11 @@ export class StaticServer {
   #server: Server | null = null;
   #port = 0;
 
-  constructor(public folder: string) {}
+  /** @param headers sent with every file */
+  constructor(
+    public folder: string,
+    private readonly headers: Readonly<Record<string, string>> = {},
+  ) {}
 
   /** With a slash at the end; the same after it was closed and opened again. */
   get url(): string {
@@ -38,6 +42,7 @@ export class StaticServer {
               'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
               'cache-control': 'no-cache',
               'access-control-allow-origin': '*',
+              ...this.headers,
             })
             .end(bytes),
         () => response.writeHead(404, { 'access-control-allow-origin': '*' }).end('not found'),

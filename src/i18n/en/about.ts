@@ -41,6 +41,7 @@ export const about = {
     title: 'Thanks to',
     papers: 'Papers',
     programs: 'Software',
+    notices: 'This page also contains code of other projects: <notices>their names and licences</notices>.',
     // What each paper or program gave to this project.
     gave: {
       cispo: 'CISPO: clip the weight, keep the gradient',

@@ -203,6 +203,8 @@ export const models = {
   // Keeping models on this device.
   store: {
     busy: '{{model}} is already being downloaded, perhaps in another tab. Wait for it, or cancel it there.',
+    damagedManifest: 'The list of its files is damaged.',
+    noManifest: 'The list of its files is missing.',
     diskFull:
       'The disk or the browser’s quota is full: {{stored}} of the {{total}} of {{model}} fitted. They were deleted again. Free at least {{missing}} and download it again.',
     incomplete: 'The download of {{model}} isn’t complete. Resume it on the Models page.',
@@ -211,7 +213,7 @@ export const models = {
     notStored: 'This model is no longer stored. Download it again on the Models page.',
     sourceIncomplete: '{{model}} was only partly copied from your files. Choose the files again to resume.',
     unavailable:
-      'This browser doesn’t let the page store files, as in some private windows ({{reason}}). You can still drop a model file and use it without a copy.',
+      "This browser doesn't let the site store anything, as in some private windows. Models are not saved. You can still drop a model file and use it without a copy.",
     unsupported:
       'Models can’t be stored here: the browser allows it only on pages with https. You can still drop a model file and use it without a copy.',
     wrongHash:

@@ -45,6 +45,7 @@ export const runs = {
     exportModel: 'Export model',
     exportModelHint: 'The weights of step {{step}} as a Hugging Face folder',
     exportModelNamed: 'Export model of {{name}}',
+    exportedPart: 'Some of this run’s events are damaged. The file has those that can be read.',
     nameLabel: 'Name of the run',
     rename: 'Rename',
     renamed: 'Renamed to {{name}}.',

@@ -54,6 +54,12 @@ export const shell = {
     wait: 'Wait',
   },
 
+  frame: {
+    refused:
+      'This page is shown inside another page, which could make you click something that you didn’t mean to. So nothing can be deleted, imported or connected with a key here. Open it in a tab of its own for that.',
+    open: 'Open in its own tab',
+  },
+
   drop: {
     overlay: 'Drop files anywhere',
     overlayHint: 'Models, adapters, runs, data sets, problem files or conversations',

@@ -211,6 +211,11 @@ export const train = {
     dismiss: 'Dismiss',
     interrupted:
       '“{{name}}” stopped after step {{last, number}}. <resume>Resume from step {{checkpoint, number}}</resume> or <view>view the run</view>.',
+    runElsewhere:
+      'Another tab is training this run. What is saved of it is shown here. If you take it over, the other tab stops, and the run goes on here from its last checkpoint.',
+    takeOver: 'Take over',
+    takenOver: 'Another tab has taken over this run. What this tab had trained is saved.',
+    nothingToResume: 'This run has no checkpoint to resume from.',
     /** What a reload would interrupt. */
     activity: 'the training run',
   },

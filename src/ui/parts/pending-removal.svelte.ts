@@ -3,6 +3,8 @@
  * closed before that, the thing is still there, which is the safer mistake.
  */
 
+import { frameGuard } from './frame-guard.svelte';
+
 /** Milliseconds: long enough to notice a mistake and reach for the button. */
 const GRACE_MS = 10_000;
 
@@ -21,6 +23,7 @@ export class PendingRemoval {
 
   /** Starts the grace period. A removal that was pending before is completed. */
   async start(removal: Removal): Promise<void> {
+    if (frameGuard.refuses()) return;
     const before = this.flush();
     this.current = removal;
     this.#timer = setTimeout(() => void this.flush(), GRACE_MS);

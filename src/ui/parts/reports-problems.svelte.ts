@@ -17,7 +17,11 @@ export class ReportsProblems {
       return true;
     } catch (error) {
       this.problem = describe(error);
+      this.failed(error);
       return false;
     }
   }
+
+  /** Called with each failure after it was reported. */
+  protected failed(_error: unknown): void {}
 }

@@ -296,6 +296,36 @@ describe('interrupted', () => {
     expect(await directory.folders()).toEqual([id]);
   });
 
+  it.each([
+    ['null', 'damaged'],
+    ['{}', 'damaged'],
+    ['text', 'damaged'],
+    ['42', 'damaged'],
+    ['[]', 'damaged'],
+    ['', 'damaged'],
+    ['{"format":2,"id":"ID","parts":[]}', 'a later version'],
+    ['{"format":1,"id":"other"}', 'damaged'],
+    ['{"format":1,"id":"ID","name":"x","files":[null]}', 'damaged'],
+    [null, 'missing'],
+  ])('a manifest %j beside weights deletes nothing: the model is shown as unreadable', async (text, reason) => {
+    const hub = await serve();
+    const directory = new MemoryDirectory();
+    const { store, id } = await interrupted(hub, directory);
+    const weights = new TextEncoder().encode('weights');
+    await (await directory.append('bad', '0.bin', 0)).write(weights);
+    if (text !== null) {
+      const manifest = new TextEncoder().encode(text.replace('ID', 'bad'));
+      await (await directory.append('bad', 'manifest.json', 0)).write(manifest);
+    }
+    await store.sweep();
+    expect((await store.list()).map((model) => model.id)).toEqual([id]);
+    expect(await store.unreadable()).toEqual([{ id: 'bad', reason: expect.stringContaining(reason) }]);
+    expect(await readAll((await directory.open('bad', '0.bin'))!)).toEqual(weights);
+    await expect(store.files('bad')).rejects.toThrow('no longer stored');
+    await store.remove('bad');
+    expect(await directory.folders()).toEqual([id]);
+  });
+
   it('a download that another tab is at work on is left alone', async () => {
     const hub = await serve(always({ kind: 'slow', rate: 100_000 }));
     const directory = new MemoryDirectory();

@@ -2,7 +2,7 @@
  * @file The origin private file system as the weight store's disk. Writing uses synchronous access handles, which exist only
  * in workers. Reading uses plain files, so that several tabs can read the same model.
  */
-import { messageOf, nameOf } from '../../../base/errors';
+import { nameOf } from '../../../base/errors';
 import { sleep } from '../../../base/sleep';
 import { t } from '../../../i18n';
 import { blobFile } from '../../files/blob-files';
@@ -98,6 +98,16 @@ export async function openOpfs(name = 'models'): Promise<StoreDirectory> {
   };
 }
 
+/** The files of a folder as they lie on disk. @throws Error when the browser offers no file storage, or there is no folder */
+export async function opfsFiles(folder: string, name = 'models'): Promise<File[]> {
+  const directory = (await (await openRoot(name)).getDirectoryHandle(folder)) as Listed;
+  const files: File[] = [];
+  for await (const entry of directory.values()) {
+    if (entry.kind === 'file') files.push(await (entry as FileSystemFileHandle).getFile());
+  }
+  return files;
+}
+
 /** How often to ask for a file that another worker still holds, and the milliseconds between two attempts. */
 const ATTEMPTS = 12;
 const WAIT = 250;
@@ -123,7 +133,7 @@ async function openRoot(name: string): Promise<Listed> {
     const root = await navigator.storage.getDirectory();
     return (await root.getDirectoryHandle(name, { create: true })) as Listed;
   } catch (error) {
-    throw new Error(t('models:store.unavailable', { reason: messageOf(error) }), { cause: error });
+    throw new Error(t('models:store.unavailable'), { cause: error });
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * @file Models kept on disk. A model is a folder: `manifest.json` says which files belong to it, file n of the manifest is
  * in `n.bin`, and `n.done` with its hash appears once it is complete. So a crash at any point leaves either a model whose
- * download can be resumed, or a folder without a readable manifest, which `sweep` removes.
+ * download can be resumed, or a folder with a torn manifest and nothing else, which
+ * `sweep` removes.
  */
 import { formatBytes } from '../../../base/bytes';
 import { t } from '../../../i18n';
@@ -12,7 +13,7 @@ import { copyFile, dataFile, hashFile } from './copy-file';
 import { ModelBusyError, NoRoomError } from './errors';
 import { localLock } from './lock';
 import type { ExclusiveRun } from './lock';
-import { readManifest, writeManifest } from './manifest';
+import { manifestTrouble, readManifest, writeManifest } from './manifest';
 import type { Manifest } from './manifest';
 import { ProgressMeter } from './progress-meter';
 import { StoreFullError } from './store-directory';
@@ -124,14 +125,35 @@ export class WeightStore {
     await this.#alone({ id, name }, () => this.#directory.remove(id));
   }
 
-  /** Removes what crashes left: folders without a readable manifest that nobody is working on. */
+  /**
+   * Removes what crashes left while a manifest was written: folders without a readable one that have no weights either, and
+   * that nobody is working on.
+   */
   async sweep(): Promise<void> {
     for (const id of await this.#directory.folders()) {
-      if (await this.manifest(id)) continue;
+      if (!(await this.#isRest(id))) continue;
       await this.#exclusive(lockName(id), async () => {
-        if (!(await this.manifest(id))) await this.#directory.remove(id);
+        if (await this.#isRest(id)) await this.#directory.remove(id);
       });
     }
+  }
+
+  /** Models that have weights but no readable manifest: it is damaged, or of a later version. Why is a sentence. */
+  async unreadable(): Promise<{ id: string; reason: string }[]> {
+    const found: { id: string; reason: string }[] = [];
+    for (const id of await this.#directory.folders()) {
+      if ((await this.manifest(id)) || !(await this.#hasWeights(id))) continue;
+      found.push({ id, reason: await manifestTrouble(this.#directory, id) });
+    }
+    return found;
+  }
+
+  async #isRest(id: string): Promise<boolean> {
+    return !(await this.manifest(id)) && !(await this.#hasWeights(id));
+  }
+
+  async #hasWeights(id: string): Promise<boolean> {
+    return [...(await this.#directory.files(id))].some(([name, bytes]) => /^\d+\.bin$/.test(name) && bytes > 0);
   }
 
   /** The manifest of an earlier attempt, or a new one if there is enough space for the model. */

@@ -7,9 +7,12 @@ import type { RemoteModel } from '../../../servers/models';
 import { isModelServer, serverUrl, type AnyServer } from '../../../servers/server';
 import type { AnyKind } from '../../../servers/kinds';
 import type { ServerRecord, ServerStore } from '../../../servers/server-store';
+import { refusedAll } from '../../../storage/refused';
 import type { SidecarDataset, SidecarInfo, SidecarRun } from '../../../servers/training/sidecar-schema';
+import { frameGuard } from '../../parts/frame-guard.svelte';
 import { ReportsProblems } from '../../parts/reports-problems.svelte';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
+import { UnreadableList } from '../../parts/stored/unreadable-list.svelte';
 import type { ModelLists } from './model-lists';
 import type { Finding, ServerClient } from './server-client';
 
@@ -35,7 +38,7 @@ export interface NewServer {
   label: string;
 }
 
-type Store = Pick<ServerStore, 'list' | 'save' | 'delete' | 'forgetKey' | 'keyState' | 'open'>;
+type Store = Pick<ServerStore, 'list' | 'save' | 'delete' | 'forgetKey' | 'keyState' | 'open' | 'unreadable'>;
 
 export class ConnectState extends ReportsProblems {
   rows = $state.raw<readonly ServerRow[]>([]);
@@ -46,6 +49,7 @@ export class ConnectState extends ReportsProblems {
   /** What was done, to be announced. */
   done = $state('');
   readonly removal = new PendingRemoval((id) => this.#delete(id));
+  readonly unreadable: UnreadableList;
   #abort: AbortController | null = null;
 
   constructor(
@@ -55,6 +59,7 @@ export class ConnectState extends ReportsProblems {
     private readonly newId: () => string = () => crypto.randomUUID(),
   ) {
     super();
+    this.unreadable = new UnreadableList([store.unreadable]);
   }
 
   /** The rows, without one whose removal can still be undone. */
@@ -66,8 +71,13 @@ export class ConnectState extends ReportsProblems {
   async load(): Promise<void> {
     await this.attempt(async () => {
       const rows: ServerRow[] = [];
-      for (const record of await this.store.list()) rows.push(await this.#rowOf(record));
+      try {
+        for (const record of await this.store.list()) rows.push(await this.#rowOf(record));
+      } catch (error) {
+        if (!refusedAll(error)) throw error;
+      }
       this.rows = rows;
+      await this.unreadable.load();
     });
     this.status = 'ready';
   }
@@ -77,7 +87,7 @@ export class ConnectState extends ReportsProblems {
    * @returns whether it was added
    */
   async add(wanted: NewServer): Promise<boolean> {
-    if (this.adding) return false;
+    if (this.adding || (wanted.secret.trim() !== '' && frameGuard.refuses())) return false;
     this.adding = true;
     this.finding = null;
     this.problem = this.done = '';
@@ -122,7 +132,7 @@ export class ConnectState extends ReportsProblems {
   /** Changes the key of a server; an empty one removes it. */
   async setKey(id: string, secret: string, keep: boolean): Promise<void> {
     const row = this.#row(id);
-    if (!row) return;
+    if (!row || frameGuard.refuses()) return;
     await this.attempt(async () => {
       if (secret.trim()) await this.store.save(row.record, { secret, keep });
       else await this.store.forgetKey(id);

@@ -1,16 +1,18 @@
 /** @file The data sets of this device: saved, imported, exported and deleted. */
 import { messageOf } from '../../../base/errors';
 import { parseDataset, writeDataset, type DistilledSample } from '../../../eval/distillation';
+import { refusedAll } from '../../../storage/refused';
 import type { DatasetRecord, DatasetStorage } from '../../../storage/dataset-storage';
 import type { ExportedFile } from '../../../runs/exchange';
 import { t } from '../../../i18n';
 import { ReportsProblems } from '../../parts/reports-problems.svelte';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
+import { UnreadableList } from '../../parts/stored/unreadable-list.svelte';
 
 /** Bytes. */
 const MAX_FILE = 200_000_000;
 
-type Storage = Pick<DatasetStorage, 'list' | 'save' | 'load' | 'delete'>;
+type Storage = Pick<DatasetStorage, 'list' | 'save' | 'load' | 'delete' | 'unreadable'>;
 
 export class DatasetsState extends ReportsProblems {
   records = $state.raw<readonly DatasetRecord[]>([]);
@@ -18,16 +20,26 @@ export class DatasetsState extends ReportsProblems {
   news = $state('');
   readonly removal = new PendingRemoval((id) => this.attempt(() => this.#delete(id)));
 
+  readonly unreadable: UnreadableList;
+
   constructor(private readonly storage: Storage) {
     super();
+    this.unreadable = new UnreadableList([storage.unreadable], () => void this.load());
   }
 
   get shown(): readonly DatasetRecord[] {
     return this.records.filter(({ name }) => name !== this.removal.current?.id);
   }
 
-  async load(): Promise<void> {
-    await this.attempt(async () => void (this.records = await this.storage.list()));
+  load(): Promise<boolean> {
+    return this.attempt(async () => {
+      try {
+        this.records = await this.storage.list();
+      } catch (error) {
+        if (!refusedAll(error)) throw error;
+      }
+      await this.unreadable.load();
+    });
   }
 
   /** Saves samples. @returns the record; null when they can't be saved, which `problem` then says */
@@ -71,6 +83,10 @@ export class DatasetsState extends ReportsProblems {
   async #delete(name: string): Promise<void> {
     await this.storage.delete(name);
     this.records = this.records.filter((each) => each.name !== name);
+  }
+
+  protected override failed(error: unknown): void {
+    this.unreadable.note(error);
   }
 }
 

@@ -6,6 +6,7 @@ import { activity } from '../../shell/activity.svelte';
 import { ModelPreview } from './add/preview.svelte';
 import { withPaths } from './files';
 import { ModelsState } from './list/models-state.svelte';
+import { unreadableModels } from './list/unreadable-models';
 
 const sendable = (address: ModelAddress): ModelAddress =>
   address.kind === 'files' ? { kind: 'files', files: withPaths(address.files) } : address;
@@ -20,5 +21,5 @@ const library: ModelLibrary = {
   storageUse: () => engine().storageUse(),
 };
 
-export const models = new ModelsState(library, activity);
+export const models = new ModelsState(library, activity, undefined, unreadableModels);
 export const preview = new ModelPreview(library);

@@ -1,11 +1,14 @@
 /** @file The list of saved runs and what can be done with them. Every failure becomes a sentence on the page. */
 import { messageOf } from '../../../base/errors';
+import { refusedAll } from '../../../storage/refused';
 import type { RunStorage, SavedRun } from '../../../storage/run-storage';
 import { t } from '../../../i18n';
+import { frameGuard } from '../../parts/frame-guard.svelte';
 import { notifyModelsChanged } from '../../parts/models-changed';
-import { askToPersist } from '../../parts/storage/persist';
+import { askToPersist } from '../../parts/stored/persist';
 import { ReportsProblems } from '../../parts/reports-problems.svelte';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
+import { UnreadableList } from '../../parts/stored/unreadable-list.svelte';
 import { runTitle } from './run-text';
 
 export interface RunEntry {
@@ -21,7 +24,17 @@ export interface StorageUse {
   persisted: boolean | null;
 }
 
-type Storage = Pick<RunStorage, 'list' | 'checkpointSteps' | 'rename' | 'delete' | 'modelNames' | 'deleteModel'>;
+type Storage = Pick<
+  RunStorage,
+  | 'list'
+  | 'checkpointSteps'
+  | 'rename'
+  | 'delete'
+  | 'modelNames'
+  | 'deleteModel'
+  | 'unreadableRuns'
+  | 'unreadableModels'
+>;
 
 export class SavedRuns extends ReportsProblems {
   status = $state<'loading' | 'ready' | 'failed'>('loading');
@@ -32,6 +45,7 @@ export class SavedRuns extends ReportsProblems {
   models = $state.raw<string[]>([]);
   use = $state.raw<StorageUse | null>(null);
   readonly removal: PendingRemoval;
+  readonly unreadable: UnreadableList;
   /** All runs, the newest first, without the one that is being deleted. */
   readonly shown = $derived.by(() => this.entries.filter(({ run }) => run.id !== this.removal.current?.id));
 
@@ -40,6 +54,7 @@ export class SavedRuns extends ReportsProblems {
     private readonly manager: StorageManager | undefined = globalThis.navigator?.storage,
   ) {
     super();
+    this.unreadable = new UnreadableList([storage.unreadableRuns, storage.unreadableModels], () => void this.load());
     this.removal = new PendingRemoval((id) =>
       this.attempt(async () => {
         await this.storage.delete(id);
@@ -54,10 +69,12 @@ export class SavedRuns extends ReportsProblems {
       this.entries = await Promise.all(
         runs.map(async (run) => ({ run, checkpoints: await this.storage.checkpointSteps(run.id) })),
       );
-      this.models = await this.storage.modelNames();
+      await this.unreadable.load();
+      const bad = this.unreadable.entries.filter(({ source }) => source === this.storage.unreadableModels);
+      this.models = (await this.storage.modelNames()).filter((name) => !bad.some(({ record }) => record.key === name));
       this.status = 'ready';
     } catch (error) {
-      this.problem = messageOf(error);
+      this.problem = refusedAll(error) ? '' : messageOf(error);
       this.status = 'failed';
     }
     await this.measure();
@@ -78,6 +95,7 @@ export class SavedRuns extends ReportsProblems {
   }
 
   deleteModel(name: string): Promise<boolean> {
+    if (frameGuard.refuses()) return Promise.resolve(false);
     return this.attempt(async () => {
       await this.storage.deleteModel(name);
       await this.load();

@@ -3,17 +3,30 @@ import { urlFiles } from '../../../formats/files/url-files';
 import { t } from '../../../i18n';
 import { EventsError } from '../../../runs/event-schema';
 import { exportEvents, exportModelZip, importFile, type ExportedFile } from '../../../runs/exchange';
+import { UnreadableError } from '../../../storage/records';
 import type { RunStorage, SavedRun } from '../../../storage/run-storage';
 
-type Source = Pick<RunStorage, 'events' | 'get' | 'loadCheckpoint' | 'loadModel'>;
+type Source = Pick<RunStorage, 'get' | 'loadCheckpoint' | 'loadModel'>;
 type Target = Pick<RunStorage, 'importRun' | 'saveModel'>;
 
 /** The models that come with the app. */
 const embeddedModels = (name: string) => urlFiles(new URL(`models/${name}/`, document.baseURI).href);
 
-/** The events of a run as JSON lines. */
-export async function eventsFile(storage: Source, run: SavedRun): Promise<ExportedFile> {
-  return exportEvents(run.name, await storage.events(run.id));
+/**
+ * The events of a run as JSON lines. Where some are damaged, the rest of them, or all that is stored if none can be read.
+ */
+export async function eventsFile(
+  storage: Pick<RunStorage, 'events' | 'readableEvents' | 'unreadableRuns'>,
+  run: SavedRun,
+): Promise<{ file: ExportedFile; damaged: boolean }> {
+  try {
+    return { file: exportEvents(run.name, await storage.events(run.id)), damaged: false };
+  } catch (error) {
+    if (!(error instanceof UnreadableError)) throw error;
+    const readable = await storage.readableEvents(run.id);
+    const rest = () => storage.unreadableRuns.export({ ...error.record, name: run.name });
+    return { file: readable.length > 0 ? exportEvents(run.name, readable) : await rest(), damaged: true };
+  }
 }
 
 /**

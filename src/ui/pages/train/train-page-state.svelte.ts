@@ -11,6 +11,7 @@ import type { RunConfig } from '../../../runs/events';
 import { getPreset, presetConfig } from '../../../runs/presets';
 import type { RemoteRunOptions } from '../../../servers/training/sidecar-schema';
 import { RunStorage } from '../../../storage/run-storage';
+import { frameGuard } from '../../parts/frame-guard.svelte';
 import { onModelsChanged } from '../../parts/models-changed';
 import { activity } from '../../shell/activity.svelte';
 import { router } from '../../shell/router.svelte';
@@ -22,6 +23,7 @@ import { continuationOf, interruptedRun, type Continuation } from './run/continu
 import { configFromLink, type LinkProblem } from './run/link-config';
 import { LocalEngine } from './run/local-engine';
 import { RemoteRuns } from './run/remote-runs.svelte';
+import { RunLock } from './run/run-lock';
 import type { RunActions } from './bar/run-actions';
 import type { RunSource } from './run/run-source';
 import { RunSaver } from './run/run-saver';
@@ -53,6 +55,8 @@ class TrainPageState {
   models = $state.raw(EMBEDDED_MODELS);
   /** A run that was interrupted and can be continued. */
   interrupted = $state.raw<Continuation | null>(null);
+  /** The id of a run that another tab is training, which was to be resumed here; otherwise empty. */
+  runElsewhere = $state('');
   /** The server that the settings sheet is to open with, from a link that names one; otherwise empty. */
   setUpServer = $state('');
   /** The checkpoint of the remote run on the page that was opened on this device. */
@@ -70,12 +74,15 @@ class TrainPageState {
   );
   readonly #saver = new RunSaver(this.storage, (message) => (this.warning = message));
   readonly #locations = new RunLocations();
+  readonly #lock = new RunLock({ stop: (id) => this.#leaveToOtherTab(id) });
   readonly #parts: SourceParts = {
     local: () => this.#local.createTrainer(),
     storage: this.storage,
     keep: (event) => {
       this.#saver.add(event);
-      if (event.type === 'finished') void this.#findContinuation();
+      // Nobody else can have the run that has just begun here, and the lock of one that is resumed is here already.
+      if (event.type === 'started') void this.#lock.acquire(event.run_id);
+      if (event.type === 'finished' || event.type === 'failed') void this.#endRun();
     },
     server: (url) => this.remote.server(url),
     keepRemote: (id, stored) => this.remote.save(id, stored),
@@ -144,7 +151,8 @@ class TrainPageState {
       const [source, probe] = await Promise.all([openSource(params, this.#parts), this.#probeOnce()]);
       if (this.#openedQuery !== query) return;
       if (source.kind !== 'live' || probe.available) {
-        await this.#prepare(params.size === 0 && probe.available && probe.software ? this.#smallSource() : source);
+        const small = params.size === 0 && probe.available && probe.software;
+        await this.#prepareAlone(small ? this.#smallSource() : source);
       }
       await this.#refreshStored();
     } catch (error) {
@@ -166,6 +174,7 @@ class TrainPageState {
 
   /** Stores the key of the run's server and tries again. */
   async saveKey(url: string, secret: string, keep: boolean): Promise<void> {
+    if (frameGuard.refuses()) return;
     try {
       if (await this.remote.saveKey(url, secret, keep)) await this.retry();
     } catch (error) {
@@ -226,15 +235,58 @@ class TrainPageState {
       const params = new URLSearchParams({ run: run.id, resume: String(checkpoint) });
       this.#openedQuery = params.toString();
       if (router.route.page === 'train') router.replaceParams(params);
-      await this.#prepare(source);
-      await this.session.play();
+      if (await this.#prepareAlone(source)) await this.session.play();
     } catch (error) {
       this.session.error = messageOf(error);
     }
   }
 
+  /** Resumes the run that another tab is training here, from its last checkpoint. */
+  async takeOver(): Promise<void> {
+    const id = this.runElsewhere;
+    if (id === '') return;
+    try {
+      await this.#lock.takeOver(id);
+      const found = await continuationOf(this.storage, id);
+      if (!found) throw new Error(t('train:notices.nothingToResume'));
+      router.replaceParams(new URLSearchParams({ run: id, resume: String(found.checkpoint) }));
+      await this.retry();
+    } catch (error) {
+      this.session.error = messageOf(error);
+    }
+  }
+
+  /** Another tab goes on with the run on this page. */
+  async #leaveToOtherTab(id: string): Promise<void> {
+    const { run, source } = this.session;
+    run.flush();
+    if (source?.remote || run.view.started?.run_id !== id) return;
+    await this.session.abandon(t('train:notices.takenOver'));
+    await this.#saver.flush();
+  }
+
+  /** When a run has ended, another tab may train it further. */
+  async #endRun(): Promise<void> {
+    const ended = this.#lock.held;
+    await this.#findContinuation();
+    await this.#lock.release(ended);
+  }
+
+  /** As `#prepare`; but a run that another tab is training is only shown as far as it is saved. @returns whether it was prepared */
+  async #prepareAlone(source: RunSource): Promise<boolean> {
+    const id = source.remote ? undefined : source.resume?.run_id;
+    if (id === undefined || (await this.#lock.acquire(id))) {
+      await this.#prepare(source);
+      return true;
+    }
+    await this.#prepare(await openSource(new URLSearchParams({ run: id }), this.#parts));
+    this.runElsewhere = id;
+    return false;
+  }
+
   async #prepare(source: RunSource): Promise<void> {
-    this.warning = '';
+    this.warning = this.runElsewhere = '';
+    const before = this.#lock.held.filter((id) => id !== source.resume?.run_id);
     this.#continuation = this.interrupted = this.openedCheckpoint = this.remote.problem = null;
     this.savedFrom = (source.kind === 'saved' && this.#locations.of(router.route.params.get('run') ?? '')) || '';
     if (!source.remote) void this.remote.stopSaving();
@@ -244,6 +296,8 @@ class TrainPageState {
       if (router.route.page === 'train') router.replaceParams(params);
     }
     await this.session.prepare(source);
+    await this.#saver.flush();
+    await this.#lock.release(before);
     if (source.kind === 'saved' && this.session.source === source) await this.#findContinuation();
   }
 
@@ -297,7 +351,9 @@ class TrainPageState {
     try {
       const { source, run } = this.session;
       const fresh = source?.kind === 'live' && !source.resume && !source.remote;
-      this.interrupted = fresh ? await interruptedRun(this.storage, run.view.started?.run_id) : null;
+      const found = fresh ? await interruptedRun(this.storage, run.view.started?.run_id) : null;
+      // One that another tab is training was not interrupted.
+      this.interrupted = found && (await this.#lock.isHeld(found.run.id)) ? null : found;
     } catch {
       // Private windows have no storage, and training needs none.
     }

@@ -84,6 +84,8 @@ describe('SavedRuns', () => {
         delete: refused,
         modelNames: refused,
         deleteModel: refused,
+        unreadableRuns: storage.unreadableRuns,
+        unreadableModels: storage.unreadableModels,
       },
       undefined,
     );

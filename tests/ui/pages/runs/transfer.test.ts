@@ -38,7 +38,8 @@ const counters = { updates: 1, tokens: 2, moments: new Float32Array(2), referenc
 describe('transfer', () => {
   test('a run is exported as JSON lines, and imported beside the original', async () => {
     const run = (await storage.get('a'))!;
-    const file = await eventsFile(storage, run);
+    const { file, damaged } = await eventsFile(storage, run);
+    expect(damaged).toBe(false);
     expect(file.name).toBe('Chain-sums-llama.jsonl');
     const received = await receiveFile(storage, given(file.name, file.bytes));
     expect(received.kind).toBe('run');

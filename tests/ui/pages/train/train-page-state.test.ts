@@ -5,6 +5,7 @@ import type { RunConfig, RunEvent } from '../../../../src/runs/events';
 import type { RunObserver } from '../../../../src/runs/trainer';
 import { RunStorage } from '../../../../src/storage/run-storage';
 import type { ProbeResult } from '../../../../src/engine/probe';
+import { FakeLocks } from '../../../support/fake-locks';
 import { syntheticRun } from './fixture';
 
 const events = [...syntheticRun({ num_prompts: 2, num_generations: 4, eval_steps: 0, save_steps: 2 }, 4)];
@@ -199,5 +200,57 @@ describe('the Train page', () => {
     trainPage.session.run.flush();
     await new Promise((done) => setTimeout(done, 50));
     expect(trainPage.trainMore).toBeNull();
+  });
+});
+
+describe('a run in two tabs', () => {
+  const step = (n: number) => events.find((event) => event.type === 'step' && event.step === n)!;
+
+  it('is shown and not resumed in the second, which can take it over with all that was trained', async () => {
+    vi.stubGlobal('navigator', { locks: new FakeLocks() });
+    const storage = new RunStorage();
+    const { run_id: id } = await storage
+      .importRun(events.filter((event) => event.type !== 'finished' && (event.type === 'started' || event.step <= 2)))
+      .then((run) => ({ run_id: run.id }));
+    await storage.saveCheckpoint(id, 2, Uint8Array.of(1));
+
+    const first = await openPage(`#/train?run=${id}&resume=2`);
+    expect(first.trainPage.session.source).toMatchObject({ kind: 'live', resume: { run_id: id, step: 2 } });
+    expect(first.trainPage.runElsewhere).toBe('');
+    const sendFirst = send;
+    const second = await openPage(`#/train?run=${id}&resume=2`);
+    expect(second.trainPage.session.source).toMatchObject({ kind: 'saved' });
+    expect(second.trainPage.runElsewhere).toBe(id);
+    expect(started).toHaveLength(1);
+
+    sendFirst({ ...events[0], run_id: id } as RunEvent);
+    sendFirst(step(3));
+    await storage.saveCheckpoint(id, 3, Uint8Array.of(2));
+    await second.trainPage.takeOver();
+    expect(second.trainPage.session.source).toMatchObject({ kind: 'live', resume: { run_id: id, step: 3 } });
+    expect(second.trainPage.runElsewhere).toBe('');
+    expect(second.query()).toBe(`run=${id}&resume=3`);
+    expect(first.trainPage.session).toMatchObject({
+      status: 'ended',
+      error: 'Another tab has taken over this run. What this tab had trained is saved.',
+    });
+    // What the first tab still sends is not saved.
+    sendFirst(step(4));
+    await new Promise((done) => setTimeout(done, 20));
+    const saved = (await storage.events(id)).flatMap((event) => (event.type === 'step' ? event.step : []));
+    expect(saved).toEqual([1, 2, 3]);
+  });
+
+  it('that another tab is training is not offered as one that was interrupted', async () => {
+    vi.stubGlobal('navigator', { locks: new FakeLocks() });
+    const storage = new RunStorage();
+    for (const { id } of await storage.list()) await storage.delete(id);
+    const { id } = await storage.importRun(
+      events.filter((event) => event.type === 'started' || (event.type === 'step' && event.step <= 2)),
+    );
+    await storage.saveCheckpoint(id, 2, Uint8Array.of(1));
+    expect((await openPage('#/train?seed=1')).trainPage.interrupted?.run.id).toBe(id);
+    await openPage(`#/train?run=${id}&resume=2`);
+    expect((await openPage('#/train?seed=1')).trainPage.interrupted).toBeNull();
   });
 });

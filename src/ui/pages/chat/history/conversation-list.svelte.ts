@@ -3,11 +3,14 @@ import type { Conversation } from '../../../../storage/conversation';
 import { messageOf } from '../../../../base/errors';
 import { t } from '../../../../i18n';
 import { ReportsProblems } from '../../../parts/reports-problems.svelte';
+import { frameGuard } from '../../../parts/frame-guard.svelte';
 import { PendingRemoval } from '../../../parts/pending-removal.svelte';
+import { UnreadableList } from '../../../parts/stored/unreadable-list.svelte';
 import { parseConversations } from '../../../../storage/conversation-schema';
+import { refusedAll } from '../../../../storage/refused';
 import { search, type ConversationEntry, type ConversationStorage } from '../../../../storage/conversation-storage';
 
-type Storage = Pick<ConversationStorage, 'list' | 'get' | 'save' | 'delete' | 'all'>;
+type Storage = Pick<ConversationStorage, 'list' | 'get' | 'save' | 'delete' | 'all' | 'unreadable'>;
 
 /** Larger files are rejected, in bytes. */
 const MAX_FILE = 200_000_000;
@@ -15,7 +18,10 @@ const MAX_FILE = 200_000_000;
 export class ConversationList extends ReportsProblems {
   entries = $state.raw<ConversationEntry[]>([]);
   query = $state('');
+  /** Whether the browser stores nothing, which a notice on the page tells. */
+  refused = $state(false);
   readonly removal: PendingRemoval;
+  readonly unreadable: UnreadableList;
   readonly shown = $derived.by(() =>
     search(
       this.entries.filter(({ id }) => id !== this.removal.current?.id),
@@ -27,6 +33,7 @@ export class ConversationList extends ReportsProblems {
   constructor(storage: Storage) {
     super();
     this.#storage = storage;
+    this.unreadable = new UnreadableList([storage.unreadable], () => void this.load());
     this.removal = new PendingRemoval((id) =>
       this.attempt(async () => {
         await storage.delete(id);
@@ -36,7 +43,19 @@ export class ConversationList extends ReportsProblems {
   }
 
   load(): Promise<boolean> {
-    return this.attempt(async () => void (this.entries = await this.#storage.list()));
+    return this.attempt(async () => {
+      try {
+        this.entries = await this.#storage.list();
+      } catch (error) {
+        if (!refusedAll(error)) throw error;
+        this.refused = true;
+      }
+      await this.unreadable.load();
+    });
+  }
+
+  protected override failed(error: unknown): void {
+    this.unreadable.note(error);
   }
 
   /** Null if it no longer exists or can't be read, which `problem` then says. */
@@ -57,13 +76,17 @@ export class ConversationList extends ReportsProblems {
     });
   }
 
-  all(): Promise<Conversation[]> {
-    return this.#storage.all();
+  /** All conversations that can be read. The others are in `unreadable` then. */
+  async all(): Promise<Conversation[]> {
+    const { conversations, unreadable } = await this.#storage.all();
+    for (const record of unreadable) this.unreadable.add(record, this.#storage.unreadable);
+    return conversations;
   }
 
   /** Imports the conversations of a file. One that already exists is added as a copy. @returns how many were imported */
   async importFile(file: Pick<File, 'name' | 'size' | 'text'>, newId: () => string = () => crypto.randomUUID()) {
     let count = 0;
+    if (frameGuard.refuses()) return count;
     await this.attempt(async () => {
       if (file.size > MAX_FILE) throw new Error(t('chat:conversations.fileTooLarge', { name: file.name }));
       let conversations: Conversation[];

@@ -1,17 +1,21 @@
 /** @file The evaluations that are kept on this device. */
 import type { EvaluationRun, EvaluationStorage } from '../../../../storage/evaluation-storage';
+import { refusedAll } from '../../../../storage/refused';
 import { PendingRemoval } from '../../../parts/pending-removal.svelte';
+import { UnreadableList } from '../../../parts/stored/unreadable-list.svelte';
 import { evaluationName } from './evaluation-name';
 
 export class EvaluationList {
   all = $state.raw<readonly EvaluationRun[]>([]);
   readonly removal: PendingRemoval;
+  readonly unreadable: UnreadableList;
 
   /** @param deleteRun deletes an evaluation for good and reports its own failures */
   constructor(
-    private readonly storage: Pick<EvaluationStorage, 'list'>,
+    private readonly storage: Pick<EvaluationStorage, 'list' | 'unreadable'>,
     deleteRun: (id: string) => Promise<void>,
   ) {
+    this.unreadable = new UnreadableList([storage.unreadable]);
     this.removal = new PendingRemoval(async (id) => {
       await deleteRun(id);
       await this.load().catch(() => {});
@@ -25,7 +29,12 @@ export class EvaluationList {
 
   /** @throws Error with a message for the user */
   async load(): Promise<void> {
-    this.all = await this.storage.list();
+    try {
+      this.all = await this.storage.list();
+    } catch (error) {
+      if (!refusedAll(error)) throw error;
+    }
+    await this.unreadable.load();
   }
 
   async remove(run: EvaluationRun): Promise<void> {

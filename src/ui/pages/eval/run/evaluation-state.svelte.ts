@@ -17,7 +17,7 @@ import { EvaluationList } from './evaluation-list.svelte';
 /** Milliseconds between two updates of the page. */
 const UPDATE_MS = 250;
 
-type Storage = Pick<EvaluationStorage, 'list' | 'get' | 'save' | 'saveAnswer' | 'answers' | 'delete'>;
+type Storage = Pick<EvaluationStorage, 'list' | 'get' | 'save' | 'saveAnswer' | 'answers' | 'delete' | 'unreadable'>;
 
 /** Opens a model by its id. @throws Error with a message for the user */
 export type OpenModel = (

@@ -4,8 +4,9 @@ import type { ModelFacts, StorageUse, StoredModel } from '../../../../formats/hu
 import type { ModelLibrary } from '../../../../worker/protocol';
 import { t } from '../../../../i18n';
 import { notifyModelsChanged } from '../../../parts/models-changed';
-import { askToPersist } from '../../../parts/storage/persist';
+import { askToPersist } from '../../../parts/stored/persist';
 import { ReportsProblems } from '../../../parts/reports-problems.svelte';
+import { UnreadableList, type UnreadableSource } from '../../../parts/stored/unreadable-list.svelte';
 import { PendingRemoval } from '../../../parts/pending-removal.svelte';
 import type { Activity } from '../../../shell/activity.svelte';
 import { Downloads, type Download } from './downloads.svelte';
@@ -34,6 +35,7 @@ export class ModelsState extends ReportsProblems {
   use = $state.raw<StorageUse | null>(null);
   readonly downloads: Downloads;
   readonly removal: PendingRemoval;
+  readonly unreadable: UnreadableList;
   /** Downloads first, then stored models, the newest first; without the one that is being deleted. */
   readonly rows: readonly ModelRow[] = $derived.by(() =>
     listRows(this.stored, this.downloads.list).filter(({ id }) => id !== this.removal.current?.id),
@@ -43,8 +45,10 @@ export class ModelsState extends ReportsProblems {
     private readonly engine: Library,
     activity: Pick<Activity, 'begin'> | null = null,
     private readonly manager: Pick<StorageManager, 'persist'> | undefined = globalThis.navigator?.storage,
+    unreadable: UnreadableSource | null = null,
   ) {
     super();
+    this.unreadable = new UnreadableList(unreadable ? [unreadable] : []);
     this.downloads = new Downloads(
       engine,
       (model) => {
@@ -67,6 +71,7 @@ export class ModelsState extends ReportsProblems {
     try {
       this.stored = await this.engine.storedModels();
       this.status = 'ready';
+      await this.unreadable.load();
     } catch (error) {
       this.problem = messageOf(error);
       this.status = 'failed';

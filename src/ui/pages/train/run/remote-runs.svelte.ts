@@ -10,7 +10,7 @@ import type { RunEvent } from '../../../../runs/events';
 import type { RunStorage } from '../../../../storage/run-storage';
 import type { Finding, ServerClient } from '../../connect/server-client';
 import { RunSaver } from './run-saver';
-import { acquireTabLock } from './tab-lock';
+import { acquireTabLock, lockOfRun } from './tab-lock';
 
 /** Why the run that the address names can't be watched. */
 export interface RemoteRunProblem {
@@ -93,7 +93,7 @@ export class RemoteRuns {
    */
   async save(id: string, stored: number): Promise<((event: RunEvent) => void) | null> {
     await this.stopSaving();
-    const release = await acquireTabLock(`tinythink:keep:${id}`);
+    const release = await acquireTabLock(lockOfRun(id));
     if (!release) return null;
     const saver = new RunSaver(this.storage, this.onWarning, stored > 0 ? id : null);
     this.#saving = { saver, release };

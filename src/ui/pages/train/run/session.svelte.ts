@@ -76,6 +76,15 @@ export class TrainSession {
     }
   }
 
+  /** Ends the run on this page without an event, because it goes on elsewhere. Resolves when its step in progress is over. */
+  async abandon(reason: string): Promise<void> {
+    this.#generation++;
+    const trainer = this.#trainer;
+    this.#trainer = null;
+    this.#fail(new Error(reason), 'ended');
+    await trainer?.stop().catch(() => {});
+  }
+
   async play(): Promise<void> {
     if (this.status !== 'paused') return;
     this.status = 'running';
