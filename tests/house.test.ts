@@ -33,6 +33,7 @@ const BANNED = [
   'planLoraRun',
   'trainAdapters',
   'trainWeights',
+  'whereabouts',
 ];
 
 const MOST_FILES = 14;

@@ -91,7 +91,7 @@ export async function benchGemv(
       for (const [i, { count, variant, chosen }] of tried.entries()) {
         const warmUp = WARM_UP_MS[rows.length === 0 ? 'first' : i === 0 ? 'product' : 'each'];
         const times = product === 'head' ? Math.ceil(repeats / 4) : repeats;
-        const microseconds = await time(gpu, gemvs[i]!, buffers, matrices, count, times, warmUp);
+        const microseconds = await time(gpu, gemvs[i]!, { buffers, matrices, tokens: count, repeats: times, warmUp });
         rows.push({
           product,
           kind,
@@ -134,15 +134,17 @@ function coldCopies(gpu: Gpu, kind: WeightKind, columns: number, rows: number): 
   }));
 }
 
-async function time(
-  gpu: Gpu,
-  gemv: Gemv,
-  buffers: Record<'x' | 'y' | 'norm' | 'bias', Tensor>,
-  matrices: PackedMatrix[],
-  tokens: number,
-  repeats: number,
-  warmUp: number,
-): Promise<number> {
+interface TimedRun {
+  buffers: Record<'x' | 'y' | 'norm' | 'bias', Tensor>;
+  /** Taken in turn. */
+  matrices: PackedMatrix[];
+  tokens: number;
+  repeats: number;
+  /** Milliseconds. */
+  warmUp: number;
+}
+
+async function time(gpu: Gpu, gemv: Gemv, { buffers, matrices, tokens, repeats, warmUp }: TimedRun): Promise<number> {
   const record = (recorder: Recorder) => {
     for (let i = 0; i < repeats; i++) {
       gemv.record(recorder, { ...buffers, weight: matrices[i % matrices.length]! }, tokens);

@@ -84,7 +84,7 @@ export async function benchMatmul(
       const { rows: m, columns: n, depth: k } = shape;
       const best = matmulVariant(shape, gpu, product === 'dW');
       for (const tile of sweep ? new Set([best, ...GPU_TILES, FLAT_TILE]) : [best]) {
-        const { splits, microseconds } = await time(gpu, { ...shape, tile }, a, b, out, repeats);
+        const { splits, microseconds } = await time(gpu, { ...shape, tile }, { a, b, c: out }, repeats);
         results.push({
           product,
           rows,
@@ -107,9 +107,7 @@ export async function benchMatmul(
 async function time(
   gpu: Gpu,
   options: MatmulOptions & { tile: MatmulTile },
-  a: Tensor,
-  b: Tensor,
-  c: Tensor,
+  { a, b, c }: Record<'a' | 'b' | 'c', Tensor>,
   repeats: number,
 ): Promise<{ splits: number; microseconds: number }> {
   const { rows, columns, depth, split = false, tile } = options;

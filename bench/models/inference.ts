@@ -12,7 +12,7 @@ import { randomModel, shapes } from './shapes';
 import { clocked, spread } from '../statistics';
 
 /** The values of `--quant`, and the type that every matrix then has, the head included. */
-export const benchTypes: Record<string, StoredType> = {
+const benchTypes: Record<string, StoredType> = {
   f32: 'F32',
   f16: 'F16',
   q8: 'Q8_0',

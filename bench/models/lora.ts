@@ -86,7 +86,12 @@ export async function benchLora(gpu: Gpu, options: LoraBenchOptions, profile?: '
   };
   const run = { ...defaultRunConfig, ...sizes, quant: 'stored' as const, seed: 1 };
   const lora = { r: 16, lora_alpha: 32, target_modules: loraModules };
-  const { learner, sampler } = await createAdapters(gpu, randomModel(shape, config, type), run, lora, plan, sizes);
+  const { learner, sampler } = await createAdapters(gpu, lora, {
+    model: randomModel(shape, config, type),
+    config: run,
+    plan,
+    sizes,
+  });
   const times = { step: [] as number[], sampling: [] as number[], first: [] as number[], update: [] as number[] };
   const random = rng(1);
   let gradNorm = 0;
@@ -104,7 +109,7 @@ export async function benchLora(gpu: Gpu, options: LoraBenchOptions, profile?: '
     // The last one is not counted: timestamps cost time.
     const last = step === WARMUP + steps + 1;
     const recorder = gpu.recorder(last ? { profile: profile ?? 'phase' } : {});
-    learner.accumulate(recorder, batch, loss, true, 1);
+    learner.accumulate(recorder, batch, loss, { onPolicy: true, temperature: 1 });
     learner.update(recorder, step, settings);
     const read = Promise.all([recorder.read(learner.stats, group * 32), recorder.read(learner.optimizer.norm, 4)]);
     recorder.submit();

@@ -46,7 +46,7 @@ export async function benchTrain(gpu: Gpu, config: RunConfig, model: Model, repe
       tokens = batch.slots.reduce((sum, slot) => sum + slot.tokens, 0);
       microBatches = batch.slots.length;
       const recorder = gpu.recorder();
-      learner.accumulate(recorder, batch, config, true, 1);
+      learner.accumulate(recorder, batch, config, { onPolicy: true, temperature: 1 });
       learner.update(recorder, ++step, { ...config, learning_rate: 0 });
       const done = recorder.read(learner.optimizer.norm, 4);
       recorder.submit();

@@ -1,10 +1,8 @@
-/** @file Models on this machine's disk: a folder or a .gguf read by ranges, and a folder as the weight store's disk. */
+/** @file Models on this machine's disk: a folder or a .gguf read by ranges. */
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { ModelFiles, RangedFile } from '../formats/files/model-files';
-import { StoreFullError } from '../formats/hub/store/store-directory';
-import type { StoreDirectory } from '../formats/hub/store/store-directory';
 import { inside } from './files';
 
 const PIECE = 1 << 20;
@@ -60,40 +58,5 @@ export async function diskFile(path: string): Promise<RangedFile | null> {
       }
       if (at < end) throw new Error(`${path} is cut short: ${end} bytes expected, ${at} there`);
     },
-  };
-}
-
-/** Folders below `root`, which is made when it isn't there. */
-export async function diskDirectory(root: string): Promise<StoreDirectory> {
-  await mkdir(root, { recursive: true });
-  const at = (...names: string[]) => inside(root, join(...names));
-  return {
-    folders: async () =>
-      (await readdir(root, { withFileTypes: true })).filter((e) => e.isDirectory()).map((e) => e.name),
-    async files(folder) {
-      const entries = await readdir(at(folder)).catch(() => []);
-      const sizes = entries.map(async (name) => [name, (await stat(at(folder, name))).size] as const);
-      return new Map(await Promise.all(sizes));
-    },
-    open: (folder, file) => diskFile(at(folder, file)),
-    async append(folder, file, position) {
-      await mkdir(at(folder), { recursive: true });
-      const handle = await open(at(folder, file), 'a');
-      await handle.truncate(position);
-      return {
-        async write(bytes) {
-          try {
-            await handle.appendFile(bytes);
-          } catch (error) {
-            throw code(error) === 'ENOSPC' ? new StoreFullError('the disk is full', { cause: error }) : error;
-          }
-        },
-        async close() {
-          await handle.sync();
-          await handle.close();
-        },
-      };
-    },
-    remove: (folder, file) => rm(file === undefined ? at(folder) : at(folder, file), { recursive: true, force: true }),
   };
 }

@@ -12,7 +12,8 @@ import { maxPromptLength, readsLanguage, taskFor } from '../rl/prompt';
 import type { OpenChatModel } from '../runs/chat-model';
 import { TinyChatModel } from './chat/tiny-chat-model';
 import type { LoadOptions, LoadProgress } from './load-options';
-import { createFullWeights, fullWeightsNeeds, groupSamplerBytes, type SamplerSizes } from './training/full-weights';
+import { createFullWeights, fullWeightsNeeds, groupSamplerBytes } from './training/full-weights';
+import type { SamplerSizes } from './training/packed-sampler';
 import { doesNotFit, reserveMemory } from './training/reserve-memory';
 import type { TrainingParts, TrainingSession, WhichWeights } from './training/session';
 
@@ -108,11 +109,10 @@ export async function openTraining(
   onDevice?.(gpu.description);
   const create = async (): Promise<TrainingParts> => {
     if (!oneDispatch) await reserveMemory(gpu, plan.bytes.total!);
-    if (lora) {
-      const { createAdapters } = await import('./training/adapters');
-      return createAdapters(gpu, model, config, lora, plan, sizes, onLoading);
-    }
-    return createFullWeights(gpu, model, config, plan, sizes, { oneDispatch, ...(onLoading && { onLoading }) });
+    const request = { model, config, plan, sizes, onLoading };
+    return lora
+      ? (await import('./training/adapters')).createAdapters(gpu, lora, request)
+      : createFullWeights(gpu, oneDispatch, request);
   };
   const parts = await create().catch((error: unknown) => {
     throw error instanceof OutOfMemoryError && !oneDispatch ? doesNotFit(model.name, plan.bytes, error) : error;

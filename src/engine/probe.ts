@@ -19,7 +19,7 @@ export interface GpuMissing {
 }
 export type ProbeResult = GpuProbe | GpuMissing;
 
-export const probedLimits = [
+const probedLimits = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
   'maxStorageBuffersPerShaderStage',

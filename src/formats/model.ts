@@ -9,16 +9,10 @@ import type { DecoderConfig } from './hf/hf-config';
 import { matchTensors, ModelFolderError } from './hf/match-tensors';
 import type { PeftAdapter } from './hf/peft';
 import type { FloatTensor } from './hf/safetensors';
+import type { RecommendedSampling } from './recommended-sampling';
 import type { TextTokenizer } from './text/tokenizer';
 
-/** Sampling settings that the makers of a model recommend. */
-export interface RecommendedSampling {
-  temperature?: number;
-  top_p?: number;
-  top_k?: number;
-  min_p?: number;
-  repetition_penalty?: number;
-}
+export type { RecommendedSampling } from './recommended-sampling';
 
 export interface Model {
   name: string;

@@ -3,7 +3,8 @@ import type { ModelFiles } from './files/model-files';
 import { readFolderText } from './hf/folder';
 import { matchTensors, ModelFolderError } from './hf/match-tensors';
 import { findTensors } from './hf/safetensors-file';
-import type { Model, RecommendedSampling } from './model';
+import type { Model } from './model';
+import { R1_SAMPLING, type RecommendedSampling } from './recommended-sampling';
 import type { TextTokenizer } from './text/tokenizer';
 
 /**
@@ -88,5 +89,5 @@ function recommendedSampling(name: string, tokenizer: TextTokenizer | null, give
     return { temperature: 0, ...(repetition_penalty !== undefined && { repetition_penalty }) };
   }
   const isR1 = /r1-distill/i.test(name) || (tokenizer !== null && tokenizer.tokenId('<｜Assistant｜>') !== null);
-  return isR1 && Object.keys(sampling).length === 0 ? { temperature: 0.6, top_p: 0.95 } : sampling;
+  return isR1 && Object.keys(sampling).length === 0 ? R1_SAMPLING : sampling;
 }

@@ -1,20 +1,16 @@
 /** @file The configuration of a GRPO run. Names, meanings and defaults follow TRL 1.13.0's where it has one. */
 import type { Quantization } from '../model/infer/weight-plan';
-import type { LossType } from './grpo/losses';
+import type { LossConfig } from './grpo/losses';
 import { defaultRewards } from './rewards';
 
-export type { LossType } from './grpo/losses';
-
 export type ScaleRewards = 'group' | 'batch' | 'none';
-export type ImportanceSamplingLevel = 'token' | 'sequence';
-export type LrScheduler = 'constant' | 'linear' | 'cosine';
+type LrScheduler = 'constant' | 'linear' | 'cosine';
 
-export interface GrpoConfig {
+export interface GrpoConfig extends LossConfig {
   /** Prompts per step; TRL: generation_batch_size / num_generations. */
   num_prompts: number;
   /** Completions per prompt, the group size G; at least 2. */
   num_generations: number;
-  max_completion_length: number;
   temperature: number;
   /** 0 = off. */
   top_k: number;
@@ -30,22 +26,9 @@ export interface GrpoConfig {
   weight_decay: number;
   /** Global-norm clipping; 0 = off. */
   max_grad_norm: number;
-  loss_type: LossType;
   scale_rewards: ScaleRewards;
-  importance_sampling_level: ImportanceSamplingLevel;
   /** Updates per batch of samples (μ); above 1 the ratio and its clipping act. */
   num_iterations: number;
-  epsilon: number;
-  epsilon_high: number;
-  /** Upper cap of the unclipped ratio (two-sided clipping); null = off. */
-  delta: number | null;
-  /** Weight of the KL to the frozen start model; 0 = no reference model. */
-  beta: number;
-  /** Multiply the KL estimate by the ratio (TRL 1.13's default). */
-  use_bias_correction_kl: boolean;
-  mask_truncated_completions: boolean;
-  sapo_temperature_pos: number;
-  sapo_temperature_neg: number;
   /** Names of reward functions: see src/rl/rewards. */
   reward_funcs: readonly string[];
   /** The weight of each of `reward_funcs` in the sum; 0 still measures the function, and reports it, but rewards nothing. */

@@ -3,7 +3,7 @@ import { loraModules, type LoraConfig, type LoraModule } from '../model/lora/lor
 import type { RunConfig } from './config';
 
 /** What stands for every module that can have an adapter; PEFT's name for it. */
-export const ALL_LINEAR = 'all-linear';
+const ALL_LINEAR = 'all-linear';
 
 /** Whether an adapter learns, rather than all weights. */
 export const trainsAdapter = ({ lora_r }: Pick<RunConfig, 'lora_r'>): boolean => lora_r !== null;

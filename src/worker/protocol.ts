@@ -1,6 +1,6 @@
 /**
  * @file What the page and the engine's worker say to each other. Models and trainers cross as Comlink proxies of the two
- * interfaces that everything else uses (src/runs/chat-model.ts, trainer.ts), so no operation is described twice.
+ * interfaces that everything else uses (src/runs/chat-model.ts, src/runs/trainer.ts), so no operation is described twice.
  */
 import type { ProxyMarked } from 'comlink';
 import type { LoadOptions, LoadProgress } from '../engine/load-options';

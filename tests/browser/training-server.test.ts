@@ -114,7 +114,7 @@ describe.skipIf(!here)(`a training server${here ? '' : ` (no Python with ${SIDEC
     await page.getByPlaceholder(`Key of ${sidecar.url}`).fill(sidecar.token);
     await page.getByRole('button', { name: 'Watch the run' }).click();
     await status()
-      .getByText(/Finished after 3 steps|training|paused/)
+      .getByText(/Finished after 3 steps|Training|Paused/)
       .waitFor(SLOW);
   });
 
@@ -125,10 +125,10 @@ describe.skipIf(!here)(`a training server${here ? '' : ` (no Python with ${SIDEC
     await expect.poll(() => page.url(), SLOW).not.toBe(address);
     await enabled('Train').waitFor(SLOW);
     await sidecar.kill();
-    await status().getByText('connection lost').waitFor(SLOW);
+    await status().getByText('Connection lost').waitFor(SLOW);
     expect(await violations(page)).toEqual([]);
     await sidecar.restart();
-    await status().getByText('ready').waitFor(SLOW);
+    await status().getByText('Ready').waitFor(SLOW);
     await page.getByRole('button', { name: 'Stop the run for good' }).click();
     await page.getByRole('button', { name: 'Stop the run', exact: true }).click();
     await status().getByText('Stopped after step 0').waitFor(SLOW);

@@ -1,5 +1,5 @@
 """Makes templates.json: chats rendered and encoded by Transformers with each family's tokenizer and template, and plain
-texts encoded and decoded, for tests/formats/text/chat-templates.test.ts and gguf-tokenizer.test.ts.
+texts encoded and decoded, for tests/formats/text/chat-templates.test.ts.
 
 The tokenizers are those of families.py; those that no checkpoint has are written to templates/<family>/.
 

@@ -1,6 +1,6 @@
 """What a request may contain. Every field is a number, a switch or a name from a list, so that none can name code or a path.
 
-`RunConfig` has the names, ranges and defaults of src/rl/config.ts and src/runs/fields.ts, which
+`RunConfig` has the names, ranges and defaults of src/rl/config.ts and src/runs/fields/, which
 tests/python/test_remote_tasks.py checks. `RemoteOptions` has what only a server needs.
 """
 

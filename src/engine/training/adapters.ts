@@ -17,10 +17,8 @@ import type { RunConfig } from '../../rl/config';
 import { lossOptions } from '../../rl/grpo/grpo';
 import type { LearnedParameters } from '../../rl/learned-parameters';
 import type { MemoryNeeds, RunPlan } from '../../rl/plan';
-import type { LoadProgress } from '../load-options';
-import type { SamplerSizes } from './full-weights';
-import { packedSampler, PREFILL_TOKENS, samplingBytes } from './packed-sampler';
-import type { TrainingParts } from './session';
+import { packedSampler, PREFILL_TOKENS, samplingBytes, type SamplerSizes } from './packed-sampler';
+import type { TrainingParts, TrainingRequest } from './session';
 
 function samplingPlan(model: Model, config: Pick<RunConfig, 'quant'>, sizes: SamplerSizes): InferencePlan {
   const typeOf = (name: string) => model.tensors.get(name)!.type;
@@ -62,26 +60,30 @@ export function adapterNeeds(
  */
 export async function createAdapters(
   gpu: Gpu,
-  model: Model,
-  config: RunConfig,
   lora: LoraConfig,
-  plan: RunPlan,
-  sizes: SamplerSizes,
-  onLoading: (progress: LoadProgress) => void = () => {},
+  { model, config, plan, sizes, onLoading }: TrainingRequest,
 ): Promise<TrainingParts> {
   const layout = loraLayoutOf(model.config, lora);
   const sampling = samplingPlan(model, config, sizes);
-  const report = (bytes: number, total: number) => onLoading({ bytes, total });
+  const report = (bytes: number, total: number) => onLoading?.({ bytes, total });
   const stored = await loadPackedParameters(gpu, model, sampling.weights, report);
   const base = model.adapter ? await mergeAdapter(gpu, model.config, stored, model.adapter) : stored;
   const scale = lora.lora_alpha / lora.r;
-  const loss = lossOptions(config);
-  const learner = await LoraLearner.create(gpu, model.config, base, { layout, scale }, plan.learner, loss);
+  const learner = await LoraLearner.create(gpu, {
+    config: model.config,
+    base,
+    lora: { layout, scale },
+    plan: plan.learner,
+    loss: lossOptions(config),
+  });
   learner.setAdapters(initialLora(layout, config.seed));
   const merge = await LoraMerge.create(gpu, base, layout, learner.parameters.flat);
-  const sampler = await packedSampler(gpu, model, sampling, merge.weights, sizes.longestPrompt, (recorder, weights) =>
-    merge.record(recorder, weights === 'current' ? scale : 0),
-  );
+  const sampler = await packedSampler(gpu, model, {
+    plan: sampling,
+    weights: merge.weights,
+    longestPrompt: sizes.longestPrompt,
+    refresh: (recorder, weights) => merge.record(recorder, weights === 'current' ? scale : 0),
+  });
   const baseModel = model.baseName ?? model.name;
   return { learner, sampler, parameters: new AdapterParameters(learner, lora, baseModel), chat: sampler };
 }

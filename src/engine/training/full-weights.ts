@@ -2,7 +2,7 @@
 import { messageOf } from '../../base/errors';
 import type { DecoderConfig } from '../../formats/hf/hf-config';
 import type { FloatTensor } from '../../formats/hf/safetensors';
-import { readWeights, type Model } from '../../formats/model';
+import { readWeights } from '../../formats/model';
 import type { Gpu, GpuTraits } from '../../gpu/gpu';
 import { GroupSampler } from '../../model/decode/group-sampler';
 import type { GroupSamplerPlan } from '../../model/decode/decode-layout';
@@ -14,21 +14,12 @@ import type { CompletionSampler, Sample, SamplingSettings } from '../../rl/compl
 import type { RunConfig } from '../../rl/config';
 import { lossOptions } from '../../rl/grpo/grpo';
 import type { LearnedParameters } from '../../rl/learned-parameters';
-import type { MemoryNeeds, RunPlan } from '../../rl/plan';
-import type { LoadProgress } from '../load-options';
-import type { TrainingParts } from './session';
+import type { MemoryNeeds } from '../../rl/plan';
+import type { SamplerSizes } from './packed-sampler';
+import type { TrainingParts, TrainingRequest } from './session';
 
 /** High enough to move the shares of the answer styles in some tens of updates. */
 const SFT_LEARNING_RATE = 5e-4;
-
-/** Sizes of a run that decide what its sampler takes. */
-export interface SamplerSizes {
-  num_prompts: number;
-  num_generations: number;
-  max_completion_length: number;
-  /** In tokens. */
-  longestPrompt: number;
-}
 
 /** The one-dispatch sampler of a run. */
 const groupPlan = ({ num_prompts, num_generations, max_completion_length, longestPrompt }: SamplerSizes) => {
@@ -76,21 +67,18 @@ function slotBytes(maxTokens: number, vocab: number, batchRows: number): number 
 
 /**
  * Loads the weights and makes what trains them.
- * @param packed sizes of the packed copies that are sampled from; null to sample in one dispatch
+ * @param oneDispatch sampled in one dispatch; otherwise from packed copies
  * @throws OutOfMemoryError; RangeError when the model is too wide for the one-dispatch sampler
  */
 export async function createFullWeights(
   gpu: Gpu,
-  model: Model,
-  config: RunConfig,
-  plan: RunPlan,
-  sizes: SamplerSizes,
-  options: { oneDispatch: boolean; onLoading?: (progress: LoadProgress) => void },
+  oneDispatch: boolean,
+  { model, config, plan, sizes, onLoading }: TrainingRequest,
 ): Promise<TrainingParts> {
   const learner = await Learner.create(gpu, model.config, plan.learner, lossOptions(config));
-  const weights = await readWeights(model, (bytes, total) => options.onLoading?.({ bytes, total }));
+  const weights = await readWeights(model, (bytes, total) => onLoading?.({ bytes, total }));
   learner.setParameters(weights);
-  const sampler = options.oneDispatch
+  const sampler = oneDispatch
     ? await oneDispatchSampler(gpu, learner, sizes)
     : await (await import('./packed-sampler')).repackingSampler(gpu, model, learner, sizes);
   return { learner, sampler, parameters: new FullParameters(learner), chat: null };

@@ -9,12 +9,14 @@ import { exportCheckpoint, modelOfCheckpoint } from '../../rl/checkpoint';
 import type { LiveConfig, RunConfig } from '../../rl/config';
 import { readsLanguage } from '../../rl/prompt';
 import type { EvaluationResult } from '../../rl/step-result';
-import type { ChatModel, ChatToken, OpenChatModel } from '../../runs/chat-model';
+import type { OpenChatModel } from '../../runs/chat-model';
 import { checkConfig } from '../../runs/config';
 import { SCHEMA_VERSION, type RunEvent } from '../../runs/events';
 import type { Resume, RunObserver, RunStatus, Trainer } from '../../runs/trainer';
 import type { TrainingSession, WhichWeights } from './session';
 import { DeviceLostError, SessionKeeper } from './session-keeper';
+import { sharedChatModel } from './shared-chat-model';
+import { TurnQueue } from './turn-queue';
 
 /** What the trainer is given instead of reaching for it. */
 export interface LocalTrainerParts {
@@ -65,7 +67,9 @@ export class LocalTrainer implements Trainer {
   #persisted = -1;
   #loop: Promise<void> = Promise.resolve();
   /** Calls of the session run one after another: an export must not run into a step. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new TurnQueue();
+  /** Aborts when the run ends or is about to: chat answers in the session's memory end with it. */
+  readonly #ending = new AbortController();
 
   constructor(parts: LocalTrainerParts) {
     this.#parts = parts;
@@ -90,7 +94,7 @@ export class LocalTrainer implements Trainer {
       const saved = resume && (await this.#savedCheckpoint(resume));
       this.#keeper = new SessionKeeper(() => this.#newSession(), this.#parts.wait);
       await this.#keeper.open(saved);
-      if (this.hasEnded) throw new Error('The run was stopped before it began.');
+      this.#refuseStopped();
       this.#begun = true;
       this.#runId = resume?.run_id ?? (this.#parts.newId ?? (() => crypto.randomUUID()))();
       this.#completed = resume?.step ?? 0;
@@ -98,6 +102,7 @@ export class LocalTrainer implements Trainer {
       if (measuresStart) before = await this.#keeper.use((session) => session.evaluateBeforeSft());
       const bytes = saved ?? (await this.#keeper.use((session) => session.checkpoint()));
       this.#checkpoint = { step: this.#completed, bytes };
+      this.#refuseStopped();
     } catch (error) {
       this.#end();
       throw error;
@@ -110,7 +115,7 @@ export class LocalTrainer implements Trainer {
       this.#emit({ type: 'interrupted', step, reason: 'resumed from a saved checkpoint', resumes_from: step });
     }
     this.#phase = 'paused';
-    if (!resume && config.eval_steps > 0) await this.#exclusive(() => this.#protected(() => this.#evaluate()));
+    if (!resume && config.eval_steps > 0) await this.#turns.run(() => this.#protected(() => this.#evaluate()));
   }
 
   resume(): void {
@@ -122,19 +127,23 @@ export class LocalTrainer implements Trainer {
   async pause(): Promise<void> {
     if (this.#phase === 'running') this.#phase = 'paused';
     await this.#loop;
-    await this.#turn;
+    await this.#turns.settled();
   }
 
   async step(): Promise<void> {
     if (this.#phase !== 'paused') return;
-    await this.#exclusive(() => this.#oneStep());
+    await this.#turns.run(() => this.#oneStep());
   }
 
   async stop(): Promise<void> {
     if (this.#phase === 'new') return;
+    this.#ending.abort();
     await this.pause();
-    if (this.#phase === 'paused') {
-      await this.#exclusive(() => this.#protected(() => this.#finish('stopped')));
+    // Again when the GPU was lost meanwhile, which takes the run back to its last checkpoint.
+    while (this.#phase === 'paused') {
+      await this.#turns.run(async () => {
+        if (this.#phase === 'paused') await this.#protected(() => this.#finish('stopped'));
+      });
     }
     this.#end();
   }
@@ -160,9 +169,18 @@ export class LocalTrainer implements Trainer {
 
   /** Shares the session's memory where its sampler can chat; otherwise loads the weights on a device of their own. */
   async openChatModel(weights: WhichWeights): Promise<OpenChatModel> {
+    // After a lost GPU there is no session until the turn that makes a new one is over.
+    if (this.#begun && !this.hasEnded && !this.#keeper.isOpen) await this.#turns.settled();
     const session = this.#begun && this.#keeper.isOpen ? this.#keeper : null;
     const shared = await session?.use((open) => Promise.resolve(open.chatModel(weights)));
-    if (shared) return this.#sharedChat(shared, weights);
+    if (shared) {
+      return sharedChatModel(shared, {
+        weights,
+        keeper: this.#keeper,
+        ending: this.#ending.signal,
+        turn: (work) => this.#turns.run(() => this.#protected(work)),
+      });
+    }
     if (!this.#parts.openChatModel) throw new Error('This trainer cannot open its model to chat with.');
     const model =
       weights === 'start'
@@ -171,63 +189,21 @@ export class LocalTrainer implements Trainer {
     return this.#parts.openChatModel(model);
   }
 
-  /**
-   * A chat model in the session's memory. A whole answer is one turn, so that it never overlaps with a step. When the
-   * GPU is lost, the answer fails and the run goes back to its last checkpoint; the next answer comes from there.
-   */
-  #sharedChat({ name, sampling, readsLanguage }: ChatModel, weights: WhichWeights): OpenChatModel {
-    const takeTurn = () => this.#takeTurn();
-    const keeper = this.#keeper;
-    return {
-      name,
-      ...(sampling && { sampling }),
-      ...(readsLanguage !== undefined && { readsLanguage }),
-      async *generate(request, signal) {
-        const endTurn = await takeTurn();
-        let loss: DeviceLostError | undefined;
-        let tokens: AsyncIterator<ChatToken> | undefined;
-        try {
-          // Asked anew for each answer: the session may be another one than when the chat was opened.
-          const model = await keeper.use((session) => Promise.resolve(session.chatModel(weights)));
-          tokens = model!.generate(request, signal)[Symbol.asyncIterator]();
-          for (;;) {
-            const next = await keeper.use(() => tokens!.next());
-            if (next.done) break;
-            yield next.value;
-          }
-        } catch (error) {
-          if (error instanceof DeviceLostError) loss = error;
-          throw error;
-        } finally {
-          // On a lost device, ending the answer need not settle either.
-          if (!loss) await keeper.use(async () => tokens?.return?.()).catch(() => {});
-          endTurn(loss);
-        }
-      },
-      close: () => {},
-    };
-  }
-
-  /** Waits for a turn and holds it until the function that it resolves to is called, with a loss if there was one. */
-  #takeTurn(): Promise<(loss?: DeviceLostError) => void> {
-    return new Promise((begin) => {
-      void this.#exclusive(() => {
-        const turn = new Promise<void>((resolve, reject) => begin((loss) => (loss ? reject(loss) : resolve())));
-        return this.#protected(() => turn);
-      });
-    });
-  }
-
   /** The current weights and counters; those of the last checkpoint when the run has ended. */
   #currentCheckpoint(): Promise<Uint8Array> {
-    return this.#exclusive(async () => {
+    return this.#turns.run(async () => {
       if (this.#checkpoint.bytes.length === 0) throw new Error('There is no model to export yet.');
       return this.#keeper.isOpen ? this.#keeper.use((session) => session.checkpoint()) : this.#checkpoint.bytes;
     });
   }
 
   async #run(): Promise<void> {
-    while (this.#phase === 'running') await this.#exclusive(() => this.#oneStep());
+    while (this.#phase === 'running') {
+      await this.#turns.run(async () => {
+        // It may have been paused while it waited for its turn, behind a chat answer for example.
+        if (this.#phase === 'running') await this.#oneStep();
+      });
+    }
   }
 
   /** One step with what belongs to it. Afterwards the run may have ended, or be back at its last checkpoint. */
@@ -332,6 +308,11 @@ export class LocalTrainer implements Trainer {
     });
   }
 
+  /** Called while the run starts. */
+  #refuseStopped(): void {
+    if (this.hasEnded) throw new Error('The run was stopped before it began.');
+  }
+
   #newSession(): Promise<TrainingSession> {
     return this.#parts.openSession(this.#config, this.#model, {
       warning: (message) => this.#observer.warning?.(message),
@@ -354,14 +335,9 @@ export class LocalTrainer implements Trainer {
 
   #end(): void {
     this.#phase = 'ended';
+    this.#ending.abort();
     // Absent when the start failed before there was a session.
     (this.#keeper as SessionKeeper | undefined)?.close();
-  }
-
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => {});
-    return result;
   }
 }
 

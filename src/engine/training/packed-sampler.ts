@@ -13,10 +13,18 @@ import { TextGenerator } from '../../model/infer/text-generator';
 import type { Learner } from '../../model/train/learner';
 import { Sampler, type Draw } from '../../nn/infer/sampler';
 import type { CompletionSampler, Sample, SamplingSettings } from '../../rl/completion-sampler';
-import type { SamplerSizes } from './full-weights';
 
 /** Tokens of a prompt that are computed at once. */
 export const PREFILL_TOKENS = 256;
+
+/** Sizes of a run that decide what its sampler takes. */
+export interface SamplerSizes {
+  num_prompts: number;
+  num_generations: number;
+  max_completion_length: number;
+  /** In tokens. */
+  longestPrompt: number;
+}
 
 /** Which weights are sampled from: those of the start of the run, or those of now. */
 export type WhichWeights = 'start' | 'current';
@@ -86,14 +94,20 @@ export class PackedSampler implements CompletionSampler {
   }
 }
 
+export interface PackedSamplerOptions {
+  plan: InferencePlan;
+  weights: PackedParameters;
+  /** In tokens. */
+  longestPrompt: number;
+  /** Records copying the wanted weights into the packed ones. */
+  refresh: (recorder: Recorder, weights: WhichWeights) => void;
+}
+
 /** Makes a sampler over packed weights that are there. */
 export async function packedSampler(
   gpu: Gpu,
   model: Model,
-  plan: InferencePlan,
-  weights: PackedParameters,
-  longestPrompt: number,
-  refresh: (recorder: Recorder, weights: WhichWeights) => void,
+  { plan, weights, longestPrompt, refresh }: PackedSamplerOptions,
 ): Promise<PackedSampler> {
   const inference = await InferenceModel.of(gpu, model.config, plan, weights);
   const validTokens = model.tokenizer?.vocabularySize;
@@ -132,7 +146,10 @@ export async function repackingSampler(
 ): Promise<PackedSampler> {
   const plan = copiesPlan(model, sizes);
   const copies = await RepackedWeights.create(gpu, plan.weights);
-  return packedSampler(gpu, model, plan, copies.weights, sizes.longestPrompt, (recorder) =>
-    copies.record(recorder, learner.params),
-  );
+  return packedSampler(gpu, model, {
+    plan,
+    weights: copies.weights,
+    longestPrompt: sizes.longestPrompt,
+    refresh: (recorder) => copies.record(recorder, learner.params),
+  });
 }

@@ -2,13 +2,16 @@
  * @file A training session: GRPO on a device, as the run loop (./local-trainer.ts) uses it. The loop itself (pausing,
  * checkpoints, recovery) knows no GPU.
  */
+import type { Model } from '../../formats/model';
 import type { PolicyLearner } from '../../model/train/batch-learner';
 import type { CompletionSampler } from '../../rl/completion-sampler';
-import type { LiveConfig } from '../../rl/config';
+import type { LiveConfig, RunConfig } from '../../rl/config';
 import type { LearnedParameters } from '../../rl/learned-parameters';
+import type { RunPlan } from '../../rl/plan';
 import type { EvaluationResult, StepResult } from '../../rl/step-result';
 import type { ChatModel } from '../../runs/chat-model';
-import type { PackedSampler, WhichWeights } from './packed-sampler';
+import type { LoadProgress } from '../load-options';
+import type { PackedSampler, SamplerSizes, WhichWeights } from './packed-sampler';
 
 export type { WhichWeights } from './packed-sampler';
 
@@ -30,6 +33,15 @@ export interface TrainingSession {
   /** Resolves with a reason if the GPU device is lost; calls in progress then reject or never settle. */
   readonly lost: Promise<string>;
   destroy(): void;
+}
+
+/** What a way of training is made for. */
+export interface TrainingRequest {
+  model: Model;
+  config: RunConfig;
+  plan: RunPlan;
+  sizes: SamplerSizes;
+  onLoading?: ((progress: LoadProgress) => void) | undefined;
 }
 
 /** What a way of training hands to GRPO. */

@@ -13,7 +13,7 @@ const CONTROL = 3;
 const USER_DEFINED = 4;
 const UNUSED = 5;
 
-/** The most that SentencePiece's merges are looked for in. */
+/** The largest vocabulary in which SentencePiece's merges are looked for. */
 const MAX_TOKENS = 1 << 20;
 
 type Json = Record<string, unknown>;
@@ -76,7 +76,7 @@ function ids({ tokens, kinds }: Vocabulary): Record<string, number> {
   return map;
 }
 
-/** BOS before a text that is encoded with special tokens. Chat templates write their own. */
+/** Puts BOS before a text that is encoded with special tokens. Chat templates write their own. */
 function postProcessor(metadata: GgufMetadata, assumed: boolean, bos: string | undefined): Json | null {
   const add = metadata.get('tokenizer.ggml.add_bos_token') ?? assumed;
   if (add !== true || bos === undefined) return null;
@@ -114,7 +114,7 @@ const digits: PreTokenizer = {
   split: sequence({ type: 'Digits', individual_digits: true }, bytes(true)),
 };
 
-/** By llama.cpp's names (src/llama-vocab.cpp). */
+/** Pre-tokenizers by llama.cpp's names for them (src/llama-vocab.cpp there). */
 const preTokenizers: Record<string, PreTokenizer> = {
   default: gpt2,
   'gpt-2': gpt2,

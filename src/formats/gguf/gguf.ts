@@ -63,7 +63,7 @@ export interface GgufModel {
   sampling: RecommendedSampling;
 }
 
-/** More than any model that fits a browser has. */
+/** More tensors than any model that fits a browser has. */
 const MAX_TENSORS = 1 << 16;
 const MAX_KEYS = 1 << 16;
 
@@ -105,13 +105,13 @@ export async function openGguf(file: RangedFile, signal?: AbortSignal): Promise<
 
 interface Header {
   metadata: GgufMetadata;
-  /** By GGUF's names, and called so. */
+  /** The tensors by GGUF's names for them. */
   tensors: Map<string, TensorEntry>;
 }
 
 async function readHeader(file: RangedFile, signal?: AbortSignal): Promise<Header> {
   await checkStart(file, signal);
-  // Only here: the package is large, and most visits need no GGUF.
+  // Imported only here: the package is large, and most visits need no GGUF.
   const { gguf, GGMLQuantizationType } = await import('@huggingface/gguf');
   let parsed;
   try {
@@ -161,7 +161,7 @@ function place(file: RangedFile, name: string, shape: number[], type: StoredType
   return { name, shape, type, file, begin, bytes };
 }
 
-/** What the package doesn't check, or only after reading much of the file. */
+/** Checks what the package doesn't check, or checks only after reading much of the file. */
 async function checkStart(file: RangedFile, signal?: AbortSignal): Promise<void> {
   if (file.size < 24) throw new GgufError(`${file.name} is not a GGUF file: it has only ${file.size} bytes`);
   const bytes = await readWhole(file, 24, signal, 0, 24);

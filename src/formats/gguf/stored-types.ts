@@ -32,7 +32,7 @@ export interface StoredFormat {
 
 type Entry = Omit<StoredFormat, 'bytes' | 'hasMinimum'> & { hasMinimum?: boolean };
 
-/** @param entry.planes all of the block's bytes together */
+/** @param entry.planes together hold all of the block's bytes */
 const format = ({ hasMinimum = false, ...entry }: Entry): StoredFormat => ({
   ...entry,
   hasMinimum,

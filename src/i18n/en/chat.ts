@@ -136,12 +136,6 @@ export const chat = {
   },
 
   models: {
-    groups: {
-      tiny: 'Tiny models',
-      large: 'Downloaded models',
-      files: 'Your files',
-      servers: 'On servers',
-    },
     pretrained: '{{model}}, pretrained',
     checkpoint: '{{run}}, after step {{step}}',
     imported: '{{name}}, imported',

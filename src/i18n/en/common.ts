@@ -10,6 +10,9 @@ export const common = {
   loading: 'Loading …',
   undo: 'Undo',
 
+  /** Headings of lists of models. */
+  modelGroups: { tiny: 'Tiny models', downloaded: 'Downloaded models', servers: 'On servers', files: 'Your files' },
+
   table: {
     count: '{{shown, number}} of {{total, number}}',
     more_one: 'Show {{count}} more',

@@ -49,12 +49,9 @@ export const evaluation = {
   groups: {
     addModel: 'Add a model',
     connect: 'Connect a server',
-    large: 'Large models',
-    noLarge: 'No large model is stored here.',
+    noneDownloaded: 'No model is stored on this device.',
     noServer: 'No server is connected.',
-    servers: 'On servers',
-    toy: 'Toy models',
-    toyLimits: 'Toy models only know the other tasks, and no language.',
+    tinyLimits: 'Tiny models only know the other tasks, and no language.',
   },
   // What is wrong with the form.
   invalid: {

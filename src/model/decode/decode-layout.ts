@@ -138,7 +138,7 @@ export class DecodeLayout {
 }
 
 /** Bytes of workgroup memory of shaders/decode/decode.wesl with `rows` rows a workgroup. */
-export function decodeWorkgroupBytes(config: DecoderConfig, context: number, rows: number, threads: number): number {
+function decodeWorkgroupBytes(config: DecoderConfig, context: number, rows: number, threads: number): number {
   const {
     hidden_size: hidden,
     intermediate_size: intermediate,

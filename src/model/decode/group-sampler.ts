@@ -39,6 +39,17 @@ export interface Sample {
 const CHUNK = 16;
 const ROW_WORDS = 8;
 
+/** The rows that are sampled in one turn. */
+interface RowsRequest {
+  prompts: readonly (readonly number[])[];
+  /** Of each prompt. */
+  samples: number;
+  /** The random stream of the first row; the others have those after it. */
+  firstStream: number;
+  /** New tokens of a row, at most. */
+  limit: number;
+}
+
 export class GroupSampler {
   private packedFor: ParameterViews | null = null;
 
@@ -134,7 +145,7 @@ export class GroupSampler {
     signal: AbortSignal,
   ): AsyncGenerator<{ id: number; logprob: number }> {
     const start = this.gpu.recorder();
-    this.begin(params, [prompt], 1, settings, 0, start);
+    this.begin(start, params, { prompts: [prompt], samples: 1, firstStream: 0, limit: settings.max_new_tokens });
     start.submit();
     for (let sent = 0; sent < settings.max_new_tokens && !signal.aborted;) {
       const recorder = this.gpu.recorder();
@@ -177,7 +188,7 @@ export class GroupSampler {
     }: { recorder?: Recorder; signal?: AbortSignal; firstStream: number },
   ): Promise<Sample[]> {
     const rows = prompts.length * samples;
-    this.begin(params, prompts, samples, settings, firstStream, recorder);
+    this.begin(recorder, params, { prompts, samples, firstStream, limit: settings.max_new_tokens });
     recorder.phase('decode');
     for (let token = 0; token < settings.max_new_tokens && !signal?.aborted; token += CHUNK) {
       this.recordChunk(recorder, rows, CHUNK, settings);
@@ -190,20 +201,17 @@ export class GroupSampler {
 
   /** Packs the weights if they changed, prefills the prompts and sets up the rows. */
   private begin(
-    params: ParameterViews,
-    prompts: readonly (readonly number[])[],
-    samples: number,
-    settings: SamplingSettings,
-    firstStream: number,
     recorder: Recorder,
+    params: ParameterViews,
+    { prompts, samples, firstStream, limit }: RowsRequest,
   ): void {
     const { maxPromptLength, maxNewTokens } = this.plan;
     const longest = Math.max(...prompts.map((prompt) => prompt.length));
     if (longest > maxPromptLength)
       throw new RangeError(`a prompt of ${longest} tokens; at most ${maxPromptLength} fit`);
     if (prompts.some((prompt) => prompt.length === 0)) throw new RangeError('a prompt has at least one token');
-    if (settings.max_new_tokens > maxNewTokens) {
-      throw new RangeError(`${settings.max_new_tokens} new tokens were asked for; ${maxNewTokens} are planned`);
+    if (limit > maxNewTokens) {
+      throw new RangeError(`${limit} new tokens were asked for; ${maxNewTokens} are planned`);
     }
     if (this.packedFor !== params) {
       recorder.phase('pack weights');
@@ -218,7 +226,7 @@ export class GroupSampler {
       for (let sample = 0; sample < samples; sample++) {
         const row = i * samples + sample;
         const stream = firstStream + row;
-        const entry = [start, prompt.length - 1, prompt.at(-1)!, 0, 0, 0, stream, settings.max_new_tokens];
+        const entry = [start, prompt.length - 1, prompt.at(-1)!, 0, 0, 0, stream, limit];
         words.set(entry, row * ROW_WORDS);
       }
       start += prompt.length - 1;

@@ -32,7 +32,7 @@ export interface InferencePlan {
 }
 
 /** Enough for a long chain of thought. People choose more themselves, since it costs memory. */
-export const DEFAULT_CONTEXT = 4096;
+const DEFAULT_CONTEXT = 4096;
 const DEFAULT_PREFILL = 512;
 /** Tokens of a sequence that one submission draws at most. */
 export const DECODE_STEPS = 16;

@@ -25,6 +25,15 @@ export interface LoraSettings {
   scale: number;
 }
 
+export interface LoraLearnerOptions {
+  config: DecoderConfig;
+  /** Stays the caller's, and unchanged. */
+  base: PackedParameters;
+  lora: LoraSettings;
+  plan: LearnerPlan;
+  loss: PolicyLossOptions;
+}
+
 const decoderPlan = (config: DecoderConfig, { maxTokens, maxPositions }: LearnerPlan): DecoderPlan => ({
   maxTokens,
   maxRows: maxTokens,
@@ -48,21 +57,14 @@ export class LoraLearner extends BatchLearner<LoraWeights, LoraGradients> {
     super(gpu, plan, learning, buffers);
   }
 
-  /** @param base stays the caller's, and unchanged */
-  static async create(
-    gpu: Gpu,
-    config: DecoderConfig,
-    base: PackedParameters,
-    lora: LoraSettings,
-    plan: LearnerPlan,
-    options: PolicyLossOptions,
-  ): Promise<LoraLearner> {
+  static async create(gpu: Gpu, options: LoraLearnerOptions): Promise<LoraLearner> {
+    const { config, base, lora, plan } = options;
     const { layout, scale } = lora;
     const sizes = decoderPlan(config, plan);
     const [decoder, optimizer, loss] = await Promise.all([
-      Decoder.of(gpu, config, sizes, (buffers) => loraParts(gpu, config, sizes, buffers, base, layout)),
+      Decoder.of(gpu, config, sizes, (buffers) => loraParts(gpu, { config, plan: sizes, buffers, base, layout })),
       Adamw.create(gpu, layout.count, new Uint32Array(layout.count / 64).fill(1)),
-      createLoss(gpu, options),
+      createLoss(gpu, options.loss),
     ]);
     return gpu.allocating(() => {
       const parameters = allocateLora(gpu, base, layout, plan.maxTokens, scale);

@@ -32,29 +32,32 @@ const ROW_STEP = 64;
 export const logitRows = (vocab: number): number =>
   Math.max(ROW_STEP, Math.floor(LOGIT_BYTES / (4 * vocab) / ROW_STEP) * ROW_STEP);
 
+export interface LoraPartsOptions {
+  config: DecoderConfig;
+  plan: Pick<DecoderPlan, 'maxTokens'>;
+  buffers: DecoderBuffers;
+  base: PackedParameters;
+  layout: LoraLayout;
+}
+
 export async function loraParts(
   gpu: Gpu,
-  config: DecoderConfig,
-  plan: DecoderPlan,
-  buffers: DecoderBuffers,
-  weights: PackedParameters,
-  layout: LoraLayout,
+  { config, plan: { maxTokens }, buffers, base, layout }: LoraPartsOptions,
 ): Promise<DecoderParts<LoraWeights, LoraGradients>> {
   const { hidden_size: hidden, vocab_size: vocab } = config;
-  const { maxTokens } = plan;
   const linear = (name: MatrixBlock, bias = false) =>
     LoraLinear.create(gpu, {
       ...matrixSize(config, name),
       bias,
       maxTokens,
-      kinds: [...new Set(weights.layers.flatMap((layer) => layer[name].map(({ kind }) => kind)))],
+      kinds: [...new Set(base.layers.flatMap((layer) => layer[name].map(({ kind }) => kind)))],
       lora: layout.layers[0]![name]?.shape ?? null,
       gradientScale: GRADIENT_SCALE,
     });
-  const { kind } = weights.head;
+  const { kind } = base.head;
   const product = { kind, inFeatures: hidden, outFeatures: vocab, maxTokens: logitRows(vocab) };
   const [gather, qkv, out, gateUp, down, logits, gradient, logProb] = await Promise.all([
-    PackedGather.create(gpu, { kind: weights.embedding.kind, columns: hidden }),
+    PackedGather.create(gpu, { kind: base.embedding.kind, columns: hidden }),
     linear('qkv', config.qkv_bias),
     linear('out'),
     linear('gateUp'),

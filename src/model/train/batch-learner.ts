@@ -82,6 +82,14 @@ export interface Learning<M, G> {
 export const createLoss = (gpu: Gpu, options: PolicyLossOptions): Promise<PolicyLoss> =>
   PolicyLoss.create(gpu, options);
 
+export interface AccumulateOptions {
+  /** The weights are still those that the batch was sampled with, so that every ratio is 1. */
+  onPolicy: boolean;
+  temperature: number;
+  /** In place of the learner's own loss. */
+  loss?: PolicyLoss;
+}
+
 export class BatchLearner<M, G> {
   constructor(
     readonly gpu: Gpu,
@@ -179,9 +187,7 @@ export class BatchLearner<M, G> {
     recorder: Recorder,
     { slots }: LoadedBatch,
     settings: PolicyLossSettings,
-    onPolicy: boolean,
-    temperature: number,
-    loss: PolicyLoss = this.learning.loss,
+    { onPolicy, temperature, loss = this.learning.loss }: AccumulateOptions,
   ): void {
     const { decoder, params, grads } = this.learning;
     const { rows, sequences, stats } = this.buffers;

@@ -2,7 +2,7 @@
  * @file The decoder of the Llama family (Llama, Qwen2, Qwen3) over ragged micro-batches: forward, and backward by hand,
  * layer by layer. All buffers are planned once for the largest micro-batch; nothing is allocated while it runs. What
  * multiplies by its matrices is exchangeable: f32 weights that all learn (./dense-parts.ts), or packed ones that stay as
- * they are, with adapters that learn (./lora-parts.ts).
+ * they are, with adapters that learn (src/model/lora/lora-parts.ts).
  */
 import type { DecoderConfig } from '../../formats/hf/hf-config';
 import type { Gpu, Tensor } from '../../gpu/gpu';

@@ -23,13 +23,13 @@ export interface DecodeAttentionOptions {
   shape?: Partial<DecodeAttentionShape>;
 }
 
-/** How the work is divided. */
+/** How the work is divided among workgroups and threads. */
 export interface DecodeAttentionShape {
   /** Threads per workgroup. */
   threads: number;
   /** Threads that share a key; divides `threads`. */
   keyLanes: number;
-  /** Cache positions per workgroup: at least and at most. */
+  /** The least and the most cache positions per workgroup. */
   minKeys: number;
   maxKeys: number;
   /** Workgroups to aim for, so that the GPU is full. */
@@ -168,7 +168,7 @@ function decodeAttentionShape(
   { headDim, shape }: DecodeAttentionOptions,
 ): DecodeAttentionShape {
   const base = gpu.isSoftware ? SOFTWARE_SHAPE : GPU_SHAPE;
-  // Each of a head's vec4 needs an invocation.
+  // Each vec4 of a head needs an invocation.
   return { ...base, threads: Math.max(base.threads, Math.ceil(headDim / 128) * 32), ...shape };
 }
 

@@ -34,7 +34,7 @@ const variant = (
   [spanTokens, spanFeatures]: readonly [number, number],
 ): GemmVariant => ({ kind, tokens, features, depth, spanTokens, spanFeatures });
 
-/** For GPUs without matrix units. The variant with the most arithmetic per byte comes first. */
+/** The variants for GPUs without matrix units. The one with the most arithmetic per byte comes first. */
 export const TILE_VARIANTS: readonly GemmVariant[] = [
   variant('tile', [64, 64, 32], [8, 4]),
   variant('tile', [32, 32, 16], [8, 4]),
@@ -100,11 +100,11 @@ export interface GemmOptions {
   /** Rows of the whole matrix. */
   outFeatures: number;
   bias?: boolean;
-  /** The most that one product will have. */
+  /** The most tokens that one product will have. */
   maxTokens: number;
   /** y = xW instead of xWᵀ. */
   transposed?: boolean;
-  /** Instead of what `gemmVariant` chooses; for benchmarks and tests. */
+  /** Overrides `gemmVariant`'s choice, for benchmarks and tests. */
   variant?: GemmVariant;
 }
 
@@ -174,7 +174,7 @@ export class Gemm {
     const v = this.variant(tokens);
     weight.parts.forEach(({ tensor, firstRow, rows }, i) => {
       const bindings = bias ? [tensor, x, y, bias] : [tensor, x, y];
-      // Transposed, parts add up, since they are shares of the depth; else each makes columns of its own.
+      // When transposed, parts are shares of the depth and add up. Otherwise each makes columns of its own.
       const adds = accumulate || (transposed && i > 0);
       const features = transposed ? inFeatures : rows;
       recorder.dispatch(

@@ -38,7 +38,7 @@ export interface GemvVariant {
   lanes: number;
   /** Rows, or with SwiGLU pairs of rows, that those invocations make at once; where lanes are 1, two rows or one pair. */
   results: number;
-  /** How many times that a workgroup is. */
+  /** How many such groups of lanes make up a workgroup. */
   groups: number;
 }
 
@@ -64,7 +64,7 @@ const chunkSize = (kind: WeightKind): number => (isFloat(kind) ? 16 / weightForm
 const isNarrow = ({ kind, inFeatures }: GemvShape): boolean => inFeatures % chunkSize(kind) !== 0;
 /** Weights in a chunk of this matrix. */
 const sizeOf = (shape: GemvShape): number => (isNarrow(shape) ? 4 : chunkSize(shape.kind));
-/** Tokens that shaders/infer/product/gemv_tokens.wesl has room for when there are so many. */
+/** The number of tokens that shaders/infer/product/gemv_tokens.wesl is compiled for: the next of 1, 2, 4 and 8. */
 const placesOf = (tokens: number): 1 | 2 | 4 | 8 => (tokens > 4 ? 8 : tokens > 2 ? 4 : tokens > 1 ? 2 : 1);
 
 /** The best variant on an H200 according to `bench gemv --sweep`; for emulated GPUs one without workgroup memory. */
@@ -84,7 +84,7 @@ export function gemvVariant(shape: GemvShape, tokens: number, adapter: Adapter):
   return chosen;
 }
 
-// Several rows a lane read x less often, but leave fewer workgroups.
+// With several rows per lane x is read less often, but there are fewer workgroups.
 
 function resultsOfOne({ outFeatures }: GemvShape, lanes: number, chunks: number): number {
   if (outFeatures >= 8 * MANY_ROWS || lanes === 64) return 4;
@@ -125,7 +125,7 @@ function slabOf(shape: GemvShape, tokens: number, variant: GemvVariant, adapter:
   const room = adapter.device.limits.maxComputeWorkgroupStorageSize - sumBytes(shape, tokens, variant, adapter);
   const unit = Math.max(8, variant.lanes);
   const chunks = Math.ceil(shape.inFeatures / sizeOf(shape) / unit) * unit;
-  // One more, to make the stride odd.
+  // One more makes the stride odd.
   const fitting = Math.floor((room / (4 * tokens * sizeOf(shape)) - 1) / unit) * unit;
   return Math.max(unit, Math.min(chunks, fitting));
 }
@@ -196,7 +196,7 @@ export class Gemv {
   /**
    * Records a dispatch for each part of the matrix.
    * @param tokens one of those that were asked for
-   * @param firstToken of x; y always begins at its first line
+   * @param firstToken the line of x to begin at; y always begins at its first line
    * @throws Error for SwiGLU with a matrix in several parts, whose gates and ups may lie in different ones
    */
   record(recorder: Recorder, { x, weight, y, norm, bias }: GemvBuffers, tokens: number, firstToken = 0): void {

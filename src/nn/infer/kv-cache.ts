@@ -71,7 +71,7 @@ export interface QkvWriteTensors {
 }
 
 export interface QkvWriteSpan {
-  /** At most `capacity`: no two tokens may fall on one place of the ring. */
+  /** The number of tokens, at most `capacity`: no two may fall on one place of the ring. */
   tokens: number;
   capacity: number;
   /** The row of `positions` and `rope` of token 0; 0 if left out. */

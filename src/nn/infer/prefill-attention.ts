@@ -15,7 +15,7 @@ export interface PrefillAttentionShape {
   chunk: number;
 }
 
-/** The one that reads keys and values least first. */
+/** The shapes to choose from; the one that reads keys and values least often comes first. */
 export const PREFILL_ATTENTION_SHAPES: readonly PrefillAttentionShape[] = [
   { tile: 32, chunk: 32 },
   { tile: 16, chunk: 32 },
@@ -70,9 +70,9 @@ export interface PrefillAttentionTensors {
 }
 
 export interface PrefillAttentionSpan {
-  /** At most `capacity`. */
+  /** The number of tokens, at most `capacity`. */
   tokens: number;
-  /** Absolute, of token 0. */
+  /** The absolute position of token 0. */
   firstPosition: number;
   /** Positions of a slot's ring. */
   capacity: number;

@@ -53,7 +53,7 @@ const NO_GAP = 3e38;
 
 export interface Draw {
   id: number;
-  /** Under the whole distribution at the temperature (1 where that is 0), after the penalty. */
+  /** The log-probability under the whole distribution at the temperature (1 where that is 0), after the penalty. */
   logprob: number;
   /** The likeliest tokens, the likeliest first. */
   top: { id: number; logprob: number }[];
@@ -81,7 +81,7 @@ const BLOCK = 1024;
 const BIN_BLOCK = 4096;
 const BINS = 2048;
 const WORK_WORDS = 16 + 2 * 8192;
-/** The same as in shaders/infer/sample/draw_memory.wesl. */
+/** The same number as in shaders/infer/sample/draw_memory.wesl. */
 const BUCKETS = 128;
 const ROW_WORDS = 4;
 

@@ -14,7 +14,7 @@ export interface LoraLinearOptions {
   inFeatures: number;
   outFeatures: number;
   bias: boolean;
-  /** Kinds that its weights come in. */
+  /** The kinds in which layers' weights are packed. */
   kinds: readonly WeightKind[];
   /** The most tokens that one call will have. */
   maxTokens: number;
@@ -38,7 +38,7 @@ export interface LoraAdapter {
 /** A layer's weights: those that stay, perhaps in several kinds, and what is added to them. */
 export interface LoraWeights {
   base: readonly PackedMatrix[];
-  /** Null: the base alone. */
+  /** Null computes the base alone. */
   adapter: LoraAdapter | null;
 }
 

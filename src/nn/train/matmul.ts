@@ -45,7 +45,7 @@ export const GPU_TILES: readonly MatmulTile[] = [
   tile(64, 64, 16, 8, 4),
   tile(32, 32, 32, 4, 4),
 ];
-/** For a handful of rows, as when one sequence is decoded. */
+/** The tile for a handful of rows, as when one sequence is decoded. */
 export const FLAT_TILE: MatmulTile = tile(16, 64, 32, 4, 4);
 export const SOFTWARE_TILE: MatmulTile = { ...tile(16, 64, 8, 4, 4), direct: true };
 
@@ -121,7 +121,7 @@ export interface MatmulOptions extends MatmulShape {
   bias?: boolean;
   /** Whether `record` will divide the depth over workgroups. */
   split?: boolean;
-  /** Instead of what `matmulVariant` chooses; for benchmarks and tests. */
+  /** Overrides `matmulVariant`'s choice, for benchmarks and tests. */
   tile?: MatmulTile;
 }
 

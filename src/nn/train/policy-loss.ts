@@ -27,7 +27,7 @@ export interface PolicyLossSettings {
   sapo_temperature_neg: number;
 }
 
-/** For cross-entropy, which has no ratio to clip and no reference model. */
+/** The settings for cross-entropy, which has no ratio to clip and no reference model. */
 export const CROSS_ENTROPY: PolicyLossSettings = {
   epsilon: 0,
   epsilon_high: 0,

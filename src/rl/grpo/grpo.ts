@@ -115,7 +115,7 @@ export class Grpo {
     return this.evaluateNow(1);
   }
 
-  /** Everything that `restore` needs to continue bit for bit, as a safetensors file (./checkpoint.ts). */
+  /** Everything that `restore` needs to continue bit for bit, as a safetensors file (src/rl/checkpoint.ts). */
   async checkpoint(): Promise<Uint8Array> {
     await this.prepare();
     const { learner, parameters } = this.parts;
@@ -210,7 +210,7 @@ export class Grpo {
     }
     const reads: Promise<[ArrayBuffer, ArrayBuffer]>[] = [];
     for (let iteration = 0; iteration < config.num_iterations; iteration++) {
-      learner.accumulate(recorder, batch, config, iteration === 0, config.temperature);
+      learner.accumulate(recorder, batch, config, { onPolicy: iteration === 0, temperature: config.temperature });
       learner.update(recorder, ++this.updates, { ...config, learning_rate: lr });
       reads.push(
         Promise.all([recorder.read(learner.stats, samples.length * 32), recorder.read(learner.optimizer.norm, 4)]),

@@ -11,22 +11,26 @@
  */
 import { t } from '../../i18n';
 import type { Objective } from '../../nn/train/policy-loss';
-import type { GrpoConfig } from '../config';
 
-export type LossConfig = Pick<
-  GrpoConfig,
-  | 'loss_type'
-  | 'importance_sampling_level'
-  | 'max_completion_length'
-  | 'epsilon'
-  | 'epsilon_high'
-  | 'delta'
-  | 'beta'
-  | 'use_bias_correction_kl'
-  | 'mask_truncated_completions'
-  | 'sapo_temperature_pos'
-  | 'sapo_temperature_neg'
->;
+type ImportanceSamplingLevel = 'token' | 'sequence';
+
+/** The settings of a run that its loss is computed with. Names, meanings and defaults are TRL's. */
+export interface LossConfig {
+  loss_type: LossType;
+  importance_sampling_level: ImportanceSamplingLevel;
+  max_completion_length: number;
+  epsilon: number;
+  epsilon_high: number;
+  /** Upper cap of the unclipped ratio (two-sided clipping); null = off. */
+  delta: number | null;
+  /** Weight of the KL to the frozen start model; 0 = no reference model. */
+  beta: number;
+  /** Multiply the KL estimate by the ratio (TRL 1.13's default). */
+  use_bias_correction_kl: boolean;
+  mask_truncated_completions: boolean;
+  sapo_temperature_pos: number;
+  sapo_temperature_neg: number;
+}
 
 /** N sequences of sampled tokens, packed end to end: T = Σ lengths. */
 export interface LossBatch {
@@ -196,7 +200,7 @@ export function klTerm(config: LossConfig, ratio: number, logp: number, refLogp:
 }
 
 /** The ratio under the two-sided cap δ. TRL takes it for the clip metrics too, but not for the KL's correction. */
-export function capRatio(config: LossConfig, ratio: number): number {
+function capRatio(config: LossConfig, ratio: number): number {
   return config.delta === null ? ratio : Math.min(ratio, config.delta);
 }
 

@@ -35,25 +35,6 @@ export interface CorpusSample {
   completion: string;
 }
 
-/** Mostly answers at once (72%), some reasoning (28%, a little of it self-correcting): something to find, and to amplify. */
-const MOSTLY_DIRECT = { bare: 0.2, direct: 0.52, partial: 0.1, full: 0.13, check: 0.05 };
-
-/** One model for all four tasks. Countdown's `check` goes to `full`: a search corrects itself anyway. */
-export const defaultMixture: Mixture = {
-  max_completion_length: 112,
-  tasks: [
-    { task: 'sum', weight: 0.5, difficulty: { from: 8, to: 8 }, styles: MOSTLY_DIRECT },
-    { task: 'mul', weight: 0.2, difficulty: { from: 9, to: 9 }, styles: MOSTLY_DIRECT },
-    {
-      task: 'countdown',
-      weight: 0.2,
-      difficulty: { from: 3, to: 3 },
-      styles: { bare: 0.2, direct: 0.52, partial: 0.1, full: 0.18 },
-    },
-    { task: 'parity', weight: 0.1, difficulty: { from: 18, to: 22 }, styles: { bare: 0.1, direct: 0.9 }, p_cot: 0.2 },
-  ],
-};
-
 const MAX_DRAWS = 1000;
 
 /**

@@ -62,7 +62,7 @@ export class Pretrainer {
     const groups = completions.map((ids) => ({ prompt: [], completions: [ids] }));
     const batch = learner.load(groups, () => ({ advantage: 0, weight: 1 / tokens }));
     const recorder = learner.gpu.recorder();
-    learner.accumulate(recorder, batch, CROSS_ENTROPY, true, 1);
+    learner.accumulate(recorder, batch, CROSS_ENTROPY, { onPolicy: true, temperature: 1 });
     const learning_rate = pretrainLearningRate(recipe, this.step);
     learner.update(recorder, this.step, { ...recipe, learning_rate });
     const stats = recorder.read(learner.stats, recipe.batch_size * 32);

@@ -1,5 +1,5 @@
 /**
- * @file Worked answers to fine-tune on, for example a teacher's (src/eval/distillation.ts): which of them a student can
+ * @file Worked answers to fine-tune on, for example a teacher's (src/eval/distillation/): which of them a student can
  * write, and in which order it sees them.
  */
 import { rng } from '../../base/rng';

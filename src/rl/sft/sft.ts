@@ -1,6 +1,6 @@
 /**
  * @file Supervised fine-tuning before reinforcement learning (R1's cold start, arXiv 2501.12948): a few updates on worked
- * answers. They come from a data set, such as a teacher's (src/eval/distillation.ts); with no reinforcement after it, that
+ * answers. They come from a data set, such as a teacher's (src/eval/distillation/); with no reinforcement after it, that
  * is distillation. Or they are traces of the run's own task, of which a chosen share, p_cot, thinks in full: the dial of
  * Tsilivis et al., arXiv 2510.11495, for how often the policy reasons before it is rewarded for anything.
  */
@@ -61,7 +61,7 @@ export async function runSft(parts: SftParts, learningRate: number, options: Sft
     const tokens = groups.reduce((sum, { completions }) => sum + completions[0]!.length, 0);
     const batch = learner.load(groups, () => ({ advantage: 0, weight: 1 / tokens }));
     const recorder = learner.gpu.recorder();
-    learner.accumulate(recorder, batch, CROSS_ENTROPY, true, 1, loss);
+    learner.accumulate(recorder, batch, CROSS_ENTROPY, { onPolicy: true, temperature: 1, loss });
     learner.update(recorder, step, {
       ...config,
       learning_rate: learningRate * (1 - (step - 1) / steps),

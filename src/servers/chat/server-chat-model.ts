@@ -2,6 +2,7 @@
  * @file A model on a server as a ChatModel: streamed as it comes, with its reasoning between `<think>` and `</think>`. An
  * answer that was cut off is never given as a whole one, and no text that arrived is dropped without a word.
  */
+import { R1_SAMPLING } from '../../formats/recommended-sampling';
 import type {
   ChatModel,
   ChatToken,
@@ -57,8 +58,7 @@ export class ServerChatModel implements ChatModel {
   ) {
     this.name = model.id;
     this.#kind = modelServerKind(server.kind);
-    // From the model card of DeepSeek R1, which holds for its distillations too.
-    if (R1.test(model.id)) this.sampling = { temperature: 0.6, top_p: 0.95 };
+    if (R1.test(model.id)) this.sampling = R1_SAMPLING;
     this.#opensReasoning = options.opensReasoning ?? (this.#kind.reasoningInText && R1.test(model.id));
   }
 

@@ -45,7 +45,7 @@ export function stepTicks(end: number, count: number): number[] {
 }
 
 /** The smallest of 1, 2, 5 × 10ⁿ that is at least `rough`. */
-export function roundStep(rough: number): number {
+function roundStep(rough: number): number {
   const power = 10 ** Math.floor(Math.log10(rough));
   const factor = [1, 2, 5, 10].find((candidate) => candidate * power >= rough * (1 - 1e-9)) ?? 10;
   return factor * power;

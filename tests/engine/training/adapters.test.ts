@@ -134,7 +134,7 @@ it.each(['models/llama', 'checkpoints/llama3-k.gguf'])('%s: samples what its lea
     }));
     const recorder = gpu.recorder();
     learner.scoreAs(recorder, batch, 'reference', learner.rows.refLogp, 0.8);
-    learner.accumulate(recorder, batch, settings, true, 0.8);
+    learner.accumulate(recorder, batch, settings, { onPolicy: true, temperature: 0.8 });
     const read = recorder.read(learner.rows.refLogp, 4 * batch.batch.rows);
     learner.update(recorder, step, adamw);
     recorder.submit();

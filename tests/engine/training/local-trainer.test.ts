@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { readSafetensors, toFloat32 } from '../../../src/formats/hf/safetensors';
 import type { RunConfig } from '../../../src/rl/config';
+import type { ChatModel, ChatToken } from '../../../src/runs/chat-model';
 import { defaultRunConfig } from '../../../src/runs/config';
 import type { RunEvent } from '../../../src/runs/events';
 import { parseEvents, serializeEvents } from '../../../src/runs/event-schema';
@@ -189,6 +190,14 @@ describe('LocalTrainer', () => {
     expect(states([...events, ...again.events])).toEqual(expected);
   });
 
+  it('finishes once, though it is stopped twice at the same time', async () => {
+    const { trainer, events, start } = setup();
+    await start();
+    await trainer.step();
+    await Promise.all([trainer.stop(), trainer.stop()]);
+    expect(outline(events).slice(2)).toEqual(['step 1', 'checkpoint 1', 'finished 1']);
+  });
+
   it('takes live changes at the next step, and only those', async () => {
     const { trainer, events, engines, start } = setup();
     await start();
@@ -256,35 +265,13 @@ describe('a lost GPU', () => {
     expect(states(events)).toEqual(expected);
   });
 
-  it('under a chat answer ends the answer, not the run, and the next answer comes from the new session', async () => {
-    const { trainer, events, engines, start, ended } = setup({
-      chatModel: (_, engine) => ({
-        name: 'tiny',
-        async *generate() {
-          yield { text: String(engine.state) };
-          if (engines.length > 1) return;
-          engine.lose('the driver was reset');
-          await new Promise(() => {});
-        },
-      }),
-    });
-    await start();
-    await trainer.step();
-    await trainer.step();
-    await trainer.step();
-    const chat = await trainer.openChatModel('current');
-    const request = { messages: [], max_tokens: 2, temperature: 0, top_k: 0, top_p: 1, seed: 0 };
-    const answer = async () => {
-      const texts: string[] = [];
-      for await (const { text } of chat.generate(request, new AbortController().signal)) texts.push(text);
-      return texts;
-    };
-    await expect(answer()).rejects.toThrow('the driver was reset');
-    expect(await answer()).toEqual([String(expected[1])]);
-    expect(events.find((event) => event.type === 'interrupted')).toMatchObject({ step: 3, resumes_from: 2 });
-    trainer.resume();
-    await ended();
-    expect(states(events)).toEqual(expected);
+  it('while the run is being stopped leaves it finished at its last checkpoint', async () => {
+    const { trainer, events, engines, start } = setup();
+    await start({ ...short, eval_steps: 0 });
+    for (let i = 0; i < 3; i++) await trainer.step();
+    engines[0]!.checkpoint = () => (engines[0]!.lose('the driver was reset'), new Promise(() => {}));
+    await trainer.stop();
+    expect(outline(events).slice(-3)).toEqual(['step 3', 'interrupted 3', 'finished 2']);
     expect(engines.map((engine) => engine.destroyed)).toEqual([true, true]);
   });
 
@@ -326,6 +313,193 @@ describe('a lost GPU', () => {
     await ended();
     expect(made).toBe(3);
     expect(events.at(-1)).toMatchObject({ reason: expect.stringMatching(/in a row \(no adapter\)/) as string });
+  });
+});
+
+const request = { messages: [], max_tokens: 2, temperature: 0, top_k: 0, top_p: 1, seed: 0 };
+const never = new AbortController().signal;
+
+async function answer(chat: ChatModel, signal = never): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const { text } of chat.generate(request, signal)) texts.push(text);
+  return texts;
+}
+
+describe('a chat answer in the memory of the session', () => {
+  /** A model that answers with the state of the session twice; the second token comes when it is let on, or not at all. */
+  function gated() {
+    let letOn = () => {};
+    const gate = new Promise<void>((resolve) => (letOn = resolve));
+    let begun = 0;
+    let left = 0;
+    const chatModel: EnginePlan['chatModel'] = (_, engine) => ({
+      name: 'tiny',
+      async *generate(_request, signal) {
+        begun++;
+        try {
+          if (engine.busy++ > 0) throw new Error('two calls at once');
+          yield { text: String(engine.state) };
+          await Promise.race([gate, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+          if (!signal.aborted) yield { text: String(engine.state), finish: 'stop' };
+        } finally {
+          engine.busy--;
+          left++;
+        }
+      },
+    });
+    return { chatModel, letOn, begun: () => begun, left: () => left };
+  }
+
+  it('takes turns with steps and other answers', async () => {
+    const { chatModel, letOn, begun } = gated();
+    const { trainer, events, start, ended } = setup({ chatModel });
+    await start();
+    await trainer.step();
+    const chat = await trainer.openChatModel('current');
+    const answers = [answer(chat), answer(chat)];
+    await vi.waitFor(() => expect(begun()).toBe(1));
+    trainer.resume();
+    letOn();
+    expect(await Promise.all(answers)).toEqual([
+      ['6', '6'],
+      ['6', '6'],
+    ]);
+    await ended();
+    expect(states(events)).toEqual(expected);
+  });
+
+  it('makes room when it is aborted, and when its reader leaves', async () => {
+    const { chatModel, begun, left } = gated();
+    const { trainer, start } = setup({ chatModel });
+    await start();
+    const chat = await trainer.openChatModel('current');
+    const abort = new AbortController();
+    const aborted = answer(chat, abort.signal);
+    await vi.waitFor(() => expect(begun()).toBe(1));
+    abort.abort();
+    expect(await aborted).toEqual(['1']);
+    for await (const { text } of chat.generate(request, never)) {
+      expect(text).toBe('1');
+      break;
+    }
+    expect(left()).toBe(2);
+    await trainer.step();
+    expect(await answer(chat, AbortSignal.abort())).toEqual([]);
+    await trainer.step();
+    expect(begun()).toBe(2);
+  });
+
+  it('that is aborted while it waits for its turn ends at once', async () => {
+    const { chatModel, letOn, begun } = gated();
+    const { trainer, events, start } = setup({ chatModel });
+    await start();
+    const chat = await trainer.openChatModel('current');
+    const first = answer(chat);
+    await vi.waitFor(() => expect(begun()).toBe(1));
+    const abort = new AbortController();
+    const second = answer(chat, abort.signal);
+    abort.abort();
+    expect(await second).toEqual([]);
+    letOn();
+    expect(await first).toEqual(['1', '1']);
+    await trainer.step();
+    expect(begun()).toBe(1);
+    expect(outline(events).at(-1)).toBe('step 1');
+  });
+
+  it('keeps no step that was waiting for it, once the run is paused', async () => {
+    const { chatModel, letOn, begun } = gated();
+    const { trainer, events, start, ended } = setup({ chatModel });
+    await start();
+    const chat = await trainer.openChatModel('current');
+    const answered = answer(chat);
+    await vi.waitFor(() => expect(begun()).toBe(1));
+    trainer.resume();
+    const paused = trainer.pause();
+    letOn();
+    await Promise.all([answered, paused]);
+    expect(outline(events)).toEqual(['started', 'eval 0']);
+    trainer.resume();
+    await ended();
+    expect(states(events)).toEqual(expected);
+  });
+
+  it('ends with the run when that is stopped, as do those that wait, with the reason', async () => {
+    const { chatModel, begun } = gated();
+    const { trainer, events, engines, start } = setup({ chatModel });
+    await start();
+    await trainer.step();
+    const chat = await trainer.openChatModel('current');
+    const answers = [answer(chat), answer(chat)].map((each) => expect(each).rejects.toThrow(/run has ended/));
+    await vi.waitFor(() => expect(begun()).toBe(1));
+    await trainer.stop();
+    await Promise.all(answers);
+    expect(outline(events).slice(-2)).toEqual(['checkpoint 1', 'finished 1']);
+    expect(engines[0]!.destroyed).toBe(true);
+    await expect(answer(chat)).rejects.toThrow(/run has ended/);
+    expect(begun()).toBe(1);
+  });
+
+  it('whose own error ends it costs the run nothing', async () => {
+    const chatModel = () => ({
+      name: 'tiny',
+      // eslint-disable-next-line require-yield
+      async *generate(): AsyncGenerator<ChatToken> {
+        await Promise.resolve();
+        throw new RangeError('too long');
+      },
+    });
+    const { trainer, events, start } = setup({ chatModel });
+    await start();
+    const chat = await trainer.openChatModel('current');
+    await expect(answer(chat)).rejects.toThrow('too long');
+    await trainer.step();
+    expect(outline(events).at(-1)).toBe('step 1');
+  });
+
+  it('that is left after the GPU was lost takes the run back at once', async () => {
+    const { chatModel } = gated();
+    const { trainer, events, engines, start } = setup({ chatModel });
+    await start();
+    const chat = await trainer.openChatModel('current');
+    for await (const _ of chat.generate(request, never)) {
+      engines[0]!.lose('the driver was reset');
+      break;
+    }
+    // Opened while there is no session: in the memory of the next one.
+    await vi.waitFor(() => expect(outline(events).at(-1)).toBe('interrupted 0'));
+    const next = await trainer.openChatModel('current');
+    expect(engines).toHaveLength(2);
+    for await (const { text } of next.generate(request, never)) {
+      expect(text).toBe('1');
+      break;
+    }
+  });
+
+  it('fails when the GPU is lost, while the run goes on, and the next answer comes from the new session', async () => {
+    const { trainer, events, engines, start, ended } = setup({
+      chatModel: (_, engine) => ({
+        name: 'tiny',
+        async *generate() {
+          yield { text: String(engine.state) };
+          if (engines.length > 1) return;
+          engine.lose('the driver was reset');
+          await new Promise(() => {});
+        },
+      }),
+    });
+    await start();
+    await trainer.step();
+    await trainer.step();
+    await trainer.step();
+    const chat = await trainer.openChatModel('current');
+    await expect(answer(chat)).rejects.toThrow('the driver was reset');
+    expect(await answer(chat)).toEqual([String(expected[1])]);
+    expect(events.find((event) => event.type === 'interrupted')).toMatchObject({ step: 3, resumes_from: 2 });
+    trainer.resume();
+    await ended();
+    expect(states(events)).toEqual(expected);
+    expect(engines.map((engine) => engine.destroyed)).toEqual([true, true]);
   });
 });
 
@@ -398,6 +572,24 @@ describe('what goes wrong', () => {
     const big = setup({}, { openSession: () => Promise.reject(new Error('needs 9 GB')) });
     await expect(big.start()).rejects.toThrow('needs 9 GB');
     await expect(setup().start(short, { run_id: 'x', step: 40 })).rejects.toThrow(/no saved checkpoint of step 40/);
+  });
+
+  it('can be stopped at the end of its start', async () => {
+    const { trainer, events, engines, start } = setup(
+      {},
+      {
+        openSession: (config, model) => {
+          const engine = new TestEngine(config, model);
+          const checkpoint = engine.checkpoint.bind(engine);
+          engine.checkpoint = () => (void trainer.stop(), checkpoint());
+          engines.push(engine);
+          return Promise.resolve(engine);
+        },
+      },
+    );
+    await expect(start()).rejects.toThrow(/stopped before it began/);
+    expect(events).toEqual([]);
+    expect(engines.map((engine) => engine.destroyed)).toEqual([true]);
   });
 
   it('can be stopped while it starts', async () => {

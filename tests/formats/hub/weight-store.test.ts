@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { diskDirectory } from '../../../src/cli/model-files';
 import { openHubModel } from '../../../src/formats/hub/source/hub';
 import { openChosenFiles } from '../../../src/formats/hub/source/chosen-files';
 import { openUrlModel } from '../../../src/formats/hub/source/web-server';
@@ -16,6 +15,7 @@ import { WeightStore } from '../../../src/formats/hub/store/weight-store';
 import type { WeightStoreOptions } from '../../../src/formats/hub/store/weight-store';
 import { madeUpFile, startHubServer, textFile } from '../../support/hub-server';
 import type { Asked, Fault, HubServer } from '../../support/hub-server';
+import { diskDirectory } from './disk-directory';
 
 const WEIGHTS = 'model.safetensors';
 const BYTES = 5_000_001;

@@ -65,7 +65,7 @@ it('a learner takes the bytes that it says', async () => {
   const plan = { maxTokens: 512, maxPositions: 64, batchRows: 512, batchSequences: 8, reference: true };
   const before = gpu.allocated;
   const loss = { objective: 'clip', sequenceRatio: false, klRatio: false } as const;
-  await LoraLearner.create(gpu, config, base, { layout, scale: 1 }, plan, loss);
+  await LoraLearner.create(gpu, { config, base, lora: { layout, scale: 1 }, plan, loss });
   const planned = Object.values(LoraLearner.bytes(gpu, config, layout, plan)).reduce((sum, bytes) => sum + bytes, 0);
   expect(Math.abs(planned / (gpu.allocated - before) - 1)).toBeLessThan(0.05);
 });

@@ -40,7 +40,7 @@ async function learnerOf(
   const layout = loraLayout(model.config, (name) => modules.get(name)?.rank ?? 0);
   const plan = { maxTokens, maxPositions: 80, batchRows: 128, batchSequences: 8, reference: true };
   const loss = { objective: 'cross_entropy', sequenceRatio: false, klRatio: false } as const;
-  const learner = await LoraLearner.create(gpu, model.config, base, { layout, scale }, plan, loss);
+  const learner = await LoraLearner.create(gpu, { config: model.config, base, lora: { layout, scale }, plan, loss });
   learner.setAdapters(modules);
   const targets = sequences.reduce((sum, sequence) => sum + sequence.length - 1, 0);
   const groups = sequences.map((sequence) => ({ prompt: [], completions: [sequence] }));
@@ -87,7 +87,7 @@ describe.each(goldenModels)('%s', (name) => {
   it.each([128, 72])('loss, and gradients of every A and B, in micro-batches of %i tokens', async (maxTokens) => {
     const { learner, load, totalLoss, info, worst } = await golden(name, maxTokens);
     const recorder = gpu.recorder();
-    learner.accumulate(recorder, load(), CROSS_ENTROPY, true, 1);
+    learner.accumulate(recorder, load(), CROSS_ENTROPY, { onPolicy: true, temperature: 1 });
     recorder.submit();
     expect(Math.abs((await totalLoss()) / info.losses[0]! - 1)).toBeLessThan(1e-5);
     expect(worst(await learner.adapters(learner.parameters.grads), 'grad')).toBeLessThan(1e-4);
@@ -106,7 +106,7 @@ describe.each(goldenModels)('%s', (name) => {
     };
     for (let step = 1; step <= info.losses.length; step++) {
       const recorder = gpu.recorder();
-      learner.accumulate(recorder, load(), CROSS_ENTROPY, true, 1);
+      learner.accumulate(recorder, load(), CROSS_ENTROPY, { onPolicy: true, temperature: 1 });
       learner.update(recorder, step, settings);
       recorder.submit();
       const norm = new Float32Array(await gpu.read(learner.optimizer.norm, 4))[0]!;
@@ -147,7 +147,7 @@ it('learns on a file of k-quants what it learns on the same weights dequantised'
   const gradients = async (of: Weights) => {
     const { learner, load } = await learnerOf(of, modules, 2, sequences, 16);
     const recorder = gpu.recorder();
-    learner.accumulate(recorder, load(), CROSS_ENTROPY, true, 1);
+    learner.accumulate(recorder, load(), CROSS_ENTROPY, { onPolicy: true, temperature: 1 });
     recorder.submit();
     return learner.adapters(learner.parameters.grads);
   };

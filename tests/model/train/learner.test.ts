@@ -41,7 +41,7 @@ describe.each(goldenModels)('%s', (name) => {
   it.each([128, 72])('loss and gradients of every parameter, in micro-batches of %i tokens', async (maxTokens) => {
     const { learner, load, totalLoss, info, tensor } = await goldenLearner(name, maxTokens);
     const recorder = gpu.recorder();
-    learner.accumulate(recorder, load(), noChatModel, true, 1);
+    learner.accumulate(recorder, load(), noChatModel, { onPolicy: true, temperature: 1 });
     recorder.submit();
     expect(Math.abs((await totalLoss()) - info.loss) / info.loss).toBeLessThan(1e-5);
     for (const { name: parameter, data } of await learner.parameters(learner.grads)) {
@@ -86,7 +86,7 @@ describe.each(goldenModels)('%s', (name) => {
     };
     for (let step = 1; step <= steps; step++) {
       const recorder = gpu.recorder();
-      learner.accumulate(recorder, load(), noChatModel, true, 1);
+      learner.accumulate(recorder, load(), noChatModel, { onPolicy: true, temperature: 1 });
       learner.update(recorder, step, settings);
       recorder.submit();
       const norm = new Float32Array(await gpu.read(learner.optimizer.norm, 4))[0]!;

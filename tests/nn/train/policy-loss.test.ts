@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import { parseStats, PolicyLoss, SEQUENCE_WORDS, STAT_NAMES } from '../../../src/nn/train/policy-loss';
-import { defaultGrpoConfig, type LossType } from '../../../src/rl/config';
-import { grpoLoss, sequenceWeights, type LossConfig } from '../../../src/rl/grpo/losses';
+import { defaultGrpoConfig } from '../../../src/rl/config';
+import { grpoLoss, sequenceWeights, type LossConfig, type LossType } from '../../../src/rl/grpo/losses';
 import { updateMetrics } from '../../../src/rl/grpo/update-metrics';
 import { EOS, lossGoldens } from '../../rl/grpo/goldens';
 import { layerTest, poison } from '../harness';

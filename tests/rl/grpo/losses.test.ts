@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { LossType } from '../../../src/rl/config';
 import { defaultGrpoConfig } from '../../../src/rl/config';
 import type { LossBatch, LossConfig } from '../../../src/rl/grpo/losses';
-import { grpoLoss, klTerm, policyTerm, sequenceWeights } from '../../../src/rl/grpo/losses';
+import { grpoLoss, klTerm, policyTerm, sequenceWeights, type LossType } from '../../../src/rl/grpo/losses';
 import { rng } from '../../../src/base/rng';
 import { EOS, lossGoldens } from './goldens';
 

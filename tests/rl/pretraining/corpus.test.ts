@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { Mixture, MixtureTask } from '../../../src/rl/pretraining/corpus';
-import { defaultMixture, encodeSample, sample, styleShares, validateMixture } from '../../../src/rl/pretraining/corpus';
+import { encodeSample, sample, styleShares, validateMixture } from '../../../src/rl/pretraining/corpus';
+import { parseRecipe } from '../../../src/rl/pretraining/recipe';
+import recipe from '../../../recipes/tinythink-1m.json';
 import { getTask } from '../../../src/tasks';
 import { rng } from '../../../src/base/rng';
 import { BOS_ID, decode, EOS_ID } from '../../../src/tasks/vocabulary';
 
+const { mixture: committed } = parseRecipe(recipe);
 const one = (changes: Partial<MixtureTask>): Mixture => ({
   max_completion_length: 112,
   tasks: [{ task: 'sum', weight: 1, difficulty: { from: 3, to: 8 }, styles: { direct: 1 }, ...changes }],
@@ -27,13 +30,13 @@ function expectShares(actual: Record<string, number>, expected: Record<string, n
 
 describe('sample', () => {
   it('is keyed by its generator', () => {
-    expect(sample(rng(1, 2), defaultMixture)).toEqual(sample(rng(1, 2), defaultMixture));
-    expect(sample(rng(1, 2), defaultMixture)).not.toEqual(sample(rng(1, 3), defaultMixture));
+    expect(sample(rng(1, 2), committed)).toEqual(sample(rng(1, 2), committed));
+    expect(sample(rng(1, 2), committed)).not.toEqual(sample(rng(1, 3), committed));
   });
 
   it('writes right answers that fit', () => {
     for (let i = 0; i < 3000; i++) {
-      const { task, problem, completion } = sample(rng(4, i), defaultMixture);
+      const { task, problem, completion } = sample(rng(4, i), committed);
       const answer = /<answer>(.*)<\/answer>$/.exec(completion)?.[1] ?? completion;
       expect(getTask(task).verify(problem, answer)).toBe(true);
     }
@@ -41,7 +44,7 @@ describe('sample', () => {
 
   it('encodes prompt and completion between <bos> and <eos>, within 32 + 112 tokens', () => {
     for (let i = 0; i < 3000; i++) {
-      const item = sample(rng(4, i), defaultMixture);
+      const item = sample(rng(4, i), committed);
       const ids = encodeSample(item);
       expect([ids[0], ids.at(-1)]).toEqual([BOS_ID, EOS_ID]);
       expect(decode(ids)).toBe(`<bos>${item.prompt}${item.completion}<eos>`);
@@ -60,14 +63,14 @@ describe('sample', () => {
   it('follows the weights of tasks', () => {
     const expected = { sum: 0.5, mul: 0.2, countdown: 0.2, parity: 0.1 };
     expectShares(
-      sharesOf(defaultMixture, 10_000, (item) => item.task),
+      sharesOf(committed, 10_000, (item) => item.task),
       expected,
       0.025,
     );
   });
 
   it('follows the weights of styles', () => {
-    const mixture = { ...defaultMixture, tasks: defaultMixture.tasks.slice(0, 1) };
+    const mixture = { ...committed, tasks: committed.tasks.slice(0, 1) };
     const expected = { bare: 0.2, direct: 0.52, partial: 0.1, full: 0.13, check: 0.05 };
     expectShares(
       sharesOf(mixture, 10_000, (item) => item.style),
@@ -104,7 +107,7 @@ describe('styleShares', () => {
 
 describe('validateMixture', () => {
   it('accepts the default', () => {
-    expect(() => validateMixture(defaultMixture)).not.toThrow();
+    expect(() => validateMixture(committed)).not.toThrow();
   });
 
   it.each([

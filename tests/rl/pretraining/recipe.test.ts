@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { defaultMixture } from '../../../src/rl/pretraining/corpus';
 import { parseRecipe } from '../../../src/rl/pretraining/recipe';
 
 const file = readFileSync(new URL('../../../recipes/tinythink-1m.json', import.meta.url), 'utf8');
@@ -17,10 +16,6 @@ function changed(path: string, value: unknown): unknown {
 
 describe('recipes/tinythink-1m.json', () => {
   const recipe = parseRecipe(JSON.parse(file));
-
-  it('has the default mixture', () => {
-    expect(recipe.mixture).toEqual(defaultMixture);
-  });
 
   it('makes a model of about 0.9M parameters', () => {
     const { hidden_size: h, intermediate_size: i, num_hidden_layers: layers, vocab_size: vocab } = recipe.model;

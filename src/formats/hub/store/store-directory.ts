@@ -1,6 +1,6 @@
 /**
  * @file What the weight store needs from a disk: one level of folders with files in them. In the browser that is OPFS
- * (opfs.ts), and in Node the file system (src/cli/model-files.ts). The implementation in memory is for tests.
+ * (opfs.ts); the implementation in memory is for tests.
  */
 import type { RangedFile } from '../../files/model-files';
 

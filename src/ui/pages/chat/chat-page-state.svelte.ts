@@ -3,7 +3,7 @@ import type { AnswerTurn, Conversation, UserTurn } from '../../../storage/conver
 import { tick } from 'svelte';
 import { messageOf } from '../../../base/errors';
 import { t } from '../../../i18n';
-import { allowedStorage } from '../../parts/allowed-storage';
+import { allowedStorage } from '../../parts/storage/allowed-storage';
 import type { RecognisedFiles } from '../../shell/drop/recognise';
 import { router } from '../../shell/router.svelte';
 import { withParams } from './address';

@@ -8,6 +8,7 @@ import { isModelServer, serverUrl, type AnyServer } from '../../../servers/serve
 import type { AnyKind } from '../../../servers/kinds';
 import type { ServerRecord, ServerStore } from '../../../servers/server-store';
 import type { SidecarInfo, SidecarRun } from '../../../servers/training/sidecar-schema';
+import { ReportsProblems } from '../../parts/reports-problems.svelte';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
 import type { ModelLists } from './model-lists';
 import type { Finding, ServerClient } from './server-client';
@@ -36,14 +37,12 @@ export interface NewServer {
 
 type Store = Pick<ServerStore, 'list' | 'save' | 'delete' | 'forgetKey' | 'keyState' | 'open'>;
 
-export class ConnectState {
+export class ConnectState extends ReportsProblems {
   rows = $state.raw<readonly ServerRow[]>([]);
   status = $state<'loading' | 'ready'>('loading');
   /** Why the server of the form was not added. */
   finding = $state.raw<Finding | null>(null);
   adding = $state(false);
-  /** Another error, for the user. */
-  problem = $state('');
   /** What was done, to be announced. */
   done = $state('');
   readonly removal = new PendingRemoval((id) => this.#delete(id));
@@ -54,7 +53,9 @@ export class ConnectState {
     private readonly lists: Pick<ModelLists, 'get' | 'set' | 'delete'>,
     private readonly client: ServerClient,
     private readonly newId: () => string = () => crypto.randomUUID(),
-  ) {}
+  ) {
+    super();
+  }
 
   /** The rows, without one whose removal can still be undone. */
   get shown(): readonly ServerRow[] {
@@ -63,7 +64,7 @@ export class ConnectState {
 
   /** Reads the stored servers, without sending them anything. */
   async load(): Promise<void> {
-    await this.#attempt(async () => {
+    await this.attempt(async () => {
       const rows: ServerRow[] = [];
       for (const record of await this.store.list()) rows.push(await this.#rowOf(record));
       this.rows = rows;
@@ -122,7 +123,7 @@ export class ConnectState {
   async setKey(id: string, secret: string, keep: boolean): Promise<void> {
     const row = this.#row(id);
     if (!row) return;
-    await this.#attempt(async () => {
+    await this.attempt(async () => {
       if (secret.trim()) await this.store.save(row.record, { secret, keep });
       else await this.store.forgetKey(id);
       this.#change(id, { key: await this.store.keyState(row.record) });
@@ -180,7 +181,7 @@ export class ConnectState {
     };
     if (this.removal.current?.id === record.id) this.removal.undo();
     let kept = false;
-    await this.#attempt(async () => {
+    await this.attempt(async () => {
       await this.store.save(record, secret.trim() ? { secret, keep } : undefined);
       kept = true;
       this.#remember(record.id, found);
@@ -217,19 +218,10 @@ export class ConnectState {
   }
 
   async #delete(id: string): Promise<void> {
-    await this.#attempt(async () => {
+    await this.attempt(async () => {
       await this.store.delete(id);
       this.lists.delete(id);
       this.rows = this.rows.filter(({ record }) => record.id !== id);
     });
-  }
-
-  async #attempt(work: () => Promise<void>): Promise<void> {
-    try {
-      this.problem = '';
-      await work();
-    } catch (error) {
-      this.problem = messageOf(error);
-    }
   }
 }

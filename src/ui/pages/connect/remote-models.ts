@@ -20,7 +20,7 @@ export async function remoteModels(
     (lists.get(id) ?? []).map((model): ModelChoice => ({
       id: formatModelId({ kind: 'server', server: id, model: model.id }),
       label: `${model.id} · ${label}`,
-      group: 'On servers',
+      group: 'servers',
       toy: false,
     })),
   );

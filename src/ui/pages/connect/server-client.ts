@@ -32,7 +32,7 @@ export interface ServerClient {
 /** A sidecar answers these requests at once, or something is wrong. */
 const SIDECAR_OPTIONS = { firstMs: 20_000, stallMs: 20_000, retries: 0 };
 
-export const findingOf = ({ cause, message, remedies }: Diagnosis): Finding => ({
+const findingOf = ({ cause, message, remedies }: Diagnosis): Finding => ({
   title: t(`connect:findings.${cause}`),
   text: message,
   remedies,

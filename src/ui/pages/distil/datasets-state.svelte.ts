@@ -4,6 +4,7 @@ import { parseDataset, writeDataset, type DistilledSample } from '../../../eval/
 import type { DatasetRecord, DatasetStorage } from '../../../storage/dataset-storage';
 import type { ExportedFile } from '../../../runs/exchange';
 import { t } from '../../../i18n';
+import { ReportsProblems } from '../../parts/reports-problems.svelte';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
 
 /** Bytes. */
@@ -11,27 +12,28 @@ const MAX_FILE = 200_000_000;
 
 type Storage = Pick<DatasetStorage, 'list' | 'save' | 'load' | 'delete'>;
 
-export class DatasetsState {
+export class DatasetsState extends ReportsProblems {
   records = $state.raw<readonly DatasetRecord[]>([]);
   /** The last thing that was done, for the user. */
   news = $state('');
-  problem = $state('');
-  readonly removal = new PendingRemoval((id) => this.#attempt(() => this.#delete(id)));
+  readonly removal = new PendingRemoval((id) => this.attempt(() => this.#delete(id)));
 
-  constructor(private readonly storage: Storage) {}
+  constructor(private readonly storage: Storage) {
+    super();
+  }
 
   get shown(): readonly DatasetRecord[] {
     return this.records.filter(({ name }) => name !== this.removal.current?.id);
   }
 
-  load(): Promise<void> {
-    return this.#attempt(async () => void (this.records = await this.storage.list()));
+  async load(): Promise<void> {
+    await this.attempt(async () => void (this.records = await this.storage.list()));
   }
 
   /** Saves samples. @returns the record; null when they can't be saved, which `problem` then says */
   async keep(name: string, samples: readonly DistilledSample[]): Promise<DatasetRecord | null> {
     let record: DatasetRecord | null = null;
-    await this.#attempt(async () => {
+    await this.attempt(async () => {
       record = await this.storage.save(name, samples, true);
       this.records = await this.storage.list();
     });
@@ -41,7 +43,7 @@ export class DatasetsState {
   /** Imports a file. */
   async take(file: File): Promise<void> {
     this.news = '';
-    await this.#attempt(async () => {
+    const importFile = async () => {
       if (file.size > MAX_FILE) throw new Error(t('distil:datasets.tooLarge', { megabytes: MAX_FILE / 1e6 }));
       const { samples, wrong, repeated } = parseDataset(await textOf(file));
       const { name } = await this.storage.save(file.name.replace(/\.\w+$/, ''), samples);
@@ -51,13 +53,14 @@ export class DatasetsState {
         ...(repeated > 0 ? [t('distil:datasets.repeated', { count: repeated })] : []),
       ];
       this.news = [t('distil:datasets.imported', { name, count: samples.length }), ...skipped].join(' ');
-    }, file.name);
+    };
+    await this.attempt(importFile, (error) => t('eval:file.problem', { name: file.name, reason: messageOf(error) }));
   }
 
   /** The data set as a file; null when it can't be read, which `problem` then says. */
   async file({ name }: DatasetRecord): Promise<ExportedFile | null> {
     let file: ExportedFile | null = null;
-    await this.#attempt(async () => void (file = datasetFile(name, await this.storage.load(name))));
+    await this.attempt(async () => void (file = datasetFile(name, await this.storage.load(name))));
     return file;
   }
 
@@ -68,17 +71,6 @@ export class DatasetsState {
   async #delete(name: string): Promise<void> {
     await this.storage.delete(name);
     this.records = this.records.filter((each) => each.name !== name);
-  }
-
-  /** @param file named in front of an error */
-  async #attempt(work: () => Promise<void>, file = ''): Promise<void> {
-    this.problem = '';
-    try {
-      await work();
-    } catch (error) {
-      const message = messageOf(error);
-      this.problem = file ? t('eval:file.problem', { name: file, reason: message }) : message;
-    }
   }
 }
 

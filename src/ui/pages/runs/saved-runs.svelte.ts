@@ -3,6 +3,8 @@ import { messageOf } from '../../../base/errors';
 import type { RunStorage, SavedRun } from '../../../storage/run-storage';
 import { t } from '../../../i18n';
 import { notifyModelsChanged } from '../../parts/models-changed';
+import { askToPersist } from '../../parts/storage/persist';
+import { ReportsProblems } from '../../parts/reports-problems.svelte';
 import { PendingRemoval } from '../../parts/pending-removal.svelte';
 import { runTitle } from './run-text';
 
@@ -21,10 +23,8 @@ export interface StorageUse {
 
 type Storage = Pick<RunStorage, 'list' | 'checkpointSteps' | 'rename' | 'delete' | 'modelNames' | 'deleteModel'>;
 
-export class SavedRuns {
+export class SavedRuns extends ReportsProblems {
   status = $state<'loading' | 'ready' | 'failed'>('loading');
-  /** The last error; empty when there is none. */
-  problem = $state('');
   /** The last thing that was done, also for screen readers. */
   done = $state('');
   entries = $state.raw<RunEntry[]>([]);
@@ -39,6 +39,7 @@ export class SavedRuns {
     private readonly storage: Storage,
     private readonly manager: StorageManager | undefined = globalThis.navigator?.storage,
   ) {
+    super();
     this.removal = new PendingRemoval((id) =>
       this.attempt(async () => {
         await this.storage.delete(id);
@@ -60,18 +61,6 @@ export class SavedRuns {
       this.status = 'failed';
     }
     await this.measure();
-  }
-
-  /** Runs an action and reports its failure. @returns whether it succeeded */
-  async attempt(action: () => Promise<void>): Promise<boolean> {
-    this.problem = '';
-    try {
-      await action();
-      return true;
-    } catch (error) {
-      this.problem = messageOf(error);
-      return false;
-    }
   }
 
   /** @returns whether the run was renamed */
@@ -99,8 +88,7 @@ export class SavedRuns {
 
   /** Asks the browser not to delete what is stored when disk space is low. */
   async persist(): Promise<void> {
-    const granted = await this.manager?.persist?.().catch(() => false);
-    if (!granted) this.problem = t('persistence.refused');
+    this.problem = await askToPersist(this.manager);
     await this.measure();
   }
 

@@ -33,7 +33,7 @@ export function scripted(tokens: (ChatToken | string)[], end?: Error): Scripted 
 export const chatModel = (id: string): ModelChoice => ({
   id,
   label: id.toUpperCase(),
-  group: 'Large models',
+  group: 'downloaded',
   toy: false,
 });
 

@@ -205,7 +205,7 @@ describe('models on servers', () => {
     const none = { list: () => Promise.reject(new Error()), checkpointSteps: vi.fn(), modelNames: vi.fn() };
     const id = formatModelId({ kind: 'server', server: 's-1', model: 'a:b/c' });
     const found = await listModels({ storage: none, remote: () => Promise.resolve([namedModel(id)]) });
-    expect(found.map((model) => model.group)).toEqual(['Toy models', 'On servers']);
+    expect(found.map((model) => model.group)).toEqual(['tiny', 'servers']);
     expect(namedModel(id)).toMatchObject({ label: 'a:b/c', toy: false });
     expect(parseModelId('store:remote:x')).toBeNull();
     const broken = await listModels({ storage: none, remote: () => Promise.reject(new Error('no storage')) });

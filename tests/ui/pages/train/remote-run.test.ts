@@ -301,7 +301,7 @@ describe('saving a remote run', () => {
     const where = new RunLocations(storage);
     for (let i = 0; i < 250; i++) where.note(`run${i}`, `http://box:${i}`);
     expect([where.of('run249'), where.of('run0'), where.of('toString')]).toEqual(['http://box:249', null, null]);
-    items.set('tinythink:whereabouts', '[');
+    items.set('tinythink:run-locations', '[');
     expect(where.of('run249')).toBeNull();
   });
 });

@@ -104,13 +104,13 @@ describe('the Train page', () => {
     const { trainPage } = await openPage('#/train?seed=1');
     expect(trainPage.models).toEqual(['tinythink-1m', 'store:a-0123456789']);
     void trainPage.open(new URLSearchParams('model=store:a-0123456789'));
-    await vi.waitFor(() => expect(trainPage.session.loading).toBe('loading weights, 120 of 270 MB'));
+    await vi.waitFor(() => expect(trainPage.session.loading).toBe('Loading weights, 120 of 270 MB'));
   });
 
   it('shows the progress of a supervised start', async () => {
     const { trainPage } = await openPage('#/train?seed=1');
     void trainPage.open(new URLSearchParams('cold_start_steps=40'));
-    await vi.waitFor(() => expect(trainPage.session.loading).toBe('cold start, update 3 of 40'));
+    await vi.waitFor(() => expect(trainPage.session.loading).toBe('Cold start, update 3 of 40'));
   });
 
   it('starts nothing without a GPU', async () => {

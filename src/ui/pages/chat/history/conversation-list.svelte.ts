@@ -2,6 +2,7 @@
 import type { Conversation } from '../../../../storage/conversation';
 import { messageOf } from '../../../../base/errors';
 import { t } from '../../../../i18n';
+import { ReportsProblems } from '../../../parts/reports-problems.svelte';
 import { PendingRemoval } from '../../../parts/pending-removal.svelte';
 import { parseConversations } from '../../../../storage/conversation-schema';
 import { search, type ConversationEntry, type ConversationStorage } from '../../../../storage/conversation-storage';
@@ -11,11 +12,9 @@ type Storage = Pick<ConversationStorage, 'list' | 'get' | 'save' | 'delete' | 'a
 /** Larger files are rejected, in bytes. */
 const MAX_FILE = 200_000_000;
 
-export class ConversationList {
+export class ConversationList extends ReportsProblems {
   entries = $state.raw<ConversationEntry[]>([]);
   query = $state('');
-  /** What went wrong last; empty if nothing did. */
-  problem = $state('');
   readonly removal: PendingRemoval;
   readonly shown = $derived.by(() =>
     search(
@@ -26,6 +25,7 @@ export class ConversationList {
   readonly #storage: Storage;
 
   constructor(storage: Storage) {
+    super();
     this.#storage = storage;
     this.removal = new PendingRemoval((id) =>
       this.attempt(async () => {
@@ -37,18 +37,6 @@ export class ConversationList {
 
   load(): Promise<boolean> {
     return this.attempt(async () => void (this.entries = await this.#storage.list()));
-  }
-
-  /** Runs an action and reports its failure in `problem`. @returns whether it succeeded */
-  async attempt(action: () => Promise<void>): Promise<boolean> {
-    this.problem = '';
-    try {
-      await action();
-      return true;
-    } catch (error) {
-      this.problem = messageOf(error);
-      return false;
-    }
   }
 
   /** Null if it no longer exists or can't be read, which `problem` then says. */

@@ -4,7 +4,7 @@
  */
 import { isServerModel } from '../../../../runs/model-id';
 import { RunStorage } from '../../../../storage/run-storage';
-import { allowedStorage } from '../../../parts/allowed-storage';
+import { allowedStorage } from '../../../parts/storage/allowed-storage';
 import { loadSavedOptions } from './load-options';
 import { listModels, namedModel, type ModelChoice } from './models';
 import type { OpenChatModel, OpenProgress } from './open-models.svelte';

@@ -13,7 +13,7 @@ import { DEFAULT_MODEL, modelOfFiles, namedModel, type ModelChoice } from './mod
 type SettingsStorage = Pick<Storage, 'getItem' | 'setItem'> | undefined;
 
 /** Whether the model's weights are loaded here by the packed engine, which takes load options and adapters. */
-export const takesLoadOptions = ({ toy, group }: ModelChoice): boolean => !toy && group !== 'On servers';
+export const takesLoadOptions = ({ toy, group }: ModelChoice): boolean => !toy && group !== 'servers';
 
 export class ModelSelection {
   models = $state.raw<ModelChoice[]>([namedModel(DEFAULT_MODEL)]);
@@ -33,7 +33,7 @@ export class ModelSelection {
       return { ...this.named(id), ...(load && { load }), ...(sampling && { sampling }) };
     }),
   );
-  readonly allRemote = $derived(this.picked.every(({ group }) => group === 'On servers'));
+  readonly allRemote = $derived(this.picked.every(({ group }) => group === 'servers'));
   readonly onlyToys = $derived(this.picked.every(({ toy }) => toy));
 
   /** @param storage where settings are saved between visits; undefined if storage is blocked */

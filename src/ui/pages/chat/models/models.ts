@@ -7,11 +7,13 @@ import type { RunStorage } from '../../../../storage/run-storage';
 import { CHARACTERS } from '../../../../tasks/vocabulary';
 import type { SamplingHints } from '../settings/sampling';
 
+export type ModelGroup = 'tiny' | 'downloaded' | 'servers' | 'files';
+
 export interface ModelChoice extends SamplingHints {
   /** See src/runs/model-id.ts. */
   id: string;
   /** The heading that it is listed under. */
-  group: 'Toy models' | 'Large models' | 'Your files' | 'On servers';
+  group: ModelGroup;
   /** Knows the toy tasks and nothing else: gets example problems, has its answers checked, and writes no Markdown. */
   toy: boolean;
   /** All characters that it can read, if they are few. */
@@ -37,7 +39,7 @@ export interface ModelSources {
   remote?: () => Promise<ModelChoice[]>;
 }
 
-const toy = (id: string, label: string): ModelChoice => ({ id, label, group: 'Toy models', toy: true });
+const toy = (id: string, label: string): ModelChoice => ({ id, label, group: 'tiny', toy: true });
 /** The embedded model, or a checkpoint of a run that started from it. */
 const embedded = (id: string, label: string): ModelChoice => ({ ...toy(id, label), characters: CHARACTERS });
 const pretrained = (): ModelChoice => embedded(DEFAULT_MODEL, t('chat:models.pretrained', { model: DEFAULT_MODEL }));
@@ -51,7 +53,7 @@ export async function listModels({ storage, stored, remote }: ModelSources): Pro
       if (step === undefined) continue;
       const id = formatModelId({ kind: 'checkpoint', run: run.id, step });
       const label = t('chat:models.checkpoint', { run: run.name, step });
-      if (run.model.reads_language) models.push({ id, label, group: 'Large models', toy: false });
+      if (run.model.reads_language) models.push({ id, label, group: 'downloaded', toy: false });
       else models.push(run.config.model === DEFAULT_MODEL ? embedded(id, label) : toy(id, label));
     }
     for (const name of await storage.modelNames()) {
@@ -63,7 +65,7 @@ export async function listModels({ storage, stored, remote }: ModelSources): Pro
   try {
     for (const { id, name, complete } of (await stored?.()) ?? []) {
       if (!complete) continue;
-      models.push({ id: formatModelId({ kind: 'downloaded', id }), label: name, group: 'Large models', toy: false });
+      models.push({ id: formatModelId({ kind: 'downloaded', id }), label: name, group: 'downloaded', toy: false });
     }
   } catch {
     // No engine or no store.
@@ -79,11 +81,21 @@ export async function listModels({ storage, stored, remote }: ModelSources): Pro
 /** A model of which only the id is known, as from an address or an old conversation. */
 export function namedModel(id: string): ModelChoice {
   const parts = parseModelId(id);
-  if (parts?.kind === 'server') return { id, label: parts.model, group: 'On servers', toy: false };
+  if (parts?.kind === 'server') return { id, label: parts.model, group: 'servers', toy: false };
   if (parts?.kind === 'downloaded' || parts?.kind === 'opened') {
-    return { id, label: id, group: 'Large models', toy: false };
+    return { id, label: id, group: 'downloaded', toy: false };
   }
   return id === DEFAULT_MODEL ? pretrained() : toy(id, id);
+}
+
+/** The models under headings, in the order of `groups`. Groups without models are left out. */
+export function modelsByGroup(
+  models: readonly ModelChoice[],
+  groups: readonly ModelGroup[],
+): { heading: string; models: ModelChoice[] }[] {
+  return groups
+    .map((group) => ({ heading: t(`modelGroups.${group}`), models: models.filter((each) => each.group === group) }))
+    .filter((group) => group.models.length > 0);
 }
 
 /** The characters of a text that a model can't read, each once; empty if it can read the text. */
@@ -102,7 +114,7 @@ export function modelOfFiles(files: File[]): ModelChoice {
   const gguf = files.filter(({ name }) => /\.gguf$/i.test(name));
   // Different in every visit, because saved conversations refer to it.
   const id = formatModelId({ kind: 'opened', id: `${Date.now().toString(36)}-${++ownCount}` });
-  const own = { id, group: 'Your files', toy: false } as const;
+  const own = { id, group: 'files', toy: false } as const;
   if (gguf.length === 1) return { ...own, label: gguf[0]!.name, files: gguf };
   if (gguf.length > 1) throw new Error(t('chat:models.severalFiles'));
   const names = new Set(files.map(({ name }) => name));

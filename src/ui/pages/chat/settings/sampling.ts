@@ -1,4 +1,5 @@
 /** @file The sampling settings of the chat, and what is recommended for each model. */
+import { R1_SAMPLING } from '../../../../formats/recommended-sampling';
 import type { SamplingSettings } from '../../../../storage/conversation';
 import { settingFields, settingProblem } from './fields';
 
@@ -25,7 +26,7 @@ export const toySettings: SamplingSettings = {
 const generalSettings: SamplingSettings = { ...toySettings, temperature: 0.7, top_p: 0.95, max_tokens: 2048 };
 
 /** What DeepSeek recommends for R1 and its distilled models, with enough tokens for long thoughts. */
-const r1Settings: Partial<SamplingSettings> = { temperature: 0.6, top_p: 0.95, max_tokens: 8192 };
+const r1Settings: Partial<SamplingSettings> = { ...R1_SAMPLING, max_tokens: 8192 };
 
 /** Whether a model is of DeepSeek's R1 family, which works best without a system prompt. */
 export const isR1 = ({ label, toy }: SamplingHints): boolean =>

@@ -4,6 +4,8 @@ import type { ModelFacts, StorageUse, StoredModel } from '../../../../formats/hu
 import type { ModelLibrary } from '../../../../worker/protocol';
 import { t } from '../../../../i18n';
 import { notifyModelsChanged } from '../../../parts/models-changed';
+import { askToPersist } from '../../../parts/storage/persist';
+import { ReportsProblems } from '../../../parts/reports-problems.svelte';
 import { PendingRemoval } from '../../../parts/pending-removal.svelte';
 import type { Activity } from '../../../shell/activity.svelte';
 import { Downloads, type Download } from './downloads.svelte';
@@ -24,10 +26,8 @@ export interface ModelRow {
 
 type Library = Pick<ModelLibrary, 'storedModels' | 'downloadModel' | 'removeModel' | 'storageUse'>;
 
-export class ModelsState {
+export class ModelsState extends ReportsProblems {
   status = $state<'loading' | 'ready' | 'failed'>('loading');
-  /** The last error; empty when there is none. */
-  problem = $state('');
   /** The last thing that was done, also for screen readers. */
   done = $state('');
   stored = $state.raw<readonly StoredModel[]>([]);
@@ -44,6 +44,7 @@ export class ModelsState {
     activity: Pick<Activity, 'begin'> | null = null,
     private readonly manager: Pick<StorageManager, 'persist'> | undefined = globalThis.navigator?.storage,
   ) {
+    super();
     this.downloads = new Downloads(
       engine,
       (model) => {
@@ -97,21 +98,8 @@ export class ModelsState {
 
   /** Asks the browser not to delete what is stored when disk space is low. */
   async persist(): Promise<void> {
-    const granted = await this.manager?.persist?.().catch(() => false);
-    if (!granted) this.problem = t('persistence.refused');
+    this.problem = await askToPersist(this.manager);
     await this.measure();
-  }
-
-  /** Runs an action and reports its failure. @returns whether it succeeded */
-  async attempt(action: () => Promise<void>): Promise<boolean> {
-    this.problem = '';
-    try {
-      await action();
-      return true;
-    } catch (error) {
-      this.problem = messageOf(error);
-      return false;
-    }
   }
 
   async measure(): Promise<void> {

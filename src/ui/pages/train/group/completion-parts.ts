@@ -47,7 +47,7 @@ export function tokenLabel(text: string): string {
 }
 
 /** Change in log-probability at which the tint is full: the token became e^0.5 ≈ 1.6 times as likely. */
-export const FULL_TINT = 0.5;
+const FULL_TINT = 0.5;
 
 /** The tint of a change in log-probability, −1 … 1; square root, so that small changes show too. */
 export function tint(before: number | null, after: number | null): number {

@@ -2,7 +2,6 @@
 import type { Completion, Group } from '../../../../runs/events';
 
 export type Outcome = 'correct' | 'incorrect' | 'truncated';
-export const outcomes: readonly Outcome[] = ['correct', 'incorrect', 'truncated'];
 
 /** Rows of the length heat map. */
 export const LENGTH_BINS = 28;

@@ -1,8 +1,7 @@
 /** @file Remembers on which server each watched run lives, so that a saved run leads back to it. Addresses only, no keys. */
 import * as v from 'valibot';
 
-/** Earlier versions stored it under this name. */
-const KEY = 'tinythink:whereabouts';
+const KEY = 'tinythink:run-locations';
 /** Older ones are forgotten. */
 const MAX_RUNS = 200;
 

@@ -1,4 +1,5 @@
 /** @file What a run on a server offers besides its events: its checkpoints, as files or as models of this page, and its log. */
+import { configForModel, configToParams, defaultRunConfig } from '../../../../runs/config';
 import { formatModelId } from '../../../../runs/model-id';
 import { isAbortError, messageOf } from '../../../../base/errors';
 import { mapFiles } from '../../../../formats/files/memory-files';
@@ -14,8 +15,19 @@ const MAX_BYTES = 2 ** 29;
 export const bytesOf = ({ files }: SidecarCheckpoint): number => files.reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** Whether the checkpoint is a PEFT folder: a LoRA adapter, which is opened on its base model. */
-export const isAdapter = ({ files }: SidecarCheckpoint): boolean =>
+export const isAdapter = ({ files }: Pick<SidecarCheckpoint, 'files'>): boolean =>
   files.some(({ name }) => name === 'adapter_config.json');
+
+/**
+ * The parameters of a run on this device that starts from an opened checkpoint. On an adapter another adapter learns, with
+ * the settings of a downloaded model, because its base is mostly one.
+ */
+export function runHereParams(model: string, checkpoint: Pick<SidecarCheckpoint, 'files'>): URLSearchParams {
+  if (!isAdapter(checkpoint)) return configToParams({ ...defaultRunConfig, model });
+  const adapted = configForModel(defaultRunConfig, formatModelId({ kind: 'downloaded', id: 'base' }));
+  const { task, difficulty } = defaultRunConfig;
+  return configToParams({ ...adapted, model, task, difficulty });
+}
 
 export interface ServerRunParts {
   storage: Pick<RunStorage, 'saveModel' | 'modelNames'>;

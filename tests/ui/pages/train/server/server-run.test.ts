@@ -5,7 +5,9 @@ import { unpackZip } from '../../../../../src/base/zip';
 import { formatModelId } from '../../../../../src/runs/model-id';
 import type { ExportedFile } from '../../../../../src/runs/exchange';
 import { Sidecar } from '../../../../../src/servers/training/sidecar';
-import { isAdapter, ServerRun } from '../../../../../src/ui/pages/train/server/server-run.svelte';
+import { checkConfig } from '../../../../../src/runs/config';
+import { configFromLink } from '../../../../../src/ui/pages/train/run/link-config';
+import { isAdapter, runHereParams, ServerRun } from '../../../../../src/ui/pages/train/server/server-run.svelte';
 import { FAKE_TOKEN, startFakeSidecar, type FakeSidecar } from '../../../../support/fake-sidecar';
 
 let sidecar: FakeSidecar | undefined;
@@ -139,6 +141,17 @@ describe('a checkpoint that is an adapter', () => {
     const later = again();
     await later.load();
     expect(later.opened).toEqual(run.opened);
+  });
+
+  it('can be trained in the browser, where another adapter learns on it', async () => {
+    const { run } = await start({ 2: adapter });
+    await run.load();
+    const { config, problems } = configFromLink(runHereParams('file:sums', run.checkpoints[0]!));
+    expect(problems).toEqual([]);
+    expect(checkConfig(config)).toEqual([]);
+    expect(config).toMatchObject({ model: 'file:sums', task: 'sum', lora_r: 16, num_prompts: 2 });
+    const whole = { files: [{ name: 'model.safetensors' }] } as never;
+    expect(runHereParams('file:sums', whole).toString()).toBe('model=file%3Asums');
   });
 
   it('is refused when it does not say which model it belongs to', async () => {
