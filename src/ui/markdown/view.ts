@@ -1,6 +1,6 @@
 /**
- * @file Renders a growing Markdown text into an element. Only blocks that changed are rendered. Long work is done in slices,
- * and slow texts are rendered less often, so that the page stays responsive.
+ * @file Renders a growing Markdown text into an element. Only blocks that changed are rendered. Long work is done in slices
+ * (render-queue.ts), and slow texts are rendered less often, so that the page stays responsive.
  */
 import 'katex/dist/katex.min.css';
 import { t } from '../../i18n';
@@ -8,10 +8,9 @@ import { BlockSplitter } from './blocks';
 import { spellControls } from './controls';
 import { MAX_SHOWN } from './limits';
 import { createMarkdown, renderBlock } from './markdown';
+import { RenderQueue, type Renderable } from './render-queue';
 import { sanitize } from './sanitize';
 
-/** Milliseconds of rendering before the browser gets a turn. */
-const SLICE_MS = 12;
 /** The largest share of the time that rendering may take. */
 const SHARE = 0.25;
 
@@ -21,13 +20,15 @@ interface Shown {
 }
 
 const md = createMarkdown();
+const queue = new RenderQueue();
 
-export class MarkdownView {
+export class MarkdownView implements Renderable {
   readonly #target: HTMLElement;
   readonly #observer: ResizeObserver;
   readonly #splitter = new BlockSplitter(md);
   readonly #shown: Shown[] = [];
   #text = '';
+  #isWaiting = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** When the last slice ended, and how long it took, in milliseconds. */
   #last = { end: -Infinity, cost: 0 };
@@ -43,30 +44,33 @@ export class MarkdownView {
   /** Shows a text, usually the last one with more at its end. Rendering may happen a moment later. */
   update(text: string): void {
     this.#text = text;
-    if (this.#timer !== undefined) return;
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
     const rest = Math.min(1000, this.#last.cost / SHARE) - (performance.now() - this.#last.end);
-    if (rest <= 0) this.#render();
-    else this.#timer = setTimeout(() => this.#render(), rest);
+    if (rest <= 0) queue.add(this);
+    else this.#timer = setTimeout(() => queue.add(this), rest);
   }
 
   destroy(): void {
     clearTimeout(this.#timer);
+    queue.remove(this);
     this.#observer.disconnect();
     this.#target.removeEventListener('click', copyCode);
     this.#target.replaceChildren();
   }
 
-  #render(): void {
-    this.#timer = undefined;
+  render(isLate: () => boolean): boolean {
     const begin = performance.now();
     const text = spellControls(this.#text.length > MAX_SHOWN ? this.#text.slice(0, MAX_SHOWN) : this.#text);
-    const blocks = this.#splitter.update(text.replace(/\r\n?/g, '\n').replaceAll('\0', '\ufffd'));
-    for (const { element } of this.#shown.splice(blocks.length)) element.remove();
-    let complete = true;
+    const blocks = this.#splitter.update(text.replace(/\r\n?/g, '\n').replaceAll('\0', '\ufffd'), isLate);
+    const { isWhole } = this.#splitter;
+    if (isWhole) for (const { element } of this.#shown.splice(blocks.length)) element.remove();
+    let complete = isWhole;
+    let rendered = 0;
     for (const [i, block] of blocks.entries()) {
       const old = this.#shown[i];
       if (old?.source === block.source) continue;
-      if (performance.now() - begin > SLICE_MS) {
+      if (rendered++ > 0 && isLate()) {
         complete = false;
         break;
       }
@@ -80,7 +84,8 @@ export class MarkdownView {
     }
     if (complete) this.#noteRest();
     this.#last = { end: performance.now(), cost: performance.now() - begin };
-    if (!complete) this.#timer = setTimeout(() => this.#render());
+    this.#isWaiting = !complete;
+    return complete;
   }
 
   #noteRest(): void {

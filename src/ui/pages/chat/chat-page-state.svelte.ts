@@ -159,7 +159,7 @@ export class ChatPageState {
     }
     this.#setAddress(id);
     await tick();
-    this.scroll.toEnd();
+    this.scroll.arrive();
   }
 
   /** Takes files that were dropped, or that another page sent here. */
