@@ -2,7 +2,7 @@
  * @file Saved conversations: each in a record of its own, and beside it a short one for the list and the search, so that
  * neither has to read whole conversations.
  */
-import { titleOf, type Conversation } from './conversation';
+import { titleOf, type Conversation, type Turn } from './conversation';
 import { Table } from './database';
 import { parseConversations, serializeConversations } from './conversation-schema';
 
@@ -25,8 +25,18 @@ export function entryOf(conversation: Conversation): ConversationEntry {
     title: titleOf(conversation),
     updated: conversation.updated,
     questions: turns.filter(({ role }) => role === 'user').length,
-    words: [titleOf(conversation), ...turns.map(({ text }) => text)].join('\n').slice(0, WORDS).toLowerCase(),
+    words: wordsOf(conversation, turns).toLowerCase(),
   };
+}
+
+/** No more is put together than is kept. */
+function wordsOf(conversation: Conversation, turns: readonly Turn[]): string {
+  let words = titleOf(conversation);
+  for (const { text } of turns) {
+    if (words.length >= WORDS) break;
+    words += `\n${text.slice(0, WORDS)}`;
+  }
+  return words.slice(0, WORDS);
 }
 
 /** The entries that contain every word of a query, in the same order. */

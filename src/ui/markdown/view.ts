@@ -24,7 +24,10 @@ const queue = new RenderQueue();
 
 export class MarkdownView implements Renderable {
   readonly #target: HTMLElement;
-  readonly #observer: ResizeObserver;
+  /** Watches the boxes that may scroll, each by itself: looking at all of them whenever one grows would take ever longer. */
+  readonly #observer = new ResizeObserver((entries) => {
+    for (const { target } of entries) makeReachable(target as HTMLElement);
+  });
   readonly #splitter = new BlockSplitter(md);
   readonly #shown: Shown[] = [];
   #text = '';
@@ -36,8 +39,6 @@ export class MarkdownView implements Renderable {
 
   constructor(target: HTMLElement) {
     this.#target = target;
-    this.#observer = new ResizeObserver(() => makeReachable(target));
-    this.#observer.observe(target);
     target.addEventListener('click', copyCode);
   }
 
@@ -79,6 +80,7 @@ export class MarkdownView implements Renderable {
       element.replaceChildren(sanitize(renderBlock(md, block, this.#splitter.env)));
       for (const pre of element.querySelectorAll('pre')) dressCode(pre);
       for (const table of element.querySelectorAll('table')) dressTable(table);
+      for (const box of element.querySelectorAll('pre, .table-frame, .display-math')) this.#observer.observe(box);
       if (!old) this.#target.insertBefore(element, this.#note);
       this.#shown[i] = { source: block.source, element };
     }
@@ -108,14 +110,12 @@ function newBlock(): HTMLElement {
   return element;
 }
 
-/** Makes boxes that scroll reachable by keyboard, and only those. */
-function makeReachable(target: HTMLElement): void {
-  for (const box of target.querySelectorAll<HTMLElement>('pre, .table-frame, .display-math')) {
-    const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
-    if (scrolls === box.hasAttribute('tabindex')) continue;
-    if (scrolls) box.tabIndex = 0;
-    else box.removeAttribute('tabindex');
-  }
+/** Makes a box reachable by keyboard if it scrolls. */
+function makeReachable(box: HTMLElement): void {
+  const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+  if (scrolls === box.hasAttribute('tabindex')) return;
+  if (scrolls) box.tabIndex = 0;
+  else box.removeAttribute('tabindex');
 }
 
 /** Adds a line above the code with its language and a button to copy it. */
