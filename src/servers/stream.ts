@@ -3,6 +3,7 @@
  * The chat of every model server and the events of a training server are read here.
  */
 import { createParser } from 'eventsource-parser';
+import { Turns } from '../base/turns';
 import { t } from '../i18n';
 import { RemoteError } from './errors';
 
@@ -106,7 +107,8 @@ export async function* jsonLines(bytes: AsyncIterable<Uint8Array>): AsyncGenerat
 
 /**
  * Reads either, whatever the content type says: proxies change it, and some servers don't stream. JSON begins with a
- * bracket, and no line of server-sent events does.
+ * bracket, and no line of server-sent events does. However fast the events come, the event loop gets its turns, and a
+ * server waits for its reader: nothing more is read while an event is being worked on.
  */
 export async function* streamEvents(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<StreamEvent> {
   const pieces = bytes[Symbol.asyncIterator]();
@@ -127,7 +129,11 @@ export async function* streamEvents(bytes: AsyncIterable<Uint8Array>): AsyncGene
       yield* held;
       for (let next = await pieces.next(); !next.done; next = await pieces.next()) yield next.value;
     })();
-    yield* first === '{' || first === '[' ? jsonLines(all) : serverSentEvents(all);
+    const turns = new Turns();
+    for await (const event of first === '{' || first === '[' ? jsonLines(all) : serverSentEvents(all)) {
+      yield event;
+      if (turns.isDue) await turns.next();
+    }
   } finally {
     await pieces.return?.();
   }

@@ -4,14 +4,16 @@
  */
 import * as v from 'valibot';
 import { t } from '../i18n';
-import type { Conversation } from './conversation';
+import type { Conversation, Turn } from './conversation';
 
 const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
 const count = v.pipe(v.number(), v.finite(), v.minValue(0));
 const id = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/));
 const logprob = v.pipe(v.number(), v.maxValue(1e-3));
 
-const ANSWER = 2_000_000;
+/** Characters and tokens of an answer that can be read again. One that is being written has to end there. */
+export const MAX_ANSWER_TEXT = 2_000_000;
+export const MAX_ANSWER_TOKENS = 200_000;
 const QUESTION = 1_000_000;
 
 const settings = v.object({
@@ -60,8 +62,8 @@ const answer = v.object({
   created: count,
   model: v.object({ id: text(500), label: text(500) }),
   settings,
-  text: text(ANSWER),
-  tokens: v.pipe(v.array(token), v.maxLength(200_000)),
+  text: text(MAX_ANSWER_TEXT),
+  tokens: v.pipe(v.array(token), v.maxLength(MAX_ANSWER_TOKENS)),
   // An answer that was being written when it was saved ended there.
   status: v.pipe(
     v.picklist(['streaming', 'done', 'length', 'stopped', 'failed']),
@@ -122,10 +124,22 @@ export class ConversationFileError extends Error {
   }
 }
 
+/** The text of each turn. Turns are never changed, and a conversation is saved again whenever one is added. */
+const written = new WeakMap<Turn, string>();
+
+function serializeTurn(turn: Turn): string {
+  let text = written.get(turn);
+  if (text === undefined) written.set(turn, (text = JSON.stringify(turn)));
+  return text;
+}
+
 /** Conversations as the text of a file. */
 export function serializeConversations(conversations: readonly Conversation[]): string {
-  const written = conversations.map((each) => ({ ...each, turns: Object.values(each.turns) }));
-  return JSON.stringify({ format: 'tinythink-conversations', version: 1, conversations: written });
+  const texts = conversations.map(({ turns, ...rest }) => {
+    const all = Object.values(turns).map(serializeTurn).join(',');
+    return `${JSON.stringify(rest).slice(0, -1)},"turns":[${all}]}`;
+  });
+  return `{"format":"tinythink-conversations","version":1,"conversations":[${texts.join(',')}]}`;
 }
 
 /** Reads what `serializeConversations` wrote. @throws ConversationFileError with a message for the user */

@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import { t } from '../i18n';
-import { titleOf, type Conversation } from './conversation';
+import { titleOf, type Conversation, type Turn } from './conversation';
 import { ConversationFileError, parseConversations, serializeConversations } from './conversation-schema';
 import { Table } from './database';
 import { RecordError, recordReader, UnreadableError, type UnreadableRecord } from './records';
@@ -29,8 +29,18 @@ export function entryOf(conversation: Conversation): ConversationEntry {
     title: titleOf(conversation),
     updated: conversation.updated,
     questions: turns.filter(({ role }) => role === 'user').length,
-    words: [titleOf(conversation), ...turns.map(({ text }) => text)].join('\n').slice(0, WORDS).toLowerCase(),
+    words: wordsOf(conversation, turns).toLowerCase(),
   };
+}
+
+/** No more is put together than is kept. */
+function wordsOf(conversation: Conversation, turns: readonly Turn[]): string {
+  let words = titleOf(conversation);
+  for (const { text } of turns) {
+    if (words.length >= WORDS) break;
+    words += `\n${text.slice(0, WORDS)}`;
+  }
+  return words.slice(0, WORDS);
 }
 
 /** The entries that contain every word of a query, in the same order. */

@@ -95,10 +95,19 @@ export interface Verdict {
 
 const NAME_LENGTH = 60;
 
+function firstQuestion({ turns }: Conversation): UserTurn | undefined {
+  // Without a list of all the turns, of which there may be many.
+  for (const id in turns) {
+    const turn = turns[id]!;
+    if (turn.role === 'user') return turn;
+  }
+  return undefined;
+}
+
 /** The conversation's name, or the first line of its first question. */
 export function titleOf(conversation: Conversation): string {
   if (conversation.name) return conversation.name;
-  const first = Object.values(conversation.turns).find((turn) => turn.role === 'user');
+  const first = firstQuestion(conversation);
   const line = first?.text.trim().split('\n')[0]?.trim() ?? '';
   if (line === '') return t('storage:conversations.untitled');
   return line.length > NAME_LENGTH ? `${line.slice(0, NAME_LENGTH - 1).trimEnd()}…` : line;

@@ -4,6 +4,7 @@
  */
 import { transferHandlers, type TransferHandler } from 'comlink';
 import { messageOf } from '../base/errors';
+import { Turns } from '../base/turns';
 
 type SentSignal = { aborted: true } | { aborted: false; port: MessagePort };
 
@@ -61,7 +62,10 @@ const asyncIterable: TransferHandler<AsyncIterable<unknown>, MessagePort> = {
 };
 
 async function* received(port: MessagePort): AsyncGenerator<unknown> {
-  const waiting: SentStep[] = [];
+  // What came while the reader was busy, and how much of it has been read.
+  let waiting: SentStep[] = [];
+  let read = 0;
+  const turns = new Turns();
   let wake: () => void = () => {};
   port.onmessage = ({ data }: MessageEvent<SentStep>) => {
     waiting.push(data);
@@ -69,7 +73,13 @@ async function* received(port: MessagePort): AsyncGenerator<unknown> {
   };
   try {
     for (;;) {
-      const step = waiting.shift();
+      if (turns.isDue) await turns.next();
+      const step = waiting[read];
+      if (step) read++;
+      else {
+        waiting = [];
+        read = 0;
+      }
       if (!step) await new Promise<void>((resolve) => (wake = resolve));
       else if ('value' in step) yield step.value;
       else if ('error' in step) throw Object.assign(new Error(step.error.message), { name: step.error.name });

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .notation import unit_named
+from .notation import spell_out_characters, unit_named
 
 MAX_LINE = 2000
 MAX_PHRASES = 40
@@ -29,13 +29,14 @@ def marked_answer(text: str) -> str | None:
 
 def unmarked_answer(text: str) -> str | None:
     """What follows "the answer is"; else the last value."""
+    text = spell_out_characters(text)
     announced = _announced_answer(text)
     return _last_value(text) if announced is None else announced
 
 
 def only_value(text: str) -> str | None:
     """The value in a short text that has exactly one, such as `42` in "42 marbles"."""
-    values = [value for line in text.split("\n") for value in _values_in(line[:MAX_LINE])]
+    values = [value for line in spell_out_characters(text).split("\n") for value in _values_in(line[:MAX_LINE])]
     return values[0].inside if len(values) == 1 else None
 
 

@@ -69,11 +69,6 @@ CHARACTERS = {
     "÷": "/",
     "⁄": "/",
     "√": "\\sqrt",
-    "²": "^2",
-    "³": "^3",
-    "½": "\\frac12",
-    "¼": "\\frac14",
-    "¾": "\\frac34",
     "\u00a0": "~",
     "\u2009": "~",
     "\u202f": "~",
@@ -133,6 +128,25 @@ UNITS = {
 }
 
 
+_FRACTIONS = "½12⅓13⅔23¼14¾34⅕15⅖25⅗35⅘45⅙16⅚56⅐17⅛18⅜38⅝58⅞78⅑19"
+_RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+
+
+def spell_out_characters(text: str) -> str:
+    """Fractions and exponents that are characters of their own, as LaTeX: `2½` is `2\\frac12`."""
+
+    def fraction(match: re.Match[str]) -> str:
+        at = _FRACTIONS.find(match[0])
+        return match[0] if at < 0 else "\\frac" + _FRACTIONS[at + 1 : at + 3]
+
+    def exponent(match: re.Match[str]) -> str:
+        digits = "".join(str(_RAISED.index(digit)) for digit in match[2])
+        return "^{" + ("-" if match[1] == "⁻" else "") + digits + "}"
+
+    text = re.sub("[⅐⅑⅓-⅞¼-¾]", fraction, text)
+    return re.sub("([⁻⁺]?)([⁰¹²³⁴-⁹]{1,9})", exponent, text)
+
+
 def unit_named(word: str) -> str | None:
     """The short name of a unit; None for other words."""
     return UNITS.get(word) or UNITS.get(word.lower())
@@ -140,7 +154,7 @@ def unit_named(word: str) -> str | None:
 
 def to_plain_notation(text: str) -> str:
     """The answer in plain notation. Thousands separators are still there: see `join_thousands`."""
-    plain = _quote_words(_rewrite(text))
+    plain = _quote_words(_rewrite(spell_out_characters(text)))
     plain = re.sub(r"\^ *(?:°|\{ *° *\})", "°", plain)
     return re.sub(r" {2,}", " ", plain).strip(" ")
 

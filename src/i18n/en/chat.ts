@@ -34,6 +34,7 @@ export const chat = {
     tokensCut_one: '{{count, number}} token, cut off at the limit',
     tokensCut_other: '{{count, number}} tokens, cut off at the limit',
     stoppedEarly: 'Stopped before the first token',
+    full: 'The answer ends here because it has reached the greatest length that can be saved.',
     speed: '{{rate}} tokens/s',
     firstToken: 'first token after {{time}}',
     sampling: 'temperature {{temperature}}, seed {{seed}}',

@@ -2,7 +2,7 @@
  * @file Finds the final answer in free text: what is boxed or tagged, what follows a phrase such as "the answer is", or
  * else the last value. Reads in linear time. remote/…/free_text.py is the same in Python.
  */
-import { unitNamed } from './notation';
+import { spellOutCharacters, unitNamed } from './notation';
 
 /** Longer lines are read in part: their end for the last value, their beginning after "the answer is". */
 const MAX_LINE = 2000;
@@ -18,12 +18,15 @@ export function markedAnswer(text: string): string | null {
 
 /** What follows "the answer is"; else the last value; null when the text has neither. */
 export function unmarkedAnswer(text: string): string | null {
-  return announcedAnswer(text) ?? lastValue(text);
+  const spelled = spellOutCharacters(text);
+  return announcedAnswer(spelled) ?? lastValue(spelled);
 }
 
 /** The value in a short text that has exactly one, such as `42` in "42 marbles"; null otherwise. */
 export function onlyValue(text: string): string | null {
-  const values = text.split('\n').flatMap((line) => valuesIn(line.slice(0, MAX_LINE)));
+  const values = spellOutCharacters(text)
+    .split('\n')
+    .flatMap((line) => valuesIn(line.slice(0, MAX_LINE)));
   return values.length === 1 ? values[0]!.value : null;
 }
 

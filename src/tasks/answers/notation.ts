@@ -71,11 +71,6 @@ const CHARACTERS: Readonly<Record<string, string>> = {
   '÷': '/',
   '⁄': '/',
   '√': '\\sqrt',
-  '²': '^2',
-  '³': '^3',
-  '½': '\\frac12',
-  '¼': '\\frac14',
-  '¾': '\\frac34',
   '\u00a0': '~',
   '\u2009': '~',
   '\u202f': '~',
@@ -138,11 +133,27 @@ const UNITS = new Map(
 );
 
 /** The short name of a unit; undefined for other words. */
+const FRACTIONS = '½12⅓13⅔23¼14¾34⅕15⅖25⅗35⅘45⅙16⅚56⅐17⅛18⅜38⅝58⅞78⅑19';
+const RAISED = '⁰¹²³⁴⁵⁶⁷⁸⁹';
+
+/** Fractions and exponents that are characters of their own, as LaTeX: `2½` is `2\frac12`, and `10⁻³` is `10^{-3}`. */
+export function spellOutCharacters(text: string): string {
+  return text
+    .replace(/[⅐⅑⅓-⅞¼-¾]/g, (character) => {
+      const at = FRACTIONS.indexOf(character);
+      return at < 0 ? character : `\\frac${FRACTIONS.slice(at + 1, at + 3)}`;
+    })
+    .replace(/([⁻⁺]?)([⁰¹²³⁴-⁹]{1,9})/g, (_, sign: string, digits: string) => {
+      const exponent = [...digits].map((digit) => RAISED.indexOf(digit)).join('');
+      return `^{${sign === '⁻' ? '-' : ''}${exponent}}`;
+    });
+}
+
 export const unitNamed = (word: string): string | undefined => UNITS.get(word) ?? UNITS.get(word.toLowerCase());
 
 /** The answer in plain notation. Thousands separators are still there: see `joinThousands`. */
 export function toPlainNotation(text: string): string {
-  return quoteWords(rewrite(text))
+  return quoteWords(rewrite(spellOutCharacters(text)))
     .replace(/\^ *(?:°|\{ *° *\})/g, '°')
     .replace(/ {2,}/g, ' ')
     .trim();

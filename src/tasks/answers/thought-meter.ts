@@ -8,9 +8,15 @@ export interface ThoughtSize {
   ms: number;
 }
 
+/** Characters, white space included, in which thoughts must begin. */
+const BEGINNING = 1000;
+
 /** Counts tokens up to `</think>`, or all of them while thoughts that were opened go on. */
 export class ThoughtMeter {
-  #text = '';
+  /** The end of the text, in which a tag may have begun: looking at all of it for each token would take ever longer. */
+  #end = '';
+  #begin = '';
+  #opened = false;
   #tokens = 0;
   #size: ThoughtSize | null = null;
   #closed = false;
@@ -18,12 +24,16 @@ export class ThoughtMeter {
   /** @param ms since the question was asked */
   push(token: string, ms = 0): void {
     if (this.#closed) return;
-    this.#text += token;
     this.#tokens++;
+    if (!this.#opened && this.#begin.length < BEGINNING) {
+      this.#begin += token;
+      this.#opened = startsThinking(this.#begin);
+    }
     // Without an opening tag, what came before counts as thoughts only once they end.
-    const from = Math.max(0, this.#text.length - token.length - THINK_CLOSE.length);
-    this.#closed = this.#text.indexOf(THINK_CLOSE, from) >= 0;
-    if (this.#closed || startsThinking(this.#text)) this.#size = { tokens: this.#tokens, ms };
+    const text = this.#end + token;
+    this.#closed = text.includes(THINK_CLOSE);
+    this.#end = text.slice(-THINK_CLOSE.length);
+    if (this.#closed || this.#opened) this.#size = { tokens: this.#tokens, ms };
   }
 
   /** Null while there are no thoughts. */

@@ -28,8 +28,14 @@ export class BlockSplitter {
     this.#md = md;
   }
 
-  /** Splits the whole text. Cheap if it only grew since the last call. */
-  update(text: string): readonly Block[] {
+  /** Whether all of the text was split by the last `update`. */
+  isWhole = true;
+
+  /**
+   * Splits the whole text. Cheap if it only grew since the last call: only the last blocks are looked at again. Once it
+   * `isLate`, it stops where it is, and goes on there when it is called again.
+   */
+  update(text: string, isLate = () => false): readonly Block[] {
     if (!text.startsWith(this.#text)) this.#final = this.#finalEnd = 0;
     this.#text = text;
     this.blocks.length = this.#final;
@@ -40,6 +46,7 @@ export class BlockSplitter {
       ends.push((position = end));
     };
     while (position < text.length) {
+      if (position > this.#finalEnd && isLate()) break;
       const begin = position;
       const window = text.slice(begin, windowEnd(text, begin));
       const whole = begin + window.length === text.length;
@@ -52,7 +59,9 @@ export class BlockSplitter {
       if (fenceEnd === null) push('plain', begin + window.length);
       else push('code', fenceEnd);
     }
-    const final = Math.max(0, ends.length - OPEN_BLOCKS);
+    this.isWhole = position === text.length;
+    // Where it stopped early there is more text behind the last block.
+    const final = Math.max(0, ends.length - (this.isWhole ? OPEN_BLOCKS : 0));
     if (final > 0) {
       this.#final += final;
       this.#finalEnd = ends[final - 1]!;

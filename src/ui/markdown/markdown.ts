@@ -3,11 +3,12 @@
  * result goes through sanitize.ts before it reaches the page.
  */
 import Markdown, { type MarkdownIt, type Token } from 'markdown-it';
+import cjkFriendly from 'markdown-it-cjk-friendly';
 import type { Block } from './blocks';
 import { t } from '../../i18n';
 import { highlightCode } from './highlight';
 import { MAX_CELLS, MAX_CODE, MAX_NESTING } from './limits';
-import { mathPlugin } from './math';
+import { mathPlugin, renderMath } from './math';
 
 const SAFE_LINK = /^(?:https?:|mailto:)/i;
 
@@ -17,6 +18,8 @@ export function createMarkdown(): MarkdownIt {
   // Names without a scheme ("readme.md", "e.g.so") are seldom addresses.
   md.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
   md.use(mathPlugin);
+  // Emphasis whose marks touch Chinese, Japanese or Korean is emphasis, which CommonMark's own rule denies.
+  md.use(cjkFriendly);
   md.renderer.rules['image'] = (tokens, index) => {
     const token = tokens[index]!;
     const url = String(token.attrGet('src') ?? '');
@@ -25,7 +28,9 @@ export function createMarkdown(): MarkdownIt {
   };
   md.renderer.rules['fence'] = (tokens, index) => {
     const { content, info } = tokens[index]!;
-    return codeBlock(md, content, info.trim().split(/\s+/)[0] ?? '');
+    const language = info.trim().split(/\s+/)[0] ?? '';
+    const math = /^(?:math|katex)$/i.test(language) ? renderMath(content.trim(), true) : null;
+    return math ? `<span class="display-math">${math}</span>` : codeBlock(md, content, language);
   };
   md.renderer.rules['code_block'] = (tokens, index) => codeBlock(md, tokens[index]!.content, '');
   return md;

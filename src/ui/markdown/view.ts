@@ -1,6 +1,6 @@
 /**
- * @file Renders a growing Markdown text into an element. Only blocks that changed are rendered. Long work is done in slices,
- * and slow texts are rendered less often, so that the page stays responsive.
+ * @file Renders a growing Markdown text into an element. Only blocks that changed are rendered. Long work is done in slices
+ * (render-queue.ts), and slow texts are rendered less often, so that the page stays responsive.
  */
 import 'katex/dist/katex.min.css';
 import { t } from '../../i18n';
@@ -8,10 +8,9 @@ import { BlockSplitter } from './blocks';
 import { spellControls } from './controls';
 import { MAX_SHOWN } from './limits';
 import { createMarkdown, renderBlock } from './markdown';
+import { RenderQueue, type Renderable } from './render-queue';
 import { sanitize } from './sanitize';
 
-/** Milliseconds of rendering before the browser gets a turn. */
-const SLICE_MS = 12;
 /** The largest share of the time that rendering may take. */
 const SHARE = 0.25;
 
@@ -21,13 +20,18 @@ interface Shown {
 }
 
 const md = createMarkdown();
+const queue = new RenderQueue();
 
-export class MarkdownView {
+export class MarkdownView implements Renderable {
   readonly #target: HTMLElement;
-  readonly #observer: ResizeObserver;
+  /** Watches the boxes that may scroll, each by itself: looking at all of them whenever one grows would take ever longer. */
+  readonly #observer = new ResizeObserver((entries) => {
+    for (const { target } of entries) makeReachable(target as HTMLElement);
+  });
   readonly #splitter = new BlockSplitter(md);
   readonly #shown: Shown[] = [];
   #text = '';
+  #isWaiting = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** When the last slice ended, and how long it took, in milliseconds. */
   #last = { end: -Infinity, cost: 0 };
@@ -35,38 +39,39 @@ export class MarkdownView {
 
   constructor(target: HTMLElement) {
     this.#target = target;
-    this.#observer = new ResizeObserver(() => makeReachable(target));
-    this.#observer.observe(target);
     target.addEventListener('click', copyCode);
   }
 
   /** Shows a text, usually the last one with more at its end. Rendering may happen a moment later. */
   update(text: string): void {
     this.#text = text;
-    if (this.#timer !== undefined) return;
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
     const rest = Math.min(1000, this.#last.cost / SHARE) - (performance.now() - this.#last.end);
-    if (rest <= 0) this.#render();
-    else this.#timer = setTimeout(() => this.#render(), rest);
+    if (rest <= 0) queue.add(this);
+    else this.#timer = setTimeout(() => queue.add(this), rest);
   }
 
   destroy(): void {
     clearTimeout(this.#timer);
+    queue.remove(this);
     this.#observer.disconnect();
     this.#target.removeEventListener('click', copyCode);
     this.#target.replaceChildren();
   }
 
-  #render(): void {
-    this.#timer = undefined;
+  render(isLate: () => boolean): boolean {
     const begin = performance.now();
     const text = spellControls(this.#text.length > MAX_SHOWN ? this.#text.slice(0, MAX_SHOWN) : this.#text);
-    const blocks = this.#splitter.update(text.replace(/\r\n?/g, '\n').replaceAll('\0', '\ufffd'));
-    for (const { element } of this.#shown.splice(blocks.length)) element.remove();
-    let complete = true;
+    const blocks = this.#splitter.update(text.replace(/\r\n?/g, '\n').replaceAll('\0', '\ufffd'), isLate);
+    const { isWhole } = this.#splitter;
+    if (isWhole) for (const { element } of this.#shown.splice(blocks.length)) element.remove();
+    let complete = isWhole;
+    let rendered = 0;
     for (const [i, block] of blocks.entries()) {
       const old = this.#shown[i];
       if (old?.source === block.source) continue;
-      if (performance.now() - begin > SLICE_MS) {
+      if (rendered++ > 0 && isLate()) {
         complete = false;
         break;
       }
@@ -75,12 +80,14 @@ export class MarkdownView {
       element.replaceChildren(sanitize(renderBlock(md, block, this.#splitter.env)));
       for (const pre of element.querySelectorAll('pre')) dressCode(pre);
       for (const table of element.querySelectorAll('table')) dressTable(table);
+      for (const box of element.querySelectorAll('pre, .table-frame, .display-math')) this.#observer.observe(box);
       if (!old) this.#target.insertBefore(element, this.#note);
       this.#shown[i] = { source: block.source, element };
     }
     if (complete) this.#noteRest();
     this.#last = { end: performance.now(), cost: performance.now() - begin };
-    if (!complete) this.#timer = setTimeout(() => this.#render());
+    this.#isWaiting = !complete;
+    return complete;
   }
 
   #noteRest(): void {
@@ -103,14 +110,12 @@ function newBlock(): HTMLElement {
   return element;
 }
 
-/** Makes boxes that scroll reachable by keyboard, and only those. */
-function makeReachable(target: HTMLElement): void {
-  for (const box of target.querySelectorAll<HTMLElement>('pre, .table-frame, .display-math')) {
-    const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
-    if (scrolls === box.hasAttribute('tabindex')) continue;
-    if (scrolls) box.tabIndex = 0;
-    else box.removeAttribute('tabindex');
-  }
+/** Makes a box reachable by keyboard if it scrolls. */
+function makeReachable(box: HTMLElement): void {
+  const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+  if (scrolls === box.hasAttribute('tabindex')) return;
+  if (scrolls) box.tabIndex = 0;
+  else box.removeAttribute('tabindex');
 }
 
 /** Adds a line above the code with its language and a button to copy it. */

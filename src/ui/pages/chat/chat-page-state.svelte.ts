@@ -2,6 +2,7 @@
 import type { AnswerTurn, Conversation, UserTurn } from '../../../storage/conversation';
 import { tick } from 'svelte';
 import { messageOf } from '../../../base/errors';
+import { nextTurn } from '../../../base/turns';
 import { t } from '../../../i18n';
 import { allowedStorage } from '../../parts/stored/allowed-storage';
 import type { RecognisedFiles } from '../../shell/drop/recognise';
@@ -151,6 +152,8 @@ export class ChatPageState {
     const found = id === session.conversation.id ? session.conversation : await this.list.open(id);
     if (!found) return;
     if (found !== session.conversation) {
+      // Reading and showing a long conversation are two tasks, between which the page can react.
+      await nextTurn();
       session.reset(found);
       this.editing = null;
       const last = rounds(found).at(-1)?.answers ?? [];
@@ -159,7 +162,7 @@ export class ChatPageState {
     }
     this.#setAddress(id);
     await tick();
-    this.scroll.toEnd();
+    this.scroll.arrive();
   }
 
   /** Takes files that were dropped, or that another page sent here. */

@@ -1,4 +1,6 @@
 /** @file An answer while it is being written: collects its tokens, and measures speed and thinking time. */
+import { t } from '../../../../i18n';
+import { MAX_ANSWER_TEXT, MAX_ANSWER_TOKENS } from '../../../../storage/conversation-schema';
 import type { AnswerTurn, Column, SamplingSettings, TokenRecord, UserTurn } from '../../../../storage/conversation';
 import type { ChatToken, GenerateRequest } from '../../../../runs/chat-model';
 import { ThoughtMeter } from '../../../../tasks/answers/thought-meter';
@@ -30,6 +32,7 @@ export class AnswerDraft {
   readonly #msBefore: number;
   #text: string;
   #finish: ChatToken['finish'];
+  #isFull = false;
   #count = 0;
 
   constructor({ id, user, column, request, continues }: DraftStart) {
@@ -76,6 +79,13 @@ export class AnswerDraft {
     if (token.finish) this.#finish = token.finish;
     // The last token may only say how the answer ended.
     if (token.text === '' && token.finish) return;
+    if (this.#text.length + token.text.length > MAX_ANSWER_TEXT || this.#tokens.length >= MAX_ANSWER_TOKENS) {
+      this.#isFull = true;
+      this.#finish = 'length';
+      const notice = t('chat:answer.full');
+      if (!this.#notices.includes(notice)) this.#notices.push(notice);
+      return;
+    }
     this.#count++;
     this.#text += token.text;
     this.#meter.token(ms);
@@ -84,6 +94,11 @@ export class AnswerDraft {
     const top = token.top?.filter(({ logprob }) => Number.isFinite(logprob));
     if (top?.length) record.top = top;
     this.#tokens.push(record);
+  }
+
+  /** Longer than this, it could not be saved and read again. The last token was left out. */
+  get isFull(): boolean {
+    return this.#isFull;
   }
 
   /** How an answer ended that wasn't stopped. */

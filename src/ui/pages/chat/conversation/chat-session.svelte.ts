@@ -182,6 +182,7 @@ export class ChatSession {
       for await (const token of model.generate(draft.generateRequest(messagesFor(origin, user.id, column)), signal)) {
         const now = this.#now();
         draft.push(token, now - start);
+        if (draft.isFull) break;
         if (now - lastShown >= SHOW_INTERVAL) {
           show();
           lastShown = now;

@@ -29,8 +29,21 @@ function slot(turn: Turn): string {
   return turn.role === 'user' ? `u:${turn.parent ?? ''}` : `a:${turn.parent}:${turn.column}`;
 }
 
-function versionsIn(conversation: Conversation, key: string): Turn[] {
-  return Object.values(conversation.turns).filter((turn) => slot(turn) === key);
+/** The turns of each conversation by slot. Conversations are never changed, so each is looked through only once. */
+const slots = new WeakMap<Conversation['turns'], Map<string, Turn[]>>();
+
+function versionsIn({ turns }: Conversation, key: string): Turn[] {
+  let bySlot = slots.get(turns);
+  if (!bySlot) {
+    bySlot = new Map();
+    for (const turn of Object.values(turns)) {
+      const versions = bySlot.get(slot(turn));
+      if (versions) versions.push(turn);
+      else bySlot.set(slot(turn), [turn]);
+    }
+    slots.set(turns, bySlot);
+  }
+  return bySlot.get(key) ?? [];
 }
 
 interface Shown<T extends Turn> {
@@ -49,8 +62,9 @@ function shown<T extends Turn>(conversation: Conversation, key: string): Shown<T
 export function rounds(conversation: Conversation): Round[] {
   const path: Round[] = [];
   let parent: string | null = null;
+  const count = Object.keys(conversation.turns).length;
   // Bounded, because a file written by hand could contain a cycle.
-  while (path.length <= Object.keys(conversation.turns).length) {
+  while (path.length <= count) {
     const question: Shown<UserTurn> | null = shown<UserTurn>(conversation, `u:${parent ?? ''}`);
     if (!question) break;
     const { turn: user, versions }: Shown<UserTurn> = question;
@@ -89,18 +103,19 @@ export function withVersion(conversation: Conversation, id: string, step: -1 | 1
 
 /** The messages to send for a question. Each column gets its own earlier answers, without their thoughts. */
 export function messagesFor(conversation: Conversation, userId: string, column: Column): Message[] {
+  // The newest first, to be turned round.
   const messages: Message[] = [];
   const seen = new Set<string>();
   let user = conversation.turns[userId];
   while (user?.role === 'user' && !seen.has(user.id)) {
     seen.add(user.id);
-    messages.unshift({ role: 'user', content: user.text });
+    messages.push({ role: 'user', content: user.text });
     const before = user.parent === null ? undefined : conversation.turns[user.parent];
     if (before?.role !== 'assistant') break;
     const own = column === 0 ? null : shown<AnswerTurn>(conversation, `a:${before.parent}:${column}`);
-    messages.unshift({ role: 'assistant', content: withoutThought((own?.turn ?? before).text) });
+    messages.push({ role: 'assistant', content: withoutThought((own?.turn ?? before).text) });
     user = conversation.turns[before.parent];
   }
-  if (conversation.system.trim() !== '') messages.unshift({ role: 'system', content: conversation.system });
-  return messages;
+  if (conversation.system.trim() !== '') messages.push({ role: 'system', content: conversation.system });
+  return messages.reverse();
 }

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { describeToken, percent, shade, visibleToken } from '../../../../../src/ui/pages/chat/conversation/token-view';
+import {
+  describeToken,
+  percent,
+  shade,
+  visibleToken,
+} from '../../../../../../src/ui/pages/chat/conversation/tokens/token-view';
 
 describe('token view', () => {
   test('writes probabilities and tokens', () => {

@@ -1,7 +1,7 @@
 /** @file How the token view writes tokens and probabilities. */
-import { t } from '../../../../i18n';
-import { spellControls } from '../../../markdown/controls';
-import type { TokenRecord } from '../../../../storage/conversation';
+import { t } from '../../../../../i18n';
+import { spellControls } from '../../../../markdown/controls';
+import type { TokenRecord } from '../../../../../storage/conversation';
 
 /** The view shows at most this many tokens, the last ones: more would take the page long to lay out. */
 export const MAX_TOKENS_SHOWN = 6000;
