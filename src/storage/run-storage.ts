@@ -64,7 +64,7 @@ export class RunStorage {
   async events(id: string): Promise<RunEvent[]> {
     const texts: string[] = [];
     for (const chunk of await this.#events.values(keysOf(id))) texts.push(await gunzipText(chunk));
-    return parseEvents(texts.join(''));
+    return parseEvents(texts.join(''), { anyOrder: true });
   }
 
   /** Adds the record of a new run under an automatic name. A run that is already saved is marked as running again. */
