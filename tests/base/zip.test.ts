@@ -49,7 +49,7 @@ describe('zip', () => {
   });
 
   it('names the file whose bits have changed, wherever the bit is', () => {
-    const content = Uint8Array.from({ length: 3001 }, (_, i) => (i * i * 31) % 251);
+    const content = Uint8Array.from({ length: 3001 }, (_, i) => Math.imul(i + 1, 2654435761) >>> 11);
     for (const level of [0, 6] as const) {
       const whole = zipSync({ 'm/config.json': bytes(1, 2, 3), 'm/w': content }, { level });
       const directory = new DataView(whole.buffer).getUint32(whole.length - 6, true);
