@@ -14,6 +14,8 @@ import type { ChatToken, GenerateRequest, OpenChatModel } from '../runs/chat-mod
 import type { RunEvent } from '../runs/events';
 import type { Resume, RunObserver, Trainer } from '../runs/trainer';
 import { requestPersistence } from '../storage/persistence';
+import { engineHealth, type EngineHealth } from './engine-health';
+import { watchHeartbeat, type HeartbeatOptions } from './heartbeat';
 import type { EngineApi, ModelLibrary, ModelFacts, ModelRef } from './protocol';
 import { registerTransfers } from './transfer';
 
@@ -33,6 +35,12 @@ interface WorkerHandle {
   terminate(reason: string): void;
 }
 
+export interface ClientParts {
+  /** Where it is shown when the worker stops answering. */
+  health?: Pick<EngineHealth, 'report'>;
+  heartbeat?: HeartbeatOptions;
+}
+
 export interface OpenModelOptions extends LoadOptions {
   /** Called with how much of the weights is on the GPU. */
   onProgress?: (progress: LoadProgress) => void;
@@ -47,11 +55,13 @@ registerTransfers();
 export class EngineClient implements ModelLibrary {
   readonly #spawn: () => WorkerLike;
   readonly #base: () => string;
+  readonly #parts: ClientParts;
   #worker: WorkerHandle | null = null;
 
-  constructor(spawn = startWorker, base = () => document.baseURI) {
+  constructor(spawn = startWorker, base = () => document.baseURI, parts: ClientParts = {}) {
     this.#spawn = spawn;
     this.#base = base;
+    this.#parts = parts;
   }
 
   /** What GPU the engine finds, or why it finds none. */
@@ -216,11 +226,20 @@ export class EngineClient implements ModelLibrary {
     let reject: (error: EngineDiedError) => void = () => {};
     const terminated = new Promise<never>((_, no) => (reject = no));
     terminated.catch(() => {});
+    const { health = engineHealth, heartbeat } = this.#parts;
+    const restart = () => handle.terminate('it did not answer any more');
+    const stopAsking = watchHeartbeat(
+      () => api.ping(),
+      (silent) => health.report(silent ? { restart } : null),
+      heartbeat,
+    );
     const handle: WorkerHandle = {
       api,
       terminated,
       terminate: (reason) => {
         if (this.#worker === handle) this.#worker = null;
+        stopAsking();
+        health.report(null);
         api[releaseProxy]();
         worker.terminate();
         reject(

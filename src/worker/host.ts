@@ -57,6 +57,8 @@ export class EngineHost implements EngineApi {
     this.#base = base;
   }
 
+  ping(): void {}
+
   probe(): Promise<ProbeResult> {
     this.#probed ??= probe(this.#parts.gpu);
     return this.#probed;

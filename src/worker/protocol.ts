@@ -47,6 +47,8 @@ export interface ModelLibrary {
 export interface EngineApi extends ModelLibrary {
   /** Where the page is, so that models/ is found beside it. To be called first. */
   setBase(base: string): void;
+  /** Answers as soon as the worker gets round to it (heartbeat.ts). */
+  ping(): void;
   probe(): Promise<ProbeResult>;
   describeModel(ref: ModelRef): Promise<ModelFacts>;
   /** Bytes of GPU memory that a run needs, by what they are for, computed before anything large is loaded. */
