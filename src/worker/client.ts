@@ -14,6 +14,7 @@ import type { ChatToken, GenerateRequest, OpenChatModel } from '../runs/chat-mod
 import type { RunEvent } from '../runs/events';
 import type { Resume, RunObserver, Trainer } from '../runs/trainer';
 import { requestPersistence } from '../storage/persistence';
+import { inDisposableWorker, type DisposableParts, type WorkerLike } from './disposable';
 import { engineHealth, type EngineHealth } from './engine-health';
 import { watchHeartbeat, type HeartbeatOptions } from './heartbeat';
 import type { EngineApi, ModelLibrary, ModelFacts, ModelRef } from './protocol';
@@ -24,8 +25,7 @@ export class EngineDiedError extends Error {
   override name = 'EngineDiedError';
 }
 
-/** The part of a Worker that is used. */
-export type WorkerLike = Pick<Worker, 'postMessage' | 'addEventListener' | 'removeEventListener' | 'terminate'>;
+export type { WorkerLike };
 
 /** One worker, from its start to its end. */
 interface WorkerHandle {
@@ -39,6 +39,7 @@ export interface ClientParts {
   /** Where it is shown when the worker stops answering. */
   health?: Pick<EngineHealth, 'report'>;
   heartbeat?: HeartbeatOptions;
+  check?: DisposableParts;
 }
 
 export interface OpenModelOptions extends LoadOptions {
@@ -122,7 +123,10 @@ export class EngineClient implements ModelLibrary {
   }
 
   inspectModel(address: ModelAddress, signal?: AbortSignal): Promise<ModelSummary> {
-    return this.#abortable(signal, () => this.#call((api) => api.inspectModel(sendable(address), signal)));
+    // What nobody has looked at yet may hang whatever reads it: not on the worker that training and chats are on.
+    return this.#abortable(signal, () =>
+      inDisposableWorker((api) => api.inspectModel(sendable(address), signal), this.#parts.check),
+    );
   }
 
   storedModels(): Promise<StoredModel[]> {

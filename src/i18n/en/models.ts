@@ -201,6 +201,13 @@ export const models = {
       'There is no public model {{repo}} with a revision {{revision}} at {{endpoint}}. Check the spelling. If the model is private, download its files and drop their folder here.',
   },
   // Keeping models on this device.
+  /** A model or a zip from outside is read in a worker of its own. */
+  check: {
+    hangs:
+      'Reading these files takes far longer than it should, so it was stopped. Something in them, such as a pattern of the tokenizer, may never end. Nothing was stored.',
+    broke: 'Reading these files broke down: they may need more memory than there is. Nothing was stored.',
+  },
+
   /** A model's answer is no number. */
   notFinite: {
     weight:
