@@ -4,6 +4,7 @@
  * for it forever.
  */
 import { proxy, releaseProxy, wrap, type Remote } from 'comlink';
+import type { LookedAt } from '../engine/library/downloads';
 import type { LoadOptions, LoadProgress } from '../engine/load-options';
 import type { ProbeResult } from '../engine/probe';
 import { chosenPaths } from '../formats/files/blob-files';
@@ -14,6 +15,7 @@ import type { ChatToken, GenerateRequest, OpenChatModel } from '../runs/chat-mod
 import type { RunEvent } from '../runs/events';
 import type { Resume, RunObserver, Trainer } from '../runs/trainer';
 import { requestPersistence } from '../storage/persistence';
+import type { CheckApi } from './check-host';
 import { inDisposableWorker, type DisposableParts, type WorkerLike } from './disposable';
 import { engineHealth, type EngineHealth } from './engine-health';
 import { watchHeartbeat, type HeartbeatOptions } from './heartbeat';
@@ -57,6 +59,8 @@ export class EngineClient implements ModelLibrary {
   readonly #spawn: () => WorkerLike;
   readonly #base: () => string;
   readonly #parts: ClientParts;
+  /** Models that were looked at on this page, by their ids. */
+  readonly #looked = new Map<string, LookedAt>();
   #worker: WorkerHandle | null = null;
 
   constructor(spawn = startWorker, base = () => document.baseURI, parts: ClientParts = {}) {
@@ -124,9 +128,13 @@ export class EngineClient implements ModelLibrary {
 
   inspectModel(address: ModelAddress, signal?: AbortSignal): Promise<ModelSummary> {
     // What nobody has looked at yet may hang whatever reads it: not on the worker that training and chats are on.
-    return this.#abortable(signal, () =>
-      inDisposableWorker((api) => api.inspectModel(sendable(address), signal), this.#parts.check),
-    );
+    return this.#abortable(signal, async () => {
+      const look = (api: Remote<CheckApi>) => api.inspectModel(sendable(address), signal);
+      const summary = await inDisposableWorker(look, this.#parts.check);
+      const { id, architecture, parameters, quantisation } = summary;
+      this.#looked.set(id, { id, architecture, parameters, quantisation });
+      return summary;
+    });
   }
 
   storedModels(): Promise<StoredModel[]> {
@@ -141,7 +149,10 @@ export class EngineClient implements ModelLibrary {
     // Only a page may ask, not a worker. The download doesn't wait for the answer.
     void requestPersistence();
     return this.#abortable(signal, () =>
-      this.#call((api) => api.downloadModel(sendable(address), proxy(onProgress), signal)),
+      this.#call(async (api) => {
+        await Promise.all([...this.#looked.values()].map((looked) => api.rememberModel(looked)));
+        return api.downloadModel(sendable(address), proxy(onProgress), signal);
+      }),
     );
   }
 
