@@ -15,3 +15,15 @@ export function nameOf(error: unknown): string | undefined {
   const name = (error as { name?: unknown } | null | undefined)?.name;
   return typeof name === 'string' ? name : undefined;
 }
+
+/**
+ * What to tell a person about an error that a package threw over data from outside. A TypeError or RangeError names the
+ * package's own variables, which says nothing about the data.
+ */
+export function reasonOf(error: unknown): string {
+  const name = nameOf(error);
+  if (error instanceof RangeError && /call stack/.test(error.message)) return 'it is nested too deeply';
+  return name === 'TypeError' || name === 'RangeError'
+    ? 'a part of it is missing or of the wrong kind'
+    : messageOf(error);
+}

@@ -30,12 +30,18 @@ export async function run(more: Commands = {}): Promise<never> {
     console.error(`usage: tinythink <${Object.keys(commands).join(' | ')}> [--option value …]`);
     process.exit(2);
   }
+  const fail = (error: unknown): never => {
+    console.error(`${name}: ${messageOf(error)}`);
+    if (process.env.TINYTHINK_TRACE) console.error(error);
+    process.exit(error instanceof UsageError ? 2 : 1);
+  };
+  // Whatever goes wrong beside the command, such as in a stream that nobody reads any more, ends in the same way.
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
   try {
     await command(args);
     process.exit(0);
   } catch (error) {
-    console.error(`${name}: ${messageOf(error)}`);
-    if (process.env.TINYTHINK_TRACE) console.error(error);
-    process.exit(error instanceof UsageError ? 2 : 1);
+    return fail(error);
   }
 }

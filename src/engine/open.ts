@@ -10,6 +10,7 @@ import { loraOf } from '../rl/lora-config';
 import { planRun, type MemoryLimits, type RunPlan } from '../rl/plan';
 import { maxPromptLength, readsLanguage, taskFor } from '../rl/prompt';
 import type { OpenChatModel } from '../runs/chat-model';
+import { withFiniteAnswers } from './chat/finite-answers';
 import { TinyChatModel } from './chat/tiny-chat-model';
 import type { LoadOptions, LoadProgress } from './load-options';
 import { createFullWeights, fullWeightsNeeds, groupSamplerBytes } from './training/full-weights';
@@ -28,12 +29,12 @@ export interface OpenChatOptions extends Omit<LoadOptions, 'adapter'> {
  */
 export async function openChatModel(gpu: Gpu, model: Model, options: OpenChatOptions = {}): Promise<OpenChatModel> {
   if (!readsLanguage(tokenizerOf(model)) && fitsOneDispatch(gpu, model, CHAT_SIZES)) {
-    return TinyChatModel.load(gpu, model, options.signal);
+    return withFiniteAnswers(await TinyChatModel.load(gpu, model, options.signal), model);
   }
   // The code for packed weights is a chunk of its own: the page's first seconds don't wait for it.
   const { PackedChatModel } = await import('./chat/packed-chat-model');
   const { onProgress, signal, ...load } = options;
-  return PackedChatModel.load(gpu, model, load, onProgress, signal);
+  return withFiniteAnswers(await PackedChatModel.load(gpu, model, load, onProgress, signal), model);
 }
 
 export interface TrainingOptions extends GrpoOptions {

@@ -26,8 +26,10 @@ const MAX_EVENTS = 1_000_000;
 const text = (length: number) => v.pipe(v.string(), v.maxLength(length));
 const step = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1e9));
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(100));
+// JSON has no infinity, but 1e999 reads as one.
+const number = v.pipe(v.number(), v.finite());
 const measurement = v.pipe(
-  v.nullable(v.number()),
+  v.nullable(number),
   v.transform((value) => value ?? NaN),
 );
 const metrics = v.pipe(
@@ -39,7 +41,7 @@ const metrics = v.pipe(
 const integers = list<number>('token ids', (item) => Number.isSafeInteger(item) && (item as number) >= 0);
 const texts = list<string>('texts', (item) => typeof item === 'string' && item.length <= 1000);
 const logprobs = v.pipe(
-  list<number | null>('numbers', (item) => item === null || typeof item === 'number'),
+  list<number | null>('numbers', (item) => item === null || Number.isFinite(item)),
   v.transform((items) => items.map((item) => item ?? NaN)),
 );
 
@@ -57,7 +59,7 @@ const completion = v.pipe(
     tokens: texts,
     logprobs,
     logprobs_after: v.exactOptional(logprobs),
-    rewards: v.record(name, v.nullable(v.number())),
+    rewards: v.record(name, v.nullable(number)),
     reward: measurement,
     advantage: measurement,
     truncated: v.boolean(),
@@ -85,10 +87,10 @@ const change = v.pipe(
   v.looseObject({}),
   v.transform(upgradeRewards),
   v.object({
-    learning_rate: v.exactOptional(v.number()),
-    temperature: v.exactOptional(v.number()),
+    learning_rate: v.exactOptional(number),
+    temperature: v.exactOptional(number),
     reward_funcs: v.exactOptional(v.pipe(v.array(name), v.maxLength(MAX_REWARDS))),
-    reward_weights: v.exactOptional(v.pipe(v.array(v.number()), v.maxLength(MAX_REWARDS))),
+    reward_weights: v.exactOptional(v.pipe(v.array(number), v.maxLength(MAX_REWARDS))),
   }),
 );
 const sample = v.object({ prompt: text(10_000), answer: text(10_000), text: text(100_000), correct: v.boolean() });
@@ -111,7 +113,7 @@ const started = v.object({
   config: runConfig,
   model: runModel,
   device: runDevice,
-  seed: v.number(),
+  seed: number,
 });
 
 const event = v.variant('type', [
@@ -159,12 +161,14 @@ export function parseEvent(json: unknown): RunEvent {
 }
 
 /**
- * A run from JSON lines: it starts with `started` and has only one run's events. A last line that was cut short, as by a
- * crash while it was written, is left out.
+ * A run from JSON lines: it starts with `started`, has only one run's events, and its steps follow each other. A last line
+ * that was cut short, as by a crash while it was written, is left out.
+ * @param anyOrder reads what this device stored itself, where two tabs may have written the same run
  * @throws EventsError naming the line
  */
-export function parseEvents(jsonl: string): RunEvent[] {
+export function parseEvents(jsonl: string, { anyOrder = false } = {}): RunEvent[] {
   const events: RunEvent[] = [];
+  let step = 0;
   const lines = [...readJsonLines(jsonl)];
   const last = lines.at(-1);
   if (lines.length > 1 && last!.value === undefined && !jsonl.endsWith('\n')) lines.pop();
@@ -172,7 +176,9 @@ export function parseEvents(jsonl: string): RunEvent[] {
   for (const { number, value } of lines) {
     if (value === undefined) throw new EventsError(`line ${number} is not JSON`);
     try {
-      events.push(parseEvent(value));
+      const event = parseEvent(value);
+      if (!anyOrder) step = stepAfter(step, event);
+      events.push(event);
     } catch (error) {
       throw new EventsError(`line ${number}: ${messageOf(error)}`, { cause: error });
     }
@@ -183,6 +189,25 @@ export function parseEvents(jsonl: string): RunEvent[] {
     throw new EventsError('the file holds more than one run');
   }
   return events;
+}
+
+/**
+ * The last step once an event has come. A run that was resumed or interrupted may make steps again; otherwise each step
+ * comes after the one before, and what else is said of a step comes after it too.
+ * @throws EventsError when the event is out of order
+ */
+function stepAfter(last: number, event: RunEvent): number {
+  if (event.type === 'started') return 0;
+  if (event.type === 'interrupted') {
+    if (event.resumes_from > event.step) {
+      throw new EventsError(`the run was interrupted at step ${event.step} and can't go on from ${event.resumes_from}`);
+    }
+    return event.resumes_from;
+  }
+  if (event.type === 'step' ? event.step <= last : event.step < last) {
+    throw new EventsError(`step ${event.step} comes after step ${last}`);
+  }
+  return event.type === 'step' ? event.step : last;
 }
 
 /** A run as JSON lines. */

@@ -1,9 +1,10 @@
 /** @file Runs and models as files: what a person downloads, and what they open again here or elsewhere. */
 import { messageOf } from '../base/errors';
 import { mapFiles } from '../formats/files/memory-files';
+import { unpackModelZip } from '../formats/hf/model-zip';
 import { baseOfAdapter, PEFT_CONFIG } from '../formats/hf/peft';
 import { openModel } from '../formats/open-model';
-import { packZip, unpackZip } from '../base/zip';
+import { packZip } from '../base/zip';
 import type { RunEvent } from './events';
 import { parseEvents, serializeEvents } from './event-schema';
 
@@ -38,7 +39,7 @@ export function exportModelZip(runName: string, files: ReadonlyMap<string, Uint8
 export async function importFile(name: string, bytes: Uint8Array): Promise<ImportedFile> {
   const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
   if (isZip) {
-    const files = unpackZip(bytes);
+    const files = unpackModelZip(bytes);
     const model =
       name
         .replace(/\.zip$/i, '')

@@ -125,7 +125,7 @@ export class RunStorage {
       if (unreadable.length > 0) throw new Error(unreadable[0]!.reason);
       const texts: string[] = [];
       for (const { value } of readable) texts.push(await gunzipText(value));
-      return parseEvents(texts.join(''));
+      return parseEvents(texts.join(''), { anyOrder: true });
     } catch (error) {
       const empty = readable.length + unreadable.length === 0;
       const reason = t(empty ? 'storage:unreadable.noEvents' : 'storage:unreadable.damagedEvents');
@@ -147,7 +147,7 @@ export class RunStorage {
       }
     }
     try {
-      return parseEvents(serializeEvents(events));
+      return parseEvents(serializeEvents(events), { anyOrder: true });
     } catch {
       return [];
     }

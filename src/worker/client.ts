@@ -4,6 +4,7 @@
  * for it forever.
  */
 import { proxy, releaseProxy, wrap, type Remote } from 'comlink';
+import type { LookedAt } from '../engine/library/downloads';
 import type { LoadOptions, LoadProgress } from '../engine/load-options';
 import type { ProbeResult } from '../engine/probe';
 import { chosenPaths } from '../formats/files/blob-files';
@@ -14,6 +15,10 @@ import type { ChatToken, GenerateRequest, OpenChatModel } from '../runs/chat-mod
 import type { RunEvent } from '../runs/events';
 import type { Resume, RunObserver, Trainer } from '../runs/trainer';
 import { requestPersistence } from '../storage/persistence';
+import type { CheckApi } from './check-host';
+import { inDisposableWorker, type DisposableParts, type WorkerLike } from './disposable';
+import { engineHealth, type EngineHealth } from './engine-health';
+import { watchHeartbeat, type HeartbeatOptions } from './heartbeat';
 import type { EngineApi, ModelLibrary, ModelFacts, ModelRef } from './protocol';
 import { registerTransfers } from './transfer';
 
@@ -22,8 +27,7 @@ export class EngineDiedError extends Error {
   override name = 'EngineDiedError';
 }
 
-/** The part of a Worker that is used. */
-export type WorkerLike = Pick<Worker, 'postMessage' | 'addEventListener' | 'removeEventListener' | 'terminate'>;
+export type { WorkerLike };
 
 /** One worker, from its start to its end. */
 interface WorkerHandle {
@@ -31,6 +35,13 @@ interface WorkerHandle {
   /** Rejects with an EngineDiedError when the worker ends; never resolves. */
   terminated: Promise<never>;
   terminate(reason: string): void;
+}
+
+export interface ClientParts {
+  /** Where it is shown when the worker stops answering. */
+  health?: Pick<EngineHealth, 'report'>;
+  heartbeat?: HeartbeatOptions;
+  check?: DisposableParts;
 }
 
 export interface OpenModelOptions extends LoadOptions {
@@ -47,11 +58,15 @@ registerTransfers();
 export class EngineClient implements ModelLibrary {
   readonly #spawn: () => WorkerLike;
   readonly #base: () => string;
+  readonly #parts: ClientParts;
+  /** Models that were looked at on this page, by their ids. */
+  readonly #looked = new Map<string, LookedAt>();
   #worker: WorkerHandle | null = null;
 
-  constructor(spawn = startWorker, base = () => document.baseURI) {
+  constructor(spawn = startWorker, base = () => document.baseURI, parts: ClientParts = {}) {
     this.#spawn = spawn;
     this.#base = base;
+    this.#parts = parts;
   }
 
   /** What GPU the engine finds, or why it finds none. */
@@ -112,7 +127,14 @@ export class EngineClient implements ModelLibrary {
   }
 
   inspectModel(address: ModelAddress, signal?: AbortSignal): Promise<ModelSummary> {
-    return this.#abortable(signal, () => this.#call((api) => api.inspectModel(sendable(address), signal)));
+    // What nobody has looked at yet may hang whatever reads it: not on the worker that training and chats are on.
+    return this.#abortable(signal, async () => {
+      const look = (api: Remote<CheckApi>) => api.inspectModel(sendable(address), signal);
+      const summary = await inDisposableWorker(look, this.#parts.check);
+      const { id, architecture, parameters, quantisation } = summary;
+      this.#looked.set(id, { id, architecture, parameters, quantisation });
+      return summary;
+    });
   }
 
   storedModels(): Promise<StoredModel[]> {
@@ -127,7 +149,10 @@ export class EngineClient implements ModelLibrary {
     // Only a page may ask, not a worker. The download doesn't wait for the answer.
     void requestPersistence();
     return this.#abortable(signal, () =>
-      this.#call((api) => api.downloadModel(sendable(address), proxy(onProgress), signal)),
+      this.#call(async (api) => {
+        await Promise.all([...this.#looked.values()].map((looked) => api.rememberModel(looked)));
+        return api.downloadModel(sendable(address), proxy(onProgress), signal);
+      }),
     );
   }
 
@@ -216,11 +241,20 @@ export class EngineClient implements ModelLibrary {
     let reject: (error: EngineDiedError) => void = () => {};
     const terminated = new Promise<never>((_, no) => (reject = no));
     terminated.catch(() => {});
+    const { health = engineHealth, heartbeat } = this.#parts;
+    const restart = () => handle.terminate('it did not answer any more');
+    const stopAsking = watchHeartbeat(
+      () => api.ping(),
+      (silent) => health.report(silent ? { restart } : null),
+      heartbeat,
+    );
     const handle: WorkerHandle = {
       api,
       terminated,
       terminate: (reason) => {
         if (this.#worker === handle) this.#worker = null;
+        stopAsking();
+        health.report(null);
         api[releaseProxy]();
         worker.terminate();
         reject(

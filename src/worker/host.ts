@@ -1,7 +1,7 @@
 /** @file The worker's side: models and trainers on this machine's engine, kept in order. */
 import { proxy, type ProxyMarked } from 'comlink';
 import type { ChosenAdapter, LoadOptions, LoadProgress } from '../engine/load-options';
-import type { ModelDownloads } from '../engine/library/downloads';
+import type { LookedAt, ModelDownloads } from '../engine/library/downloads';
 import { ModelResolver } from '../engine/library/model-resolver';
 import type { LocalEngine } from '../engine/local-engine';
 import { describeProbe, probe, type ProbeResult } from '../engine/probe';
@@ -9,7 +9,7 @@ import { LocalTrainer } from '../engine/training/local-trainer';
 import { mapFiles } from '../formats/files/memory-files';
 import { urlFiles } from '../formats/files/url-files';
 import type { ModelAddress } from '../formats/hub/model-address';
-import type { DownloadProgress, ModelSummary, StorageUse, StoredModel } from '../formats/hub/stored-model';
+import type { DownloadProgress, StorageUse, StoredModel } from '../formats/hub/stored-model';
 import { tokenizerOf, type Model } from '../formats/model';
 import { openModel } from '../formats/open-model';
 import type { RunConfig } from '../rl/config';
@@ -56,6 +56,8 @@ export class EngineHost implements EngineApi {
   setBase(base: string): void {
     this.#base = base;
   }
+
+  ping(): void {}
 
   probe(): Promise<ProbeResult> {
     this.#probed ??= probe(this.#parts.gpu);
@@ -115,8 +117,8 @@ export class EngineHost implements EngineApi {
     return proxy(hosted);
   }
 
-  async inspectModel(address: ModelAddress, signal?: AbortSignal): Promise<ModelSummary> {
-    return (await this.#library()).inspect(address, signal);
+  async rememberModel(looked: LookedAt): Promise<void> {
+    (await this.#library()).remember(looked);
   }
 
   async storedModels(): Promise<StoredModel[]> {

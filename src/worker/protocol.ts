@@ -3,6 +3,7 @@
  * interfaces that everything else uses (src/runs/chat-model.ts, src/runs/trainer.ts), so no operation is described twice.
  */
 import type { ProxyMarked } from 'comlink';
+import type { LookedAt } from '../engine/library/downloads';
 import type { LoadOptions, LoadProgress } from '../engine/load-options';
 import type { ProbeResult } from '../engine/probe';
 import type { ChosenFiles, ModelAddress } from '../formats/hub/model-address';
@@ -44,9 +45,13 @@ export interface ModelLibrary {
 }
 
 /** The worker's side. A call with a callback resolves only when the callback has seen everything that the call caused. */
-export interface EngineApi extends ModelLibrary {
+export interface EngineApi extends Omit<ModelLibrary, 'inspectModel'> {
+  /** Takes over what a disposable worker found in a model, so that its download need not look again. */
+  rememberModel(looked: LookedAt): Promise<void>;
   /** Where the page is, so that models/ is found beside it. To be called first. */
   setBase(base: string): void;
+  /** Answers as soon as the worker gets round to it (heartbeat.ts). */
+  ping(): void;
   probe(): Promise<ProbeResult>;
   describeModel(ref: ModelRef): Promise<ModelFacts>;
   /** Bytes of GPU memory that a run needs, by what they are for, computed before anything large is loaded. */

@@ -113,8 +113,84 @@ describe('parseEvents', () => {
       /more than 500 metrics/,
     ],
     ['an unknown style', broken((s) => (s.groups[0].completions[0].style = '<img>')), /style/],
+    [
+      'a metric that is too large to be a number',
+      broken((s) => (s.metrics.loss = 7)).replace('"loss":7', '"loss":1e999'),
+      /metrics\.loss/,
+    ],
+    [
+      'a time of minus infinity',
+      broken((s) => (s.timings.total = 7)).replace('"total":7', '"total":-1e999'),
+      /timings\.total/,
+    ],
+    [
+      'a log-probability of infinity',
+      broken((s) => (s.groups[0].completions[0].logprobs[0] = 77)).replace('77', '1e400'),
+      /logprobs/,
+    ],
+    [
+      'a seed of infinity',
+      serializeEvents([startedEvent({ seed: 77 })])
+        .replace('"seed":77,"type', '"seed":1e999,"type')
+        .replace(/"seed":77}/, '"seed":1e999}'),
+      /seed/,
+    ],
+    [
+      'steps going backwards',
+      serializeEvents([startedEvent(), stepEvent(2), stepEvent(1)]),
+      /line 3: step 1 comes after step 2/,
+    ],
+    [
+      'a step that comes twice',
+      serializeEvents([startedEvent(), stepEvent(1), stepEvent(1)]),
+      /step 1 comes after step 1/,
+    ],
+    [
+      'an evaluation of an earlier step',
+      serializeEvents([startedEvent(), stepEvent(1), stepEvent(2), evalEvent(1)]),
+      /line 4/,
+    ],
+    [
+      'a checkpoint of an earlier step',
+      serializeEvents([startedEvent(), stepEvent(2), { type: 'checkpoint', step: 1, reference: 'x' }]),
+      /line 3/,
+    ],
+    [
+      'an end before the last step',
+      serializeEvents([startedEvent(), stepEvent(2), { type: 'finished', step: 1, reason: 'stopped' }]),
+      /line 3/,
+    ],
+    [
+      'a run that goes on from later than it was interrupted',
+      serializeEvents([startedEvent(), stepEvent(2), interrupted(2, 3)]),
+      /can't go on from 3/,
+    ],
+    [
+      'a step before the one that it goes on from',
+      serializeEvents([startedEvent(), stepEvent(3), interrupted(3, 2), stepEvent(2)]),
+      /line 4/,
+    ],
   ])('refuses %s', (_, text, message) => {
     expect(() => parseEvents(text)).toThrow(message);
+  });
+
+  it('lets a run that was resumed or interrupted make steps again', () => {
+    const again = [
+      startedEvent(),
+      stepEvent(1),
+      stepEvent(3),
+      interrupted(3, 1),
+      stepEvent(2),
+      startedEvent(),
+      stepEvent(2),
+      evalEvent(2),
+    ];
+    expect(parseEvents(serializeEvents(again))).toEqual(again);
+  });
+
+  it('reads what this device stored in any order', () => {
+    const mixed = [startedEvent(), stepEvent(2), stepEvent(1)];
+    expect(parseEvents(serializeEvents(mixed), { anyOrder: true })).toEqual(mixed);
   });
 
   it('leaves out keys that it does not know', () => {

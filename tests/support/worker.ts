@@ -1,6 +1,6 @@
 /** @file A page's engine client whose "workers" are hosts at the other end of a message channel, in this process. */
 import { expose } from 'comlink';
-import { EngineClient, type WorkerLike } from '../../src/worker/client';
+import { EngineClient, type ClientParts, type WorkerLike } from '../../src/worker/client';
 import { EngineHost, type HostParts } from '../../src/worker/host';
 
 /** An adapter that is there, which is all that probing asks of it. */
@@ -16,10 +16,15 @@ export interface FakeWorker {
   /** Makes the worker die as a browser reports it. */
   fail(message: string): void;
   terminated: boolean;
+  /** While true, the worker gets no messages, as if a loop that never ends were running on it. */
+  hangs: boolean;
 }
 
 /** With a GPU unless `parts` say otherwise. */
-export function clientOf(parts: Omit<HostParts, 'gpu'> & Partial<Pick<HostParts, 'gpu'>>) {
+export function clientOf(
+  parts: Omit<HostParts, 'gpu'> & Partial<Pick<HostParts, 'gpu'>>,
+  clientParts: ClientParts = {},
+) {
   const channels: MessageChannel[] = [];
   const workers: FakeWorker[] = [];
   const spawn = (): WorkerLike => {
@@ -32,11 +37,14 @@ export function clientOf(parts: Omit<HostParts, 'gpu'> & Partial<Pick<HostParts,
     const errors = new Set<(event: Event) => void>();
     const worker: FakeWorker = {
       terminated: false,
+      hangs: false,
       fail: (message) => errors.forEach((listener) => listener({ message } as never)),
     };
     workers.push(worker);
     return {
-      postMessage: port1.postMessage.bind(port1) as Worker['postMessage'],
+      postMessage: ((message: unknown, transfer: Transferable[]) => {
+        if (!worker.hangs) port1.postMessage(message, transfer);
+      }) as Worker['postMessage'],
       addEventListener(type: string, listener: (event: Event) => void) {
         if (type === 'error') errors.add(listener);
         else port1.addEventListener(type, listener);
@@ -49,7 +57,7 @@ export function clientOf(parts: Omit<HostParts, 'gpu'> & Partial<Pick<HostParts,
       },
     } as WorkerLike;
   };
-  const client = new EngineClient(spawn, () => 'https://page.example/app/');
+  const client = new EngineClient(spawn, () => 'https://page.example/app/', clientParts);
   const close = () => {
     for (const { port1, port2 } of channels.splice(0)) {
       port1.close();

@@ -3,6 +3,7 @@ import { readWeights, tokenizerOf, type Model, type RecommendedSampling } from '
 import type { TextTokenizer } from '../../formats/text/tokenizer';
 import type { Gpu } from '../../gpu/gpu';
 import { Decoder } from '../../model/train/decoder';
+import { checkFinite } from '../../model/not-finite';
 import { GroupSampler } from '../../model/decode/group-sampler';
 import { allocateParameters, flatten, parameterLayout, type ParameterViews } from '../../model/train/parameters';
 import { TokenTexts } from '../../rl/token-texts';
@@ -67,6 +68,7 @@ export class TinyChatModel implements ChatModel {
     const max_new_tokens = Math.min(max_tokens, MAX_NEW_TOKENS);
     const settings = { temperature, top_k, top_p, seed, max_new_tokens, stream: 0 };
     for await (const { id, logprob } of this.sampler.stream(this.params, prompt, settings, signal)) {
+      checkFinite(logprob);
       if (model.config.eos_token_ids.includes(id)) return;
       yield { text: this.texts.one(id), id, logprob };
     }

@@ -28,6 +28,8 @@ import { WeightStore } from '../../formats/hub/store/weight-store';
 import { t } from '../../i18n';
 
 type Computed = Pick<ModelFacts, 'architecture' | 'parameters' | 'quantisation'>;
+/** What was found when a model was looked at, with its id. */
+export type LookedAt = Pick<ModelSummary, 'id' | 'architecture' | 'parameters' | 'quantisation'>;
 
 export class ModelDownloads {
   readonly #openDirectory: () => Promise<StoreDirectory>;
@@ -58,6 +60,11 @@ export class ModelDownloads {
       storedBytes: stored?.storedBytes ?? 0,
       complete: stored?.complete ?? false,
     };
+  }
+
+  /** Takes over what another worker found when it looked at a model. */
+  remember({ id, architecture, parameters, quantisation }: LookedAt): void {
+    this.#looked.set(id, { architecture, parameters, quantisation });
   }
 
   async list(): Promise<StoredModel[]> {

@@ -15,6 +15,8 @@ const UNUSED = 5;
 
 /** The largest vocabulary in which SentencePiece's merges are looked for. */
 const MAX_TOKENS = 1 << 20;
+/** Longer pieces are not cut in two, which takes the square of their length; published ones have up to 31 characters. */
+const LONGEST_PIECE = 128;
 
 type Json = Record<string, unknown>;
 
@@ -190,7 +192,7 @@ function mergesOf({ tokens, kinds }: Vocabulary, vocab: Record<string, number>, 
     throw new GgufError(`tokenizer.ggml.scores has ${scores.length} entries for ${tokens.length} tokens`);
   }
   const scoreOf = (id: number) => scores?.[id] ?? -id;
-  const pieces = tokens.map((_, id) => id).filter((id) => kinds[id] === 1);
+  const pieces = tokens.map((_, id) => id).filter((id) => kinds[id] === 1 && tokens[id]!.length <= LONGEST_PIECE);
   pieces.sort((a, b) => scoreOf(b) - scoreOf(a) || a - b);
   return pieces.flatMap((id) => {
     const characters = Array.from(tokens[id]!);

@@ -17,3 +17,13 @@ export const isModelFile = (path: string): boolean =>
   (TEXT_FILES as readonly string[]).includes(path) ||
   path === WEIGHTS_INDEX ||
   (path.endsWith('.safetensors') && !path.includes('/'));
+
+/** Larger than any config, tokenizer or index. */
+export const MAX_TEXT_BYTES = 64 << 20;
+const ADAPTER_FILES = ['adapter_config.json', 'adapter_model.safetensors'];
+
+/** The most bytes that a file of a zipped model or adapter may have; 0 for what isn't part of one, such as a README. */
+export function maxModelFileBytes(name: string): number {
+  if (name.endsWith('.safetensors')) return 2 ** 31;
+  return isModelFile(name) || ADAPTER_FILES.includes(name) ? MAX_TEXT_BYTES : 0;
+}

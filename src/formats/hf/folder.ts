@@ -7,13 +7,10 @@ import type { ModelFiles } from '../files/model-files';
 import { readWhole } from '../files/whole-file';
 import { TextTokenizer } from '../text/tokenizer';
 import { parameterShapes } from './architecture';
-import { TEXT_FILES, WEIGHTS } from './file-names';
+import { MAX_TEXT_BYTES, TEXT_FILES, WEIGHTS } from './file-names';
 import { parseDecoderConfig, type DecoderConfig } from './hf-config';
 import { checkShape, ModelFolderError } from './match-tensors';
 import { writeSafetensors, type FloatTensor } from './safetensors';
-
-/** Larger than any tokenizer.json. */
-const MAX_TEXT_BYTES = 128 << 20;
 
 export interface FolderText {
   config: DecoderConfig;

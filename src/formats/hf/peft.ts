@@ -3,6 +3,7 @@
  * adapter_model.safetensors. Whatever would change the arithmetic and isn't implemented is refused by name.
  */
 import { messageOf } from '../../base/errors';
+import { regexCost } from '../../base/regex-cost';
 import type { ModelFiles } from '../files/model-files';
 import { readWhole } from '../files/whole-file';
 import { readSafetensors, SafetensorsError, toFloat32, writeSafetensors } from './safetensors';
@@ -71,6 +72,7 @@ export async function readPeft(
   if (!weights) throw new PeftError(`${source.name} has no ${PEFT_WEIGHTS}`);
   const { tensors } = inFile(() => readSafetensors(weights));
   const known = new Map(targets.map((target) => [target.name, target]));
+  const patterns = { rank: modulePatterns(config, 'rank_pattern'), alpha: modulePatterns(config, 'alpha_pattern') };
   const modules = new Map<string, PeftModule>();
   for (const name of tensors.keys()) {
     const [, module, matrix] = LORA_TENSOR.exec(name) ?? [];
@@ -84,7 +86,7 @@ export async function readPeft(
     }
     const a = tensors.get(name)!;
     const b = tensors.get(name.replace('lora_A', 'lora_B'));
-    const { rank, alpha } = ranksOf(config, module);
+    const { rank, alpha } = ranksOf(config, patterns, module);
     const fits = (shape: readonly number[] | undefined, ...wanted: number[]) => String(shape) === String(wanted);
     if (!b || !fits(a.shape, rank, target.inFeatures) || !fits(b.shape, target.outFeatures, rank)) {
       const wanted = `[${rank}, ${target.inFeatures}] and [${target.outFeatures}, ${rank}]`;
@@ -217,6 +219,9 @@ export function peftTensors(
   ]);
 }
 
+/** In rank_pattern or alpha_pattern: more than a large model has modules. */
+const MAX_PATTERNS = 10_000;
+
 /** Larger than any adapter. */
 const MAX_BYTES = 2 ** 31;
 
@@ -247,16 +252,40 @@ async function readConfig(source: ModelFiles): Promise<Json> {
   return config;
 }
 
+/** rank_pattern or alpha_pattern: what a module has whose name a pattern matches. */
+type ModulePatterns = readonly { pattern: RegExp; value: unknown }[];
+
+function modulePatterns(config: Json, key: 'rank_pattern' | 'alpha_pattern'): ModulePatterns {
+  const patterns = config[key];
+  if (!isObject(patterns)) return [];
+  const all = Object.entries(patterns);
+  if (all.length > MAX_PATTERNS) throw new PeftError(`${PEFT_CONFIG}: ${all.length} patterns in ${key} are too many`);
+  return all.map(([source, value]) => ({ pattern: modulePattern(source), value }));
+}
+
+/**
+ * PEFT's rule: the pattern is a regular expression for the name, or for its end behind a dot.
+ * @throws PeftError for one that can't be read, or that would take ages
+ */
+function modulePattern(source: string): RegExp {
+  const named = JSON.stringify(source.slice(0, 100));
+  try {
+    if (regexCost(new RegExp(`(?:${source})`), true) === 'linear') return new RegExp(`^(?:.*\\.)?(?:${source})$`);
+  } catch {
+    throw new PeftError(`${PEFT_CONFIG}: ${named} is not a pattern that can be read`);
+  }
+  throw new PeftError(`${PEFT_CONFIG}: the pattern ${named} could run for hours, so this adapter isn't used`);
+}
+
 /** r and alpha of a module: its own, by the first pattern that its name ends on, or everyone's. */
-function ranksOf(config: Json, module: string): { rank: number; alpha: number } {
-  const own = (key: string) => {
-    const patterns = config[key];
-    if (!isObject(patterns)) return undefined;
-    const found = Object.keys(patterns).find((pattern) => endsOn(module, pattern));
-    return found === undefined ? undefined : patterns[found];
-  };
-  const rank = own('rank_pattern') ?? config.r;
-  const alpha = own('alpha_pattern') ?? config.lora_alpha;
+function ranksOf(
+  config: Json,
+  patterns: { rank: ModulePatterns; alpha: ModulePatterns },
+  module: string,
+): { rank: number; alpha: number } {
+  const own = (all: ModulePatterns) => all.find(({ pattern }) => pattern.test(module))?.value;
+  const rank = own(patterns.rank) ?? config.r;
+  const alpha = own(patterns.alpha) ?? config.lora_alpha;
   if (typeof rank !== 'number' || !Number.isInteger(rank) || rank < 1) {
     throw new PeftError(`${PEFT_CONFIG}: r must be a whole number from 1, not ${JSON.stringify(rank)}`);
   }
@@ -264,15 +293,6 @@ function ranksOf(config: Json, module: string): { rank: number; alpha: number } 
     throw new PeftError(`${PEFT_CONFIG}: lora_alpha must be a number, not ${JSON.stringify(alpha)}`);
   }
   return { rank, alpha };
-}
-
-/** PEFT's rule: the pattern is a regular expression for the name, or for its end behind a dot. */
-function endsOn(module: string, pattern: string): boolean {
-  try {
-    return new RegExp(`^(?:.*\\.)?(?:${pattern})$`).test(module);
-  } catch {
-    throw new PeftError(`${PEFT_CONFIG}: ${JSON.stringify(pattern)} is not a pattern that can be read`);
-  }
 }
 
 function inFile<T>(read: () => T): T {

@@ -2,17 +2,16 @@
  * @file Text to token ids and back, and chat templates: Hugging Face's tokenizers and Jinja in plain JavaScript behind
  * the few calls that the engine needs.
  */
-import { messageOf } from '../../base/errors';
-import { Template } from '@huggingface/jinja';
+import { reasonOf } from '../../base/errors';
 import { Tokenizer } from '@huggingface/tokenizers';
+import { BoundedTemplate } from './bounded-template';
+import { checkPatterns, checkTokenizer, TokenizerError } from './limits';
+
+export { TokenizerError };
 
 export interface ChatMessage {
   role: string;
   content: string;
-}
-
-export class TokenizerError extends Error {
-  override name = 'TokenizerError';
 }
 
 export interface ChatTemplateOptions {
@@ -39,7 +38,7 @@ export class TextTokenizer {
   /** `bos_token` and the like as text, for the template. */
   readonly #specialTokens: Record<string, string>;
   readonly #chatTemplate: string | null;
-  #compiled: Template | null = null;
+  #compiled: BoundedTemplate | null = null;
 
   /**
    * @param tokenizer tokenizer.json, parsed
@@ -49,17 +48,18 @@ export class TextTokenizer {
    */
   constructor(tokenizer: unknown, config: unknown, chatTemplate?: string) {
     if (!isObject(tokenizer) || !isObject(config)) throw new TokenizerError('the tokenizer files must be JSON objects');
+    this.vocabularySize = checkTokenizer(tokenizer, config);
     try {
       // Transformers cleans up spaces only where the config says so; the library's own default is to do it.
       const withDefaults = { ...config, clean_up_tokenization_spaces: config.clean_up_tokenization_spaces ?? false };
       const pre_tokenizer = exactDigits(tokenizer.pre_tokenizer ?? null);
       this.#tokenizer = new Tokenizer({ added_tokens: [], ...tokenizer, pre_tokenizer }, withDefaults);
-      let largest = -1;
-      for (const id of this.#tokenizer.get_vocab().values()) largest = Math.max(largest, id);
-      this.vocabularySize = largest + 1;
     } catch (error) {
-      throw new TokenizerError(`tokenizer.json can't be read: ${messageOf(error)}`);
+      throw new TokenizerError(`tokenizer.json can't be read: ${reasonOf(error)}`, { cause: error });
     }
+    const { normalizer, pre_tokenizer, decoder } = this.#tokenizer;
+    checkPatterns([normalizer, pre_tokenizer, decoder]);
+    dropSource(this.#tokenizer);
     this.#specialTokens = {};
     for (const key of ['bos_token', 'eos_token', 'pad_token', 'unk_token']) {
       const text = tokenContent(config[key]);
@@ -114,7 +114,7 @@ export class TextTokenizer {
     }
     let rendered: string;
     try {
-      this.#compiled ??= new Template(this.#chatTemplate);
+      this.#compiled ??= new BoundedTemplate(this.#chatTemplate);
       rendered = this.#compiled.render({
         ...this.#specialTokens,
         tools: null,
@@ -124,8 +124,7 @@ export class TextTokenizer {
         add_generation_prompt,
       });
     } catch (error) {
-      const reason = messageOf(error);
-      throw new TokenizerError(`the chat template fails: ${reason}`);
+      throw new TokenizerError(`the chat template fails: ${reasonOf(error)}`, { cause: error });
     }
     return continue_final_message ? cutAtTag(rendered, messages.at(-1)!.content) : rendered;
   }
@@ -164,6 +163,14 @@ function templateOf(value: unknown): string | null {
   if (!Array.isArray(value)) return null;
   const named = value.find((item): item is Json => isObject(item) && item.name === 'default');
   return typeof named?.template === 'string' ? named.template : null;
+}
+
+/** Lets go of the parsed file, of which the library has made its own maps: a large one takes hundreds of megabytes. */
+function dropSource(built: Tokenizer): void {
+  const { model } = built as unknown as { model: { config: Json; merges?: unknown[] } };
+  const { vocab: _vocab, merges: _merges, ...config } = model.config;
+  Object.assign(built, { tokenizer: null });
+  Object.assign(model, { config }, model.merges && { merges: [] });
 }
 
 /** Digits as Rust's tokenizers take them, of every script; the library splits at 0 to 9 only. */

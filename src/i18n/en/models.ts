@@ -201,6 +201,21 @@ export const models = {
       'There is no public model {{repo}} with a revision {{revision}} at {{endpoint}}. Check the spelling. If the model is private, download its files and drop their folder here.',
   },
   // Keeping models on this device.
+  /** A model or a zip from outside is read in a worker of its own. */
+  check: {
+    hangs:
+      'Reading these files takes far longer than it should, so it was stopped. Something in them, such as a pattern of the tokenizer, may never end. Nothing was stored.',
+    broke: 'Reading these files broke down: they may need more memory than there is. Nothing was stored.',
+  },
+
+  /** A model's answer is no number. */
+  notFinite: {
+    weight:
+      '{{name}} has no answer: its weight {{weight}} holds values that are not finite numbers (NaN or infinity). The file is damaged, or its training diverged. Download or export the model again, or choose an earlier checkpoint.',
+    overflow:
+      '{{name}} has no answer: all its weights are finite numbers, but its output is not (NaN). Its numbers overflow on this GPU. Choose another quantisation.',
+  },
+
   store: {
     busy: '{{model}} is already being downloaded, perhaps in another tab. Wait for it, or cancel it there.',
     damagedManifest: 'The list of its files is damaged.',

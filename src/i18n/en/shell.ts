@@ -60,6 +60,15 @@ export const shell = {
     open: 'Open in its own tab',
   },
 
+  /** The engine's worker has not answered for half a minute. */
+  engine: {
+    silent:
+      'The engine has stopped answering, so nothing on it can continue or be cancelled. It may be stuck in a model’s tokenizer or chat template.',
+    restartEnds:
+      'If you restart it, an answer that is being written is lost, and a saved run can be resumed from its last checkpoint.',
+    restart: 'Restart the engine',
+  },
+
   drop: {
     overlay: 'Drop files anywhere',
     overlayHint: 'Models, adapters, runs, data sets, problem files or conversations',

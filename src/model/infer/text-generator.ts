@@ -4,6 +4,7 @@
  */
 import { slice, type Tensor } from '../../gpu/gpu';
 import { MOST_TOP, readDraw, resultWords, Sampler, type Draw, type SamplerSettings } from '../../nn/infer/sampler';
+import { checkFinite, NotFiniteError } from '../not-finite';
 import type { InferenceModel } from './inference-model';
 import { DECODE_STEPS } from './inference-plan';
 
@@ -72,7 +73,7 @@ export class TextGenerator {
   /**
    * Streams the tokens that follow the prompt, the end-of-sequence token included. Ends early when the signal aborts.
    * @param onPrompt told when the prompt has been computed, before the first token
-   * @throws RangeError when the prompt is empty or longer than the context
+   * @throws RangeError when the prompt is empty or longer than the context; NotFiniteError
    */
   async *generate(
     prompt: readonly number[],
@@ -93,7 +94,10 @@ export class TextGenerator {
     let last = 0;
     try {
       for await (const [draw] of this.draws(sampler, lengths, settings, signal)) {
-        if (!draw || signal.aborted) return;
+        if (signal.aborted) return;
+        // No row ends by itself before its limit or a stop token, unless nothing could be drawn.
+        if (!draw) throw new NotFiniteError();
+        checkFinite(draw.logprob);
         if (read === 0) onPrompt({ prompt: prompt.length, cached, milliseconds: this.now() - began });
         // Every token but the last one drawn has been through the model.
         if (read++ > 0) this.cached.push(last);

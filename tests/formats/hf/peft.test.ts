@@ -45,6 +45,9 @@ it.each([
   [{ r: 0 }, /r must be a whole number/],
   [{ lora_alpha: null }, /lora_alpha must be a number/],
   [{ rank_pattern: { '(': 2 } }, /is not a pattern/],
+  [{ rank_pattern: { '(\\w+_?)+x': 2 } }, /could run for hours/],
+  [{ alpha_pattern: { '(a|a)*b': 2 } }, /could run for hours/],
+  [{ alpha_pattern: { '.*.*.*.*.*.*.*.*!': 2 } }, /could run for hours/],
 ])('refuses %j', async (config, message) => {
   await expect(changed(config)).rejects.toThrow(message);
 });

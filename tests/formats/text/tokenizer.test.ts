@@ -93,9 +93,9 @@ describe('TextTokenizer', () => {
 
   it('says what is wrong', () => {
     expect(() => new TextTokenizer(null, {})).toThrow(/must be JSON objects/);
-    expect(() => new TextTokenizer({}, {})).toThrow(/tokenizer\.json can't be read/);
+    expect(() => new TextTokenizer({}, {})).toThrow('tokenizer.json has no model');
     expect(() => new TextTokenizer({ ...files[0], model: { type: 'Magic' } }, {})).toThrow(
-      /tokenizer\.json can't be read/,
+      /model\.vocab holds no tokens/,
     );
     const bare = new TextTokenizer(files[0], {});
     expect(bare.hasChatTemplate).toBe(false);

@@ -2,8 +2,9 @@
 import { urlFiles } from '../../../formats/files/url-files';
 import { t } from '../../../i18n';
 import { EventsError } from '../../../runs/event-schema';
-import { exportEvents, exportModelZip, importFile, type ExportedFile } from '../../../runs/exchange';
+import { exportEvents, exportModelZip, importFile, type ExportedFile, type ImportedFile } from '../../../runs/exchange';
 import { UnreadableError } from '../../../storage/records';
+import { hasWorkers, inDisposableWorker } from '../../../worker/disposable';
 import type { RunStorage, SavedRun } from '../../../storage/run-storage';
 
 type Source = Pick<RunStorage, 'get' | 'loadCheckpoint' | 'loadModel'>;
@@ -61,13 +62,21 @@ export async function receiveFile(
   storage: Target,
   file: File,
 ): Promise<{ kind: 'run'; id: string } | { kind: 'model'; name: string }> {
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  const imported = await importFile(file.name, bytes).catch((error: unknown) => {
+  const imported = await read(file).catch((error: unknown) => {
     throw explain(file.name, error);
   });
   if (imported.kind === 'run') return { kind: 'run', id: (await storage.importRun(imported.events)).id };
   await storage.saveModel(imported.name, imported.files);
   return { kind: 'model', name: imported.name };
+}
+
+/** A zip is unpacked, and its model opened, where it can't stop the page. */
+async function read(file: File): Promise<ImportedFile> {
+  const head = new Uint8Array(await file.slice(0, 2).arrayBuffer());
+  const isZip = head[0] === 0x50 && head[1] === 0x4b;
+  if (isZip && hasWorkers())
+    return inDisposableWorker((api) => api.importZip(file.name, file) as Promise<ImportedFile>);
+  return importFile(file.name, new Uint8Array(await file.arrayBuffer()));
 }
 
 /** Errors of the schema are for developers, so the user gets the line instead. Other errors stay as they are. */

@@ -1,6 +1,6 @@
 /** @file Recognises what dropped files are, by their names and first bytes, so that each goes to the page it belongs to. */
 import { messageOf } from '../../../base/errors';
-import { unpackZip } from '../../../base/zip';
+import { unpackModelZip } from '../../../formats/hf/model-zip';
 import { PEFT_CONFIG, PEFT_WEIGHTS } from '../../../formats/hf/peft';
 import { t } from '../../../i18n';
 
@@ -64,7 +64,7 @@ async function recogniseZip(file: File): Promise<RecognisedFiles> {
   const folder = file.name.replace(/\.zip$/i, '');
   let unpacked: Map<string, Uint8Array<ArrayBuffer>>;
   try {
-    unpacked = unpackZip(new Uint8Array(await file.arrayBuffer()));
+    unpacked = await unpack(file);
   } catch (error) {
     throw new Error(t('shell:drop.problem.brokenZip', { name: file.name, reason: messageOf(error) }), {
       cause: error,
@@ -72,6 +72,13 @@ async function recogniseZip(file: File): Promise<RecognisedFiles> {
   }
   const { lastModified } = file;
   return recognise([...unpacked].map(([path, bytes]) => inFolder(folder, new File([bytes], path, { lastModified }))));
+}
+
+/** Where it can't stop the page; the code for that is loaded when it is needed. */
+async function unpack(file: File): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
+  const { hasWorkers, inDisposableWorker } = await import('../../../worker/disposable');
+  if (hasWorkers()) return inDisposableWorker((api) => api.unpackZip(file));
+  return unpackModelZip(new Uint8Array(await file.arrayBuffer()));
 }
 
 async function unpackGzip(file: File): Promise<File> {

@@ -11,12 +11,12 @@ export interface Continuation {
 type Storage = Pick<RunStorage, 'list' | 'get' | 'checkpointSteps'>;
 
 /**
- * The newest saved run, if it was interrupted, by a reload for example, and has a checkpoint.
+ * The newest saved run, if it was interrupted, by a reload or because the engine broke down, and has a checkpoint.
  * @param current id of the run on the page, which doesn't count
  */
 export async function interruptedRun(storage: Storage, current: string | undefined): Promise<Continuation | null> {
   const newest = (await storage.list()).find((run) => run.id !== current);
-  return newest?.status === 'open' ? latestCheckpoint(storage, newest) : null;
+  return newest && newest.status !== 'finished' ? latestCheckpoint(storage, newest) : null;
 }
 
 /** A saved run with its latest checkpoint; null if there is no such run or it has no checkpoint. */
