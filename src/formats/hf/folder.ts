@@ -3,6 +3,7 @@
  * that `AutoModelForCausalLM.from_pretrained` opens. The weights themselves: ./safetensors-file.ts.
  */
 import { messageOf } from '../../base/errors';
+import { parsePythonJson } from '../../base/python-json';
 import type { ModelFiles } from '../files/model-files';
 import { readWhole } from '../files/whole-file';
 import { TextTokenizer } from '../text/tokenizer';
@@ -23,6 +24,8 @@ export interface FolderText {
   tokenizer: TextTokenizer | null;
   /** All of the small files that are there, as they are. */
   files: Map<string, Uint8Array<ArrayBuffer>>;
+  /** What the user should know, as sentences. */
+  notices: string[];
 }
 
 /**
@@ -40,8 +43,9 @@ export async function readFolderText(source: ModelFiles, signal?: AbortSignal): 
   const json = (path: string) => (files.has(path) ? parseJson(path, files.get(path)!) : undefined);
   if (!files.has('config.json')) throw new ModelFolderError(`${source.name} has no config.json`);
   const generation = json('generation_config.json');
-  const config = parseDecoderConfig(json('config.json'), generation);
-  return { config, generation, tokenizer: readTokenizer(source.name, config, files, json), files };
+  const notices: string[] = [];
+  const config = parseDecoderConfig(json('config.json'), generation, notices);
+  return { config, generation, tokenizer: readTokenizer(source.name, config, files, json), files, notices };
 }
 
 function readTokenizer(
@@ -53,11 +57,10 @@ function readTokenizer(
   if (!files.has('tokenizer.json')) return null;
   if (!files.has('tokenizer_config.json')) throw new ModelFolderError(`${name} has no tokenizer_config.json`);
   const template = files.get('chat_template.jinja');
-  const tokenizer = new TextTokenizer(
-    json('tokenizer.json'),
-    json('tokenizer_config.json'),
-    template && new TextDecoder().decode(template),
-  );
+  const tokenizer = new TextTokenizer(json('tokenizer.json'), json('tokenizer_config.json'), {
+    chatTemplate: template && new TextDecoder().decode(template),
+    rows: config.vocab_size,
+  });
   if (tokenizer.vocabularySize > config.vocab_size) {
     throw new ModelFolderError(
       `the tokenizer has ${tokenizer.vocabularySize} tokens, but config.json's vocab_size is ${config.vocab_size}`,
@@ -104,7 +107,7 @@ function dtypeKeys(config: object, dtype: 'F32' | 'F16'): object {
 
 function parseJson(path: string, bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return parsePythonJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
     throw new ModelFolderError(`${path}: ${messageOf(error)}`, { cause: error });
   }

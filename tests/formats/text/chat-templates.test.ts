@@ -35,7 +35,7 @@ const inFolder = (path: string) =>
   new TextTokenizer(
     JSON.parse(read(`${path}/tokenizer.json`)),
     JSON.parse(read(`${path}/tokenizer_config.json`)),
-    read(`${path}/chat_template.jinja`),
+    { chatTemplate: read(`${path}/chat_template.jinja`) },
   );
 
 async function inGguf(name: string): Promise<TextTokenizer> {
