@@ -65,7 +65,9 @@ function assemble(
   { config, tokenizer, notices, ...rest }: Omit<Model, 'name' | 'bytes' | 'adapter'>,
 ): Model {
   const ends = [...new Set([...config.eos_token_ids, ...(tokenizer?.endIds ?? [])])];
-  const said = tokenizer ? [...tokenizerNotices(tokenizer), ...(ends.length === 0 ? [t('models:notices.noEnds')] : [])] : [];
+  const said = tokenizer
+    ? [...tokenizerNotices(tokenizer), ...(ends.length === 0 ? [t('models:notices.noEnds')] : [])]
+    : [];
   return {
     ...rest,
     name,

@@ -107,21 +107,14 @@ function preTokenizerOf(metadata: GgufMetadata, tokens: readonly string[], notic
       `the pre-tokenizer ${JSON.stringify(name.slice(0, 60))} (tokenizer.ggml.pre) is not supported; supported: ${Object.keys(preTokenizers).join(', ')}`,
     );
   }
-  const { preTokenizer, family } = recognisePreTokenizer(tokens);
+  const { preTokenizer, family } = recognisePreTokenizer(metadata.string('general.architecture'), tokens);
   notices.push(
-    family === null
-      ? t('models:notices.unknownPreTokenizer')
-      : t('models:notices.recognisedPreTokenizer', { family }),
+    family === null ? t('models:notices.unknownPreTokenizer') : t('models:notices.recognisedPreTokenizer', { family }),
   );
   return preTokenizer;
 }
 
-function byteLevel(
-  metadata: GgufMetadata,
-  vocabulary: Vocabulary,
-  bos: string | undefined,
-  notices: string[],
-): Json {
+function byteLevel(metadata: GgufMetadata, vocabulary: Vocabulary, bos: string | undefined, notices: string[]): Json {
   const pre = preTokenizerOf(metadata, vocabulary.tokens, notices);
   const merges = metadata.list('tokenizer.ggml.merges', 'string') ?? [];
   const pairs = merges.map((merge) => merge.split(' '));

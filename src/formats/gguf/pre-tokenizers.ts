@@ -57,29 +57,23 @@ export interface RecognisedPreTokenizer {
   family: 'Llama 3' | 'Qwen 2' | 'SmolLM' | 'GPT-2' | null;
 }
 
-/** Tokens that only one family's tokenizers have. */
+/** Tokens that only one family's tokenizers have, among models of the llama architecture. */
 const marks: { tokens: readonly string[]; recognised: RecognisedPreTokenizer }[] = [
-  {
-    tokens: ['<|begin_of_text|>', '<|start_header_id|>', '<|eot_id|>'],
-    recognised: { preTokenizer: llama3, family: 'Llama 3' },
-  },
-  {
-    tokens: ['<|begin_of_text|>', '<|end_of_text|>', '<|reserved_special_token_0|>'],
-    recognised: { preTokenizer: llama3, family: 'Llama 3' },
-  },
-  { tokens: ['<｜User｜>', '<｜Assistant｜>', '<|fim_prefix|>'], recognised: { preTokenizer: qwen2, family: 'Qwen 2' } },
-  { tokens: ['<|im_start|>', '<|fim_prefix|>'], recognised: { preTokenizer: qwen2, family: 'Qwen 2' } },
-  { tokens: ['<|im_start|>', '<|vision_start|>'], recognised: { preTokenizer: qwen2, family: 'Qwen 2' } },
-  { tokens: ['<repo_name>', '<gh_stars>'], recognised: { preTokenizer: digits, family: 'SmolLM' } },
+  { tokens: ['<|start_header_id|>', '<|eot_id|>'], recognised: { preTokenizer: llama3, family: 'Llama 3' } },
+  { tokens: ['<|begin_of_text|>', '<|end_of_text|>'], recognised: { preTokenizer: llama3, family: 'Llama 3' } },
+  { tokens: ['<|im_start|>', '<repo_name>'], recognised: { preTokenizer: digits, family: 'SmolLM' } },
 ];
 
 /** How many tokens a vocabulary must have before what is missing from it says something. */
 const TELLING_TOKENS = 10_000;
 
 /**
+ * @param architecture llama.cpp's name
  * @param tokens in the letters that stand for bytes
  */
-export function recognisePreTokenizer(tokens: readonly string[]): RecognisedPreTokenizer {
+export function recognisePreTokenizer(architecture: string | null, tokens: readonly string[]): RecognisedPreTokenizer {
+  // All of Qwen's own models, and those that DeepSeek made of them, have the same one.
+  if (architecture === 'qwen2' || architecture === 'qwen3') return { preTokenizer: qwen2, family: 'Qwen 2' };
   const known = new Set(tokens);
   const marked = marks.find((mark) => mark.tokens.every((token) => known.has(token)));
   if (marked) return marked.recognised;

@@ -50,7 +50,7 @@ export class AddedTokenSplitter {
   split(text: string): string[] {
     const pieces: string[] = [];
     let rest = 0;
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       const found = this.#longestAt(text, at);
       if (!found) {
         at++;

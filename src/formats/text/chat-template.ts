@@ -148,7 +148,9 @@ function withoutSystem(messages: readonly Message[]): Message[] {
   if (prompt === '') return rest;
   const first = rest.findIndex(({ role }) => role === 'user');
   if (first < 0) return [{ role: 'user', content: prompt }, ...rest];
-  return rest.map((message, at) => (at === first ? { ...message, content: `${prompt}\n\n${message.content}` } : message));
+  return rest.map((message, at) =>
+    at === first ? { ...message, content: `${prompt}\n\n${message.content}` } : message,
+  );
 }
 
 /** What the user should know about a model's template, as sentences. */

@@ -3,7 +3,7 @@
  * the few calls that the engine needs.
  */
 import { messageOf } from '../../base/errors';
-import { Template } from '@huggingface/jinja';
+import { Template } from './jinja/template';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { AddedTokenSplitter, type AddedToken } from './added-tokens';
 import { chooseTemplate, type ChosenTemplate } from './chat-template';
@@ -237,10 +237,18 @@ function createTokenizer(
   const parts = made as unknown as { splitter_unnormalized: unknown; splitter_normalized: unknown };
   parts.splitter_unnormalized = splitter(added.filter((token) => !inNormalised(token)));
   parts.splitter_normalized = splitter(added.filter(inNormalised));
+  keepByteOrderMarks(made.decoder);
   // The library puts added tokens into BPE's own vocabulary too, where `ignore_merges` would find them inside words.
   const own = isObject(tokenizer.model) && isObject(tokenizer.model.vocab) ? tokenizer.model.vocab : null;
   if (own) for (const { content } of added) if (!Object.hasOwn(own, content)) made.model?.tokens_to_ids.delete(content);
   return made;
+}
+
+/** The library's decoder of single bytes drops U+FEFF, which is a character like any other in a text. */
+function keepByteOrderMarks(decoder: unknown): void {
+  if (!isObject(decoder)) return;
+  if (decoder.text_decoder) decoder.text_decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  if (Array.isArray(decoder.decoders)) decoder.decoders.forEach(keepByteOrderMarks);
 }
 
 /** Older files list added tokens in the vocabulary as well. */
@@ -276,5 +284,5 @@ function exactDigits(pre: unknown): unknown {
 }
 
 function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return value !== null && (typeof value === 'object' || typeof value === 'function') && !Array.isArray(value);
 }

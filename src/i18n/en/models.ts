@@ -153,8 +153,7 @@ export const models = {
   },
   // What is unusual about a model that opens all the same.
   notices: {
-    endsLeftOut:
-      'Its files name tokens that end an answer but that it doesn’t have ({{ids}}). They are left out.',
+    endsLeftOut: 'Its files name tokens that end an answer but that it doesn’t have ({{ids}}). They are left out.',
     namedTemplate: 'It has several chat templates, and none is the default one. “{{name}}” is used.',
     noEnds: 'Its files name no token that ends an answer, so answers go on up to the most tokens that you allow.',
     noSystem:

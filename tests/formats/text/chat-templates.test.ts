@@ -32,11 +32,9 @@ const read = (path: string) => readFileSync(new URL(path, goldens), 'utf8');
 const golden = JSON.parse(read('templates/templates.json')) as Record<string, { chats: Chat[]; texts: Text[] }>;
 
 const inFolder = (path: string) =>
-  new TextTokenizer(
-    JSON.parse(read(`${path}/tokenizer.json`)),
-    JSON.parse(read(`${path}/tokenizer_config.json`)),
-    { chatTemplate: read(`${path}/chat_template.jinja`) },
-  );
+  new TextTokenizer(JSON.parse(read(`${path}/tokenizer.json`)), JSON.parse(read(`${path}/tokenizer_config.json`)), {
+    chatTemplate: read(`${path}/chat_template.jinja`),
+  });
 
 async function inGguf(name: string): Promise<TextTokenizer> {
   const file = await checkpoint(name).open(name);
