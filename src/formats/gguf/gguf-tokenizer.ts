@@ -49,10 +49,10 @@ export function ggufTokenizer(
   const config = { ...special, ...(template !== null && { chat_template: template }) };
   const options = rows === undefined ? {} : { rows };
   if (kind === 'gpt2') {
-    return new TextTokenizer(byteLevel(metadata, vocabulary, special.bos_token, notices), config, options);
+    return new TextTokenizer(byteLevel(metadata, vocabulary, special.bos_token, notices), config, undefined, options);
   }
   if (kind === 'llama') {
-    return new TextTokenizer(sentencePiece(metadata, vocabulary, special.bos_token), config, options);
+    return new TextTokenizer(sentencePiece(metadata, vocabulary, special.bos_token), config, undefined, options);
   }
   throw new UnsupportedModelError(
     `the tokenizer ${JSON.stringify(kind)} (tokenizer.ggml.model) is not supported; supported: gpt2, llama`,

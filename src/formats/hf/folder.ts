@@ -57,10 +57,12 @@ function readTokenizer(
   if (!files.has('tokenizer.json')) return null;
   if (!files.has('tokenizer_config.json')) throw new ModelFolderError(`${name} has no tokenizer_config.json`);
   const template = files.get('chat_template.jinja');
-  const tokenizer = new TextTokenizer(json('tokenizer.json'), json('tokenizer_config.json'), {
-    chatTemplate: template && new TextDecoder().decode(template),
-    rows: config.vocab_size,
-  });
+  const tokenizer = new TextTokenizer(
+    json('tokenizer.json'),
+    json('tokenizer_config.json'),
+    template && new TextDecoder().decode(template),
+    { rows: config.vocab_size },
+  );
   if (tokenizer.vocabularySize > config.vocab_size) {
     throw new ModelFolderError(
       `the tokenizer has ${tokenizer.vocabularySize} tokens, but config.json's vocab_size is ${config.vocab_size}`,

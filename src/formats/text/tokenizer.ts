@@ -48,8 +48,6 @@ const END_TEXTS = [
 ];
 
 export interface TokenizerOptions {
-  /** chat_template.jinja, which wins over the config's `chat_template`. */
-  chatTemplate?: string | undefined;
   /** How many tokens the model has an embedding for. Added tokens beyond are left out: their text is cut like any other. */
   rows?: number;
 }
@@ -76,9 +74,10 @@ export class TextTokenizer {
   /**
    * @param tokenizer tokenizer.json, parsed
    * @param config tokenizer_config.json, parsed
+   * @param chatTemplate chat_template.jinja, which wins over the config's `chat_template`
    * @throws TokenizerError when the files don't describe a tokenizer
    */
-  constructor(tokenizer: unknown, config: unknown, { chatTemplate, rows = Infinity }: TokenizerOptions = {}) {
+  constructor(tokenizer: unknown, config: unknown, chatTemplate?: string, { rows = Infinity }: TokenizerOptions = {}) {
     if (!isObject(tokenizer) || !isObject(config)) throw new TokenizerError('the tokenizer files must be JSON objects');
     const added = addedTokens(tokenizer);
     const kept = added.filter(({ id }) => id < rows);

@@ -30,7 +30,7 @@ describe('added tokens beyond the embedding', () => {
 
   it('are read as ordinary text, and named', () => {
     const whole = new TextTokenizer(tokenizer, {});
-    const cut = new TextTokenizer(tokenizer, {}, { rows: last });
+    const cut = new TextTokenizer(tokenizer, {}, undefined, { rows: last });
     expect([whole.leftOut, cut.leftOut]).toEqual([[], [lost]]);
     expect([whole.vocabularySize, cut.vocabularySize]).toEqual([last + 1, last]);
     expect(whole.encode(lost)).toEqual([last]);
@@ -42,7 +42,7 @@ describe('added tokens beyond the embedding', () => {
   it('may be listed in the vocabulary as well', () => {
     const { model } = tokenizer as unknown as { model: { vocab: Record<string, number> } };
     const older = { ...tokenizer, model: { ...model, vocab: { ...model.vocab, [lost]: last } } };
-    expect(new TextTokenizer(older, {}, { rows: last }).vocabularySize).toBe(last);
+    expect(new TextTokenizer(older, {}, undefined, { rows: last }).vocabularySize).toBe(last);
   });
 
   it.each([[{ id: 1.5, content: 'x' }], [{ content: 'x' }], [{ id: 3 }], [null], ['x']])('refuses %j', (token) => {

@@ -62,15 +62,13 @@ describe('TextTokenizer', () => {
     const other = new TextTokenizer(files[0], config);
     expect([other.eosId, other.bosId]).toEqual([2, null]);
     expect(other.applyChatTemplate([{ role: 'user', content: 'hi' }])).toBe('hi!');
-    const jinja = new TextTokenizer(files[0], config, {
-      chatTemplate: '{{ eos_token }}{% if add_generation_prompt %}>{% endif %}',
-    });
+    const jinja = new TextTokenizer(files[0], config, '{{ eos_token }}{% if add_generation_prompt %}>{% endif %}');
     expect(jinja.applyChatTemplate([], { add_generation_prompt: true })).toBe('<eos>>');
   });
 
   it('gives templates what Transformers gives them', () => {
     const show = (template: string, variables?: Record<string, unknown>) =>
-      new TextTokenizer(files[0], {}, { chatTemplate: template }).applyChatTemplate([{ role: 'user', content: 'hi' }], {
+      new TextTokenizer(files[0], {}, template).applyChatTemplate([{ role: 'user', content: 'hi' }], {
         ...(variables && { variables }),
       });
     expect(show('{{ tools is defined and tools is none }} {{ documents is none }}')).toBe('True True');
@@ -82,7 +80,7 @@ describe('TextTokenizer', () => {
 
   it('leaves the last message open', () => {
     const render = (template: string, content: string) =>
-      new TextTokenizer(files[0], {}, { chatTemplate: template }).applyChatTemplate([{ role: 'assistant', content }], {
+      new TextTokenizer(files[0], {}, template).applyChatTemplate([{ role: 'assistant', content }], {
         continue_final_message: true,
       });
     expect(render('<{{ messages[0].content }}>', 'a ')).toBe('<a ');
@@ -101,7 +99,7 @@ describe('TextTokenizer', () => {
     );
     const bare = new TextTokenizer(files[0], {});
     expect(bare.hasChatTemplate).toBe(false);
-    const strict = new TextTokenizer(files[0], {}, { chatTemplate: "{{ raise_exception('roles must alternate') }}" });
+    const strict = new TextTokenizer(files[0], {}, "{{ raise_exception('roles must alternate') }}");
     expect(() => strict.applyChatTemplate([])).toThrow(/roles must alternate/);
   });
 });

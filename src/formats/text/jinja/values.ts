@@ -123,7 +123,8 @@ export function repr(value: Value): string {
   if (value instanceof Tuple) return `(${value.items.map(repr).join(', ')}${value.items.length === 1 ? ',' : ''})`;
   if (isDict(value)) return `{${[...value].map(([key, item]) => `${repr(key)}: ${repr(item)}`).join(', ')}}`;
   if (value instanceof Namespace) return `<Namespace ${repr(new Map(value.attributes))}>`;
-  return value instanceof Callable ? `<function ${value.name}>` : '<LoopContext>';
+  if (value instanceof Callable) return `<function ${value.name}>`;
+  return `<LoopContext ${str(value.attribute('index')!)}/${str(value.attribute('length')!)}>`;
 }
 
 const ESCAPES: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' };

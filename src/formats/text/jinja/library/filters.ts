@@ -136,6 +136,8 @@ const numberFilters: Record<string, Filter> = {
   round: (value, { get }) => {
     const factor = 10 ** numeric(get(0, 'precision') ?? 0);
     const method = str(get(1, 'method') ?? 'common');
+    // Python rounds integers to integers.
+    if (!(value instanceof Float) && method === 'common' && factor >= 1) return numeric(value);
     const scaled = numeric(value) * factor;
     const rounded =
       method === 'ceil' ? Math.ceil(scaled) : method === 'floor' ? Math.floor(scaled) : halfToEven(scaled);

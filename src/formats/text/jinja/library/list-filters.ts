@@ -31,7 +31,8 @@ function keyOf(value: Value, path: Value | undefined, caseSensitive: boolean, bu
   if (path === undefined || path === null) return folded(value, caseSensitive);
   const paths = typeof path === 'string' ? path.split(',') : [path];
   const keys = paths.map((each) => folded(attributePath(value, each, budget), caseSensitive));
-  return keys.length === 1 ? keys[0]! : new Tuple(keys);
+  // As a list even where it is one: items that all lack the attribute are equal then.
+  return new Tuple(keys);
 }
 
 function sorted(items: readonly Value[], key: (value: Value) => Value, reverse: boolean): Value[] {
@@ -46,6 +47,8 @@ const selecting =
   (value, { args, budget }) => {
     const [path, ...rest] = byAttribute ? args : [null, ...args];
     const [test, ...testArgs] = rest;
+    // Jinja doesn't look at what is false, and so takes None for an empty list.
+    if (!truth(value)) return [];
     return [...iterate(value)].filter((item) => {
       budget.step();
       const tested = byAttribute ? attributePath(item, path!, budget) : item;
@@ -71,6 +74,7 @@ const mapped =
     const path = keywords.get('attribute');
     const [name, ...rest] = args;
     if (path === undefined && name === undefined) throw new TemplateError('map requires a filter argument');
+    if (!truth(value)) return [];
     return [...iterate(value)].map((item) => {
       budget.step();
       if (path === undefined) return apply(str(name!), item, rest, budget);
