@@ -82,11 +82,14 @@ function assemble(
 /** At most so many tokens are named in a notice. */
 const NAMED_TOKENS = 5;
 
+/** A model of a toy task's characters is asked no question in words, so its template needs none of this. */
+const canWrite = (tokenizer: TextTokenizer, text: string) => tokenizer.decode(tokenizer.encode(text)).trim() === text;
+
 function tokenizerNotices(tokenizer: TextTokenizer): string[] {
   const { leftOut } = tokenizer;
   const tokens = leftOut.slice(0, NAMED_TOKENS).join(' ') + (leftOut.length > NAMED_TOKENS ? ' …' : '');
   const missing = leftOut.length > 0 ? [t('models:notices.tokensLeftOut', { count: leftOut.length, tokens })] : [];
-  return [...missing, ...templateNotices(tokenizer)];
+  return canWrite(tokenizer, 'Be brief.') ? [...missing, ...templateNotices(tokenizer)] : missing;
 }
 
 const totalBytes = (tensors: ReadonlyMap<string, { bytes: number }>) =>
