@@ -104,7 +104,7 @@ export function randomModel(name: string, config: DecoderConfig, type: StoredTyp
     tensors.set(tensor, { name: tensor, shape, type: stored, file: randomFile(stored, size), begin: 0, bytes: size });
     bytes += size;
   }
-  return { name, config, tensors, bytes, tokenizer: null, sampling: {}, files: new Map(), adapter: null };
+  return { name, config, tensors, bytes, tokenizer: null, sampling: {}, files: new Map(), notices: [], adapter: null };
 }
 
 function randomFile(type: StoredType, size: number): RangedFile {

@@ -28,6 +28,8 @@ export interface Model {
   sampling: RecommendedSampling;
   /** The small text files of the folder by path, to be written out again beside trained weights. */
   files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+  /** What is unusual about it, as sentences for the user: its chat template stands in for a missing one, for example. */
+  notices: readonly string[];
   /** Low-rank updates to be added to the weights wherever they are loaded. */
   adapter: PeftAdapter | null;
 }

@@ -1,10 +1,13 @@
 /** @file Opens any model: everything but its weights, of which only the places in their files are found. */
+import { t } from '../i18n';
 import type { ModelFiles } from './files/model-files';
 import { readFolderText } from './hf/folder';
 import { matchTensors, ModelFolderError } from './hf/match-tensors';
 import { findTensors } from './hf/safetensors-file';
+import { hasOwnHead } from './hf/tied-head';
 import type { Model } from './model';
 import { R1_SAMPLING, type RecommendedSampling } from './recommended-sampling';
+import { templateNotices } from './text/chat-template';
 import type { TextTokenizer } from './text/tokenizer';
 
 /**
@@ -31,11 +34,13 @@ async function ggufPath(files: ModelFiles): Promise<string | null> {
 const lastPart = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 
 async function openFolder(source: ModelFiles, signal?: AbortSignal): Promise<Model> {
-  const { config, generation, tokenizer, files } = await readFolderText(source, signal);
-  const tensors = matchTensors(config, await findTensors(source, signal));
-  const sampling = recommendedSampling(source.name, tokenizer, generation);
-  const { name } = source;
-  return { name, config, tokenizer, tensors, bytes: totalBytes(tensors), sampling, files, adapter: null };
+  const { config: read, generation, tokenizer, files, notices } = await readFolderText(source, signal);
+  const stored = await findTensors(source, signal);
+  const untied = read.tie_word_embeddings && (await hasOwnHead(stored, signal));
+  if (untied) notices.push(t('models:notices.untiedHead'));
+  const config = untied ? { ...read, tie_word_embeddings: false } : read;
+  const parts = { config, tokenizer, tensors: matchTensors(config, stored), notices };
+  return assemble(source.name, { ...parts, sampling: recommendedSampling(source.name, tokenizer, generation), files });
 }
 
 async function openGgufFile(source: ModelFiles, path: string, signal?: AbortSignal): Promise<Model> {
@@ -43,24 +48,49 @@ async function openGgufFile(source: ModelFiles, path: string, signal?: AbortSign
   if (!file) throw new ModelFolderError(`${source.name} has no ${path}`);
   // The page's first seconds, which open the embedded folder, don't wait for the code of another format.
   const [{ openGguf }, { ggufTokenizer }] = await Promise.all([import('./gguf/gguf'), import('./gguf/gguf-tokenizer')]);
-  const { metadata, config, tensors, sampling } = await openGguf(file, signal);
-  const tokenizer = ggufTokenizer(metadata);
+  const { metadata, config, tensors, sampling, notices } = await openGguf(file, signal);
+  const tokenizer = ggufTokenizer(metadata, config.vocab_size, notices);
   if (tokenizer.vocabularySize > config.vocab_size) {
     throw new ModelFolderError(
       `the tokenizer has ${tokenizer.vocabularySize} tokens, but the embedding has ${config.vocab_size} rows`,
     );
   }
   const described = `${source.name} ${metadata.string('general.name') ?? ''}`;
+  const recommended = recommendedSampling(described, tokenizer, sampling);
+  return assemble(source.name, { config, tokenizer, tensors, notices, sampling: recommended, files: new Map() });
+}
+
+/** Joins what was read, with the ends that the tokenizer knows beside the config's. */
+function assemble(
+  name: string,
+  { config, tokenizer, notices, ...rest }: Omit<Model, 'name' | 'bytes' | 'adapter'>,
+): Model {
+  const ends = [...new Set([...config.eos_token_ids, ...(tokenizer?.endIds ?? [])])];
+  const said = tokenizer
+    ? [...tokenizerNotices(tokenizer), ...(ends.length === 0 ? [t('models:notices.noEnds')] : [])]
+    : [];
   return {
-    name: source.name,
-    config,
+    ...rest,
+    name,
+    config: { ...config, eos_token_ids: ends },
     tokenizer,
-    tensors,
-    bytes: totalBytes(tensors),
-    sampling: recommendedSampling(described, tokenizer, sampling),
-    files: new Map(),
+    bytes: totalBytes(rest.tensors),
+    notices: [...notices, ...said],
     adapter: null,
   };
+}
+
+/** At most so many tokens are named in a notice. */
+const NAMED_TOKENS = 5;
+
+/** A model of a toy task's characters is asked no question in words, so its template needs none of this. */
+const canWrite = (tokenizer: TextTokenizer, text: string) => tokenizer.decode(tokenizer.encode(text)).trim() === text;
+
+function tokenizerNotices(tokenizer: TextTokenizer): string[] {
+  const { leftOut } = tokenizer;
+  const tokens = leftOut.slice(0, NAMED_TOKENS).join(' ') + (leftOut.length > NAMED_TOKENS ? ' …' : '');
+  const missing = leftOut.length > 0 ? [t('models:notices.tokensLeftOut', { count: leftOut.length, tokens })] : [];
+  return canWrite(tokenizer, 'Be brief.') ? [...missing, ...templateNotices(tokenizer)] : missing;
 }
 
 const totalBytes = (tensors: ReadonlyMap<string, { bytes: number }>) =>

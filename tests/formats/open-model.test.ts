@@ -36,7 +36,12 @@ function watched(files: ModelFiles): { files: ModelFiles; reads: string[] } {
 }
 
 const folders: [name: string, architecture: string, type: StoredType, expected: object][] = [
-  ['llama3', 'LlamaForCausalLM', 'BF16', { rope_scaling: { rope_type: 'llama3', factor: 8 }, eos_token_ids: [297] }],
+  [
+    'llama3',
+    'LlamaForCausalLM',
+    'BF16',
+    { rope_scaling: { rope_type: 'llama3', factor: 8 }, eos_token_ids: [297, 296, 293] },
+  ],
   ['r1-qwen2', 'Qwen2ForCausalLM', 'BF16', { qkv_bias: true, tie_word_embeddings: false, vocab_size: 320 }],
   ['qwen3', 'Qwen3ForCausalLM', 'BF16', { qk_norm: true, head_dim: 32, num_attention_heads: 4 }],
   ['mistral', 'MistralForCausalLM', 'F16', { model_type: 'mistral', bos_token_id: 1 }],

@@ -50,7 +50,11 @@ export async function train(args: string[]): Promise<void> {
   let device = '';
   const engine = nodeEngine({ onBatch, onDevice: (description) => (device = description) }, dataset);
   const trainer = new LocalTrainer({
-    openModel: async (name) => ({ ...(await openModelAt(options.model, options.adapter)), name }),
+    openModel: async (name) => {
+      const model = await openModelAt(options.model, options.adapter);
+      for (const notice of model.notices) console.error(notice);
+      return { ...model, name };
+    },
     openSession: (wanted, model, tell) => engine.openTraining(model, wanted, tell),
     device: () => device,
     saveCheckpoint: (_, step, bytes, model) =>

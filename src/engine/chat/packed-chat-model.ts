@@ -1,6 +1,7 @@
 /** @file A model on packed weights as a ChatModel: conversations of several turns, streamed as they are sampled. */
 import { formatMegabytes } from '../../base/bytes';
 import { TextStream } from '../../formats/text/text-stream';
+import { renderChat } from '../../formats/text/chat-template';
 import type { TextTokenizer } from '../../formats/text/tokenizer';
 import { tokenizerOf, type Model, type RecommendedSampling } from '../../formats/model';
 import { OutOfMemoryError, type Gpu } from '../../gpu/gpu';
@@ -20,6 +21,8 @@ export interface PackedChatModelParts {
   sampling: RecommendedSampling;
   tokenizer: TextTokenizer;
   generator: TextGenerator;
+  /** What is unusual about the model, as sentences for the user. */
+  notices?: readonly string[];
   /** Called before each answer: makes the generator's weights those that should answer. */
   prepare?: () => void;
   /** Gives back what the model holds. */
@@ -31,7 +34,12 @@ export class PackedChatModel implements ChatModel {
   /** The last answer, to continue from token by token: its text alone may be cut into other tokens. */
   private last: { rendered: string; text: string; ids: number[]; texts: TextStream } | null = null;
 
-  constructor(private readonly parts: PackedChatModelParts) {}
+  /** What is unusual about the model, said with its first answer. */
+  private readonly unsaid: string[];
+
+  constructor(private readonly parts: PackedChatModelParts) {
+    this.unsaid = [...(parts.notices ?? [])];
+  }
 
   /**
    * Takes over the device and streams the weights onto it.
@@ -54,8 +62,8 @@ export class PackedChatModel implements ChatModel {
       throw error instanceof OutOfMemoryError ? doesNotFit(model.name, plan, error) : error;
     });
     const generator = new TextGenerator(inference, { validTokens: tokenizer.vocabularySize });
-    const { name, sampling } = model;
-    return new PackedChatModel({ name, sampling, tokenizer, generator, close: () => gpu.destroy() });
+    const { name, sampling, notices } = model;
+    return new PackedChatModel({ name, sampling, notices, tokenizer, generator, close: () => gpu.destroy() });
   }
 
   get name(): string {
@@ -83,7 +91,8 @@ export class PackedChatModel implements ChatModel {
       max_new_tokens: request.max_tokens,
     };
     // Comes before the model's own first token: the opening of its think block, which the template already wrote.
-    let first: Partial<ChatToken> & { text: string } = { text: opening, ...(notice && { notice }) };
+    const said = [...new Set([...this.unsaid.splice(0), notice])].filter(Boolean).join(' ');
+    let first: Partial<ChatToken> & { text: string } = { text: opening, ...(said && { notice: said }) };
     let slid = false;
     let count = 0;
     const answer = { rendered, text: request.prefix ?? '', ids: answered, texts };
@@ -126,7 +135,7 @@ export class PackedChatModel implements ChatModel {
   }
 
   /** The prompt's tokens; when they are too many, without the conversation's oldest turns. */
-  private encode(request: GenerateRequest): Encoded & { notice: string } {
+  private encode(request: GenerateRequest): Encoded {
     const { context } = this.parts.generator;
     const most = context - Math.min(request.max_tokens, Math.floor(context * ANSWER_SHARE));
     let messages = request.messages;
@@ -135,9 +144,9 @@ export class PackedChatModel implements ChatModel {
       const length = encoded.prompt.length + encoded.answered.length;
       if (length <= most) {
         const which = dropped === 1 ? 'oldest message was' : `${dropped} oldest messages were`;
-        const notice =
+        const shortened =
           dropped > 0 ? `The conversation is longer than the context of ${context} tokens: its ${which} left out.` : '';
-        return { ...encoded, notice };
+        return { ...encoded, notice: [encoded.notice, shortened].filter(Boolean).join(' ') };
       }
       const shorter = withoutOldest(messages);
       if (!shorter) {
@@ -151,17 +160,18 @@ export class PackedChatModel implements ChatModel {
 
   private render(messages: Message[], prefix: string): Encoded {
     const { tokenizer } = this.parts;
-    const rendered = tokenizer.applyChatTemplate(messages, { add_generation_prompt: true });
+    const { text: rendered, notice } = renderChat(tokenizer, messages);
     const opening = /<think>\s*$/.exec(rendered)?.[0] ?? '';
     const { last } = this;
     if (prefix && last?.rendered === rendered && last.text === prefix) {
-      return { prompt: tokenizer.encode(rendered), answered: last.ids, rendered, opening: '', texts: last.texts };
+      const answered = last.ids;
+      return { prompt: tokenizer.encode(rendered), answered, rendered, opening: '', texts: last.texts, notice };
     }
     const texts = new TextStream(tokenizer);
-    if (!prefix) return { prompt: tokenizer.encode(rendered), answered: [], rendered, opening, texts };
+    if (!prefix) return { prompt: tokenizer.encode(rendered), answered: [], rendered, opening, texts, notice };
     // The prefix is the text as it was streamed, which began with what the template ends in.
     const rest = opening && prefix.startsWith(opening) ? prefix.slice(opening.length) : prefix;
-    return { prompt: tokenizer.encode(rendered + rest), answered: [], rendered, opening: '', texts };
+    return { prompt: tokenizer.encode(rendered + rest), answered: [], rendered, opening: '', texts, notice };
   }
 }
 
@@ -174,6 +184,8 @@ interface Encoded {
   /** What the template has begun of the answer: the opening of its thoughts. */
   opening: string;
   texts: TextStream;
+  /** What the user should know about how the conversation was written; empty where there is nothing. */
+  notice: string;
 }
 
 function doesNotFit(name: string, { bytes, context }: InferencePlan, cause: Error): OutOfMemoryError {

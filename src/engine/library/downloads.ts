@@ -50,9 +50,10 @@ export class ModelDownloads {
     const computed = describe(opened);
     this.#looked.set(source.id, computed);
     const stored = await this.#storedOrNothing(source.id);
-    const { id, name, origin, licence, choices, notices } = source;
+    const { id, name, origin, licence, choices } = source;
     return {
-      ...{ id, name, origin, licence, choices, notices },
+      ...{ id, name, origin, licence, choices },
+      notices: [...source.notices, ...opened.notices],
       ...computed,
       config: opened.config,
       files: source.files.map(({ path, bytes }) => ({ path, bytes })),

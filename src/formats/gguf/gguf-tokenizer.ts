@@ -3,8 +3,10 @@
  * model. Two kinds: `gpt2`, byte-level BPE with merges and a pre-tokenizer that is known by name; and `llama`,
  * SentencePiece's BPE, whose merges follow from the scores.
  */
+import { t } from '../../i18n';
 import { UnsupportedModelError } from '../hf/hf-config';
 import { GgufError, type GgufMetadata } from './gguf';
+import { preTokenizers, recognisePreTokenizer, UNSPECIFIED, type PreTokenizer } from './pre-tokenizers';
 import { TextTokenizer } from '../text/tokenizer';
 
 /** llama.cpp's kinds of token. */
@@ -25,8 +27,16 @@ interface Vocabulary {
   kinds: number[];
 }
 
-/** @throws GgufError, UnsupportedModelError, TokenizerError */
-export function ggufTokenizer(metadata: GgufMetadata): TextTokenizer {
+/**
+ * @param rows how many tokens the model has an embedding for
+ * @param notices gets what the user should know, as sentences
+ * @throws GgufError, UnsupportedModelError, TokenizerError
+ */
+export function ggufTokenizer(
+  metadata: GgufMetadata,
+  rows: number | undefined = undefined,
+  notices: string[] = [],
+): TextTokenizer {
   const kind = metadata.string('tokenizer.ggml.model');
   const tokens = metadata.list('tokenizer.ggml.tokens', 'string');
   if (!tokens || tokens.length === 0) throw new GgufError('the file has no tokenizer (tokenizer.ggml.tokens)');
@@ -39,8 +49,13 @@ export function ggufTokenizer(metadata: GgufMetadata): TextTokenizer {
   const special = specialTokens(metadata, tokens);
   const template = metadata.string('tokenizer.chat_template');
   const config = { ...special, ...(template !== null && { chat_template: template }) };
-  if (kind === 'gpt2') return new TextTokenizer(byteLevel(metadata, vocabulary, special.bos_token), config);
-  if (kind === 'llama') return new TextTokenizer(sentencePiece(metadata, vocabulary, special.bos_token), config);
+  const options = rows === undefined ? {} : { rows };
+  if (kind === 'gpt2') {
+    return new TextTokenizer(byteLevel(metadata, vocabulary, special.bos_token, notices), config, undefined, options);
+  }
+  if (kind === 'llama') {
+    return new TextTokenizer(sentencePiece(metadata, vocabulary, special.bos_token), config, undefined, options);
+  }
   throw new UnsupportedModelError(
     `the tokenizer ${JSON.stringify(kind)} (tokenizer.ggml.model) is not supported; supported: gpt2, llama`,
   );
@@ -86,58 +101,23 @@ function postProcessor(metadata: GgufMetadata, assumed: boolean, bos: string | u
   return { type: 'TemplateProcessing', single: [{ SpecialToken: { id: bos, type_id: 0 } }, text], pair: [text] };
 }
 
-const LLAMA3 =
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-const QWEN2 = LLAMA3.replace('{1,3}', '');
-
-const split = (regex: string) => ({ type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false });
-const bytes = (withRegex: boolean) => ({ type: 'ByteLevel', add_prefix_space: false, use_regex: withRegex });
-const sequence = (...pretokenizers: Json[]) => ({ type: 'Sequence', pretokenizers });
-
-interface PreTokenizer {
-  split: Json;
-  normalizer: Json | null;
-  /** Whole words that are tokens are taken before any merge. */
-  ignoreMerges: boolean;
-  addBos: boolean;
-}
-
-const plain = { normalizer: null, ignoreMerges: false, addBos: false };
-const gpt2: PreTokenizer = { ...plain, split: bytes(true) };
-const llama3: PreTokenizer = {
-  ...plain,
-  split: sequence(split(LLAMA3), bytes(false)),
-  ignoreMerges: true,
-  addBos: true,
-};
-const qwen2: PreTokenizer = { ...plain, split: sequence(split(QWEN2), bytes(false)), normalizer: { type: 'NFC' } };
-const digits: PreTokenizer = {
-  ...plain,
-  split: sequence({ type: 'Digits', individual_digits: true }, bytes(true)),
-};
-
-/** Pre-tokenizers by llama.cpp's names for them (src/llama-vocab.cpp there). */
-const preTokenizers: Record<string, PreTokenizer> = {
-  default: gpt2,
-  'gpt-2': gpt2,
-  gpt2,
-  'llama-bpe': llama3,
-  'llama-v3': llama3,
-  llama3,
-  qwen2,
-  'deepseek-r1-qwen': qwen2,
-  smollm: digits,
-  starcoder: digits,
-};
-
-function byteLevel(metadata: GgufMetadata, vocabulary: Vocabulary, bos: string | undefined): Json {
-  const name = metadata.string('tokenizer.ggml.pre') ?? 'default';
-  const pre = Object.hasOwn(preTokenizers, name) ? preTokenizers[name]! : null;
-  if (!pre) {
+function preTokenizerOf(metadata: GgufMetadata, tokens: readonly string[], notices: string[]): PreTokenizer {
+  const name = metadata.string('tokenizer.ggml.pre') ?? UNSPECIFIED;
+  if (Object.hasOwn(preTokenizers, name)) return preTokenizers[name]!;
+  if (name !== UNSPECIFIED) {
     throw new UnsupportedModelError(
       `the pre-tokenizer ${JSON.stringify(name.slice(0, 60))} (tokenizer.ggml.pre) is not supported; supported: ${Object.keys(preTokenizers).join(', ')}`,
     );
   }
+  const { preTokenizer, family } = recognisePreTokenizer(metadata.string('general.architecture'), tokens);
+  notices.push(
+    family === null ? t('models:notices.unknownPreTokenizer') : t('models:notices.recognisedPreTokenizer', { family }),
+  );
+  return preTokenizer;
+}
+
+function byteLevel(metadata: GgufMetadata, vocabulary: Vocabulary, bos: string | undefined, notices: string[]): Json {
+  const pre = preTokenizerOf(metadata, vocabulary.tokens, notices);
   const merges = metadata.list('tokenizer.ggml.merges', 'string') ?? [];
   const pairs = merges.map((merge) => merge.split(' '));
   const wrong = pairs.findIndex((pair) => pair.length !== 2);
@@ -155,13 +135,18 @@ function byteLevel(metadata: GgufMetadata, vocabulary: Vocabulary, bos: string |
 function sentencePiece(metadata: GgufMetadata, vocabulary: Vocabulary, bos: string | undefined): Json {
   const space = { type: 'Replace', pattern: { String: ' ' }, content: '▁' };
   const prefixed = metadata.get('tokenizer.ggml.add_space_prefix') ?? true;
+  const onlyFirst = prefixed === true && prefixesOnlyTheText(vocabulary);
   const unknown = vocabulary.tokens[vocabulary.kinds.indexOf(UNKNOWN)];
   const vocab = ids(vocabulary);
   return {
     added_tokens: addedTokens(vocabulary, bos),
     normalizer:
-      prefixed === true ? { type: 'Sequence', normalizers: [{ type: 'Prepend', prepend: '▁' }, space] } : space,
-    pre_tokenizer: null,
+      prefixed === true && !onlyFirst
+        ? { type: 'Sequence', normalizers: [{ type: 'Prepend', prepend: '▁' }, space] }
+        : onlyFirst
+          ? null
+          : space,
+    pre_tokenizer: onlyFirst ? { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first', split: false } : null,
     post_processor: postProcessor(metadata, true, bos),
     decoder: {
       type: 'Sequence',
@@ -182,6 +167,14 @@ function sentencePiece(metadata: GgufMetadata, vocabulary: Vocabulary, bos: stri
     },
   };
 }
+
+/**
+ * Whether SentencePiece's space is put before the text as a whole, and not before every piece behind a special token too.
+ * GGUF files don't say which. Models with Mistral's instructions as tokens were trained in the former way (`legacy` false
+ * in Transformers), Llama 2 and TinyLlama in the latter.
+ */
+const prefixesOnlyTheText = ({ tokens, kinds }: Vocabulary): boolean =>
+  ['[INST]', '[/INST]'].every((token) => [CONTROL, USER_DEFINED].includes(kinds[tokens.indexOf(token)] ?? 0));
 
 /**
  * SentencePiece joins the two neighbours whose whole has the best score. As merges: every way to cut a piece into two that

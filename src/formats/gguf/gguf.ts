@@ -61,6 +61,8 @@ export interface GgufModel {
   config: DecoderConfig;
   tensors: Map<string, TensorEntry>;
   sampling: RecommendedSampling;
+  /** What the user should know, as sentences. */
+  notices: string[];
 }
 
 /** More tensors than any model that fits a browser has. */
@@ -89,7 +91,8 @@ export async function openGguf(file: RangedFile, signal?: AbortSignal): Promise<
   }
   const factors = stored.get(ROPE_FACTORS);
   stored.delete(ROPE_FACTORS);
-  const plain = configOf(metadata, architecture, stored);
+  const notices: string[] = [];
+  const plain = configOf(metadata, architecture, stored, notices);
   const config = { ...plain, rope_scaling: factors ? await ropeFactors(plain, factors, signal) : null };
   const heads = { q_proj: config.num_attention_heads, k_proj: config.num_key_value_heads };
   const renamed = new Map<string, TensorEntry>();
@@ -100,7 +103,7 @@ export async function openGguf(file: RangedFile, signal?: AbortSignal): Promise<
     if (familyOf(config.model_type).gguf?.interleavedHeads && projection) entry.interleavedHeads = heads[projection];
     renamed.set(entry.name, entry);
   }
-  return { metadata, config, tensors: matchTensors(config, renamed), sampling: samplingOf(metadata) };
+  return { metadata, config, tensors: matchTensors(config, renamed), sampling: samplingOf(metadata), notices };
 }
 
 interface Header {
@@ -202,6 +205,7 @@ function configOf(
   metadata: GgufMetadata,
   architecture: string,
   stored: ReadonlyMap<string, TensorEntry>,
+  notices: string[],
 ): DecoderConfig {
   const at = (key: string) => metadata.get(`${architecture}.${key}`);
   const heads = at('attention.head_count');
@@ -240,34 +244,13 @@ function configOf(
     max_position_embeddings: at('context_length'),
     tie_word_embeddings: !stored.has('output.weight'),
     bos_token_id: metadata.get('tokenizer.ggml.bos_token_id'),
-    eos_token_id: endings(metadata, embedding.shape[0]!),
+    eos_token_id: ['eos', 'eot', 'eom'].map((key) => metadata.get(`tokenizer.ggml.${key}_token_id`)),
     pad_token_id: metadata.get('tokenizer.ggml.padding_token_id'),
   };
   const optional = /^head_dim$|_token_id$/;
   const missing = Object.entries(json).find(([key, value]) => value === undefined && !optional.test(key));
   if (missing) throw new GgufError(`the metadata doesn't give ${missing[0]} (${architecture}.*)`);
-  return parseDecoderConfig(json);
-}
-
-/** Control tokens that end a turn or a text in the families read here, whatever the metadata says: as llama.cpp has it. */
-const END_TEXTS = new Set([
-  '<|eot_id|>',
-  '<|eom_id|>',
-  '<|im_end|>',
-  '<|endoftext|>',
-  '<|end_of_text|>',
-  '<｜end▁of▁sentence｜>',
-]);
-
-function endings(metadata: GgufMetadata, vocabulary: number): number[] {
-  const ids = ['eos', 'eot', 'eom'].map((key) => metadata.number(`tokenizer.ggml.${key}_token_id`));
-  const known = ids.filter((id) => id !== null);
-  const tokens = metadata.list('tokenizer.ggml.tokens', 'string') ?? [];
-  const kinds = metadata.list('tokenizer.ggml.token_type', 'number') ?? [];
-  tokens.forEach((token, id) => {
-    if (kinds[id] === 3 && END_TEXTS.has(token) && id < vocabulary) known.push(id);
-  });
-  return [...new Set(known)];
+  return parseDecoderConfig(json, undefined, notices);
 }
 
 /** Llama 3's scaling, as llama.cpp stores it: what each frequency is divided by. */

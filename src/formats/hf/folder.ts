@@ -3,6 +3,7 @@
  * that `AutoModelForCausalLM.from_pretrained` opens. The weights themselves: ./safetensors-file.ts.
  */
 import { messageOf } from '../../base/errors';
+import { parsePythonJson } from '../../base/python-json';
 import type { ModelFiles } from '../files/model-files';
 import { readWhole } from '../files/whole-file';
 import { TextTokenizer } from '../text/tokenizer';
@@ -20,6 +21,8 @@ export interface FolderText {
   tokenizer: TextTokenizer | null;
   /** All of the small files that are there, as they are. */
   files: Map<string, Uint8Array<ArrayBuffer>>;
+  /** What the user should know, as sentences. */
+  notices: string[];
 }
 
 /**
@@ -37,8 +40,9 @@ export async function readFolderText(source: ModelFiles, signal?: AbortSignal): 
   const json = (path: string) => (files.has(path) ? parseJson(path, files.get(path)!) : undefined);
   if (!files.has('config.json')) throw new ModelFolderError(`${source.name} has no config.json`);
   const generation = json('generation_config.json');
-  const config = parseDecoderConfig(json('config.json'), generation);
-  return { config, generation, tokenizer: readTokenizer(source.name, config, files, json), files };
+  const notices: string[] = [];
+  const config = parseDecoderConfig(json('config.json'), generation, notices);
+  return { config, generation, tokenizer: readTokenizer(source.name, config, files, json), files, notices };
 }
 
 function readTokenizer(
@@ -54,6 +58,7 @@ function readTokenizer(
     json('tokenizer.json'),
     json('tokenizer_config.json'),
     template && new TextDecoder().decode(template),
+    { rows: config.vocab_size },
   );
   if (tokenizer.vocabularySize > config.vocab_size) {
     throw new ModelFolderError(
@@ -101,7 +106,7 @@ function dtypeKeys(config: object, dtype: 'F32' | 'F16'): object {
 
 function parseJson(path: string, bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return parsePythonJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
     throw new ModelFolderError(`${path}: ${messageOf(error)}`, { cause: error });
   }

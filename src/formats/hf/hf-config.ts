@@ -5,6 +5,7 @@
  * that runs is computed as Transformers computes it.
  */
 
+import { t } from '../../i18n';
 import { families, familyOf, type DecoderSizes, type ModelType } from './architecture';
 
 /** A config that is valid but describes a model that this engine doesn't compute, or that isn't valid at all. */
@@ -34,7 +35,10 @@ export interface DecoderConfig extends DecoderSizes {
   rope_scaling: RopeScaling | null;
   max_position_embeddings: number;
   bos_token_id: number | null;
-  /** Every token that ends an answer; generation_config.json's list where there is one. */
+  /**
+   * Every token that ends an answer: generation_config.json's list where there is one, otherwise config.json's, and, once
+   * a model is opened, those that its tokenizer ends turns with.
+   */
   eos_token_ids: number[];
   pad_token_id: number | null;
 }
@@ -43,9 +47,10 @@ type Json = Record<string, unknown>;
 
 /**
  * Validates a parsed config.json (and generation_config.json, whose end-of-sequence ids win).
+ * @param notices gets what the user should know, as sentences
  * @throws UnsupportedModelError naming the key, its value and what would be accepted.
  */
-export function parseDecoderConfig(json: unknown, generation?: unknown): DecoderConfig {
+export function parseDecoderConfig(json: unknown, generation?: unknown, notices: string[] = []): DecoderConfig {
   if (!isObject(json)) refuse('config.json is not a JSON object');
   const model_type = json.model_type;
   if (typeof model_type !== 'string' || !Object.hasOwn(families, model_type)) {
@@ -90,15 +95,16 @@ export function parseDecoderConfig(json: unknown, generation?: unknown): Decoder
     tie_word_embeddings: flag(json, 'tie_word_embeddings', family.tied),
     qkv_bias: family.qkv_bias,
     qk_norm: family.qk_norm,
-    bos_token_id: tokenIds(json, 'bos_token_id', vocab_size)[0] ?? null,
-    eos_token_ids: tokenIds(endings, 'eos_token_id', vocab_size),
-    pad_token_id: tokenIds(json, 'pad_token_id', vocab_size)[0] ?? null,
+    bos_token_id: tokenIds(json.bos_token_id, vocab_size).ids[0] ?? null,
+    eos_token_ids: endIds(endings.eos_token_id, vocab_size, notices),
+    pad_token_id: tokenIds(json.pad_token_id, vocab_size).ids[0] ?? null,
   };
 }
 
 function refuseUncomputed(json: Json, model_type: ModelType): void {
   const act = json.hidden_act ?? 'silu';
-  if (act !== 'silu') refuse(`hidden_act ${show(act)} is not supported; supported: silu`);
+  // Transformers knows the same function by both names.
+  if (act !== 'silu' && act !== 'swish') refuse(`hidden_act ${show(act)} is not supported; supported: silu`);
   if (flag(json, 'mlp_bias', false)) refuse('mlp_bias true is not supported');
   // Where it is read, this also puts a bias on o_proj.
   if (!familyOf(model_type).ignoresAttentionBias && flag(json, 'attention_bias', false))
@@ -136,7 +142,9 @@ function ropeOf(json: Json): Rope {
     if (rope == null) continue;
     if (!isObject(rope)) refuse(`${key} ${show(rope)} is not an object`);
     const type = rope.rope_type ?? rope.type ?? 'default';
-    if (type !== 'default' && type !== 'llama3') {
+    // By a factor of 1 these two change nothing within the model's context.
+    const isIdentity = (type === 'linear' || type === 'dynamic') && rope.factor === 1;
+    if (type !== 'default' && type !== 'llama3' && !isIdentity) {
       refuse(`${key} with rope_type ${show(type)} is not supported; supported: default, llama3`);
     }
     if (Object.values(rope).some(isObject)) refuse(`${key} by layer type is not supported`);
@@ -186,17 +194,19 @@ function flag(json: Json, key: string, fallback: boolean): boolean {
   return value;
 }
 
-/** A token id or a list of them, as a list; empty when absent. */
-function tokenIds(json: Json, key: string, vocabSize: number): number[] {
-  const value = json[key];
-  if (value == null) return [];
-  const ids: unknown[] = Array.isArray(value) ? value : [value];
-  for (const id of ids) {
-    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= vocabSize) {
-      refuse(`${key} ${show(value)} is not a token id below vocab_size ${vocabSize}`);
-    }
-  }
-  return ids as number[];
+/** The tokens that end an answer. One that the model doesn't have can't occur, so it is left out and said to be. */
+function endIds(value: unknown, vocabSize: number, notices: string[]): number[] {
+  const { ids, wrong } = tokenIds(value, vocabSize);
+  if (wrong.length > 0) notices.push(t('models:notices.endsLeftOut', { ids: wrong.map(show).join(', ') }));
+  return ids;
+}
+
+/** A token id or a list of them, as a list: those that are below the vocabulary's size, and those that can't be meant. */
+function tokenIds(value: unknown, vocabSize: number): { ids: number[]; wrong: unknown[] } {
+  // -1 is written for "none".
+  const given = (Array.isArray(value) ? value : [value]).filter((id) => id != null && id !== -1) as unknown[];
+  const isId = (id: unknown): id is number => Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabSize;
+  return { ids: [...new Set(given.filter(isId))], wrong: given.filter((id) => !isId(id)).slice(0, 10) };
 }
 
 function isObject(value: unknown): value is Json {

@@ -3,6 +3,7 @@
  * adapter_model.safetensors. Whatever would change the arithmetic and isn't implemented is refused by name.
  */
 import { messageOf } from '../../base/errors';
+import { parsePythonJson } from '../../base/python-json';
 import { regexCost } from '../../base/regex-cost';
 import type { ModelFiles } from '../files/model-files';
 import { readWhole } from '../files/whole-file';
@@ -235,7 +236,7 @@ async function readConfig(source: ModelFiles): Promise<Json> {
   if (!bytes) throw new PeftError(`${source.name} has no ${PEFT_CONFIG}: it is not a PEFT adapter`);
   let config: unknown;
   try {
-    config = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    config = parsePythonJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
     throw new PeftError(`${PEFT_CONFIG} is not JSON: ${messageOf(error)}`);
   }

@@ -151,6 +151,36 @@ export const models = {
     severalGgufs: 'There are several .gguf files. Choose one of them.',
     unnamed: 'chosen files',
   },
+  // What is unusual about a model that opens all the same.
+  notices: {
+    endsLeftOut: 'Its files name tokens that end an answer but that it doesn’t have ({{ids}}). They are left out.',
+    namedTemplate: 'It has several chat templates, and none is the default one. “{{name}}” is used.',
+    noEnds: 'Its files name no token that ends an answer, so answers go on up to the most tokens that you allow.',
+    noSystem:
+      'Its chat template takes no system prompt, so a system prompt is put at the beginning of the first message.',
+    standIn: {
+      chatml:
+        'It has no chat template. Its vocabulary has the tokens of ChatML (<|im_start|>), so conversations are written in that form.',
+      deepseek:
+        'It has no chat template. Its vocabulary has DeepSeek’s tokens (<｜User｜>), so conversations are written in DeepSeek’s form.',
+      llama3:
+        'It has no chat template. Its vocabulary has Llama 3’s tokens (<|start_header_id|>), so conversations are written in Llama 3’s form.',
+      mistral:
+        'It has no chat template. Its vocabulary has Mistral’s tokens ([INST]), so conversations are written in Mistral’s form.',
+      plain:
+        'It has no chat template, as a base model that only continues texts. Conversations are written as plain text, “User: …” and “Assistant: …”, and answers may not end by themselves.',
+    },
+    tokensLeftOut_one:
+      'Its tokenizer has a token that the model itself doesn’t know ({{tokens}}). It is read as ordinary text.',
+    tokensLeftOut_other:
+      'Its tokenizer has {{count, number}} tokens that the model itself doesn’t know ({{tokens}}). They are read as ordinary text.',
+    unknownPreTokenizer:
+      'The file doesn’t say how text is split before it is made into tokens, and its tokens don’t show it. It is split as for GPT-2, so numbers and words may be read differently from training. A newer conversion of this model would say it.',
+    recognisedPreTokenizer:
+      'The file doesn’t say how text is split before it is made into tokens. Going by its tokens, it is split as for {{family}}.',
+    untiedHead:
+      'config.json says that the output layer is the embedding (tie_word_embeddings), but the weights have another output layer. The one in the weights is used, as Transformers does.',
+  },
   // Requests to a server. `reason` in `gaveUp` and `retrying` is one of the sentences here.
   http: {
     broken: 'The connection for {{path}} broke: {{reason}}.',

@@ -1,6 +1,8 @@
 /** @file A large model as a ChatModel, on a small random R1-like checkpoint: thoughts, going on, long conversations, stopping. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelFiles } from '../../../src/cli/model-files';
+import { memoryFile } from '../../../src/formats/files/memory-files';
+import { t } from '../../../src/i18n';
 import { openModel } from '../../../src/formats/open-model';
 import { PackedChatModel } from '../../../src/engine/chat/packed-chat-model';
 import type { GenerateRequest, ChatToken } from '../../../src/runs/chat-model';
@@ -8,6 +10,7 @@ import { openTestGpu } from '../../support/gpu';
 
 const folder = new URL('../../goldens/checkpoints/r1-qwen2', import.meta.url).pathname;
 const CONTEXT = 128;
+const encode = (text: string) => new TextEncoder().encode(text);
 
 let policy: PackedChatModel;
 const progress: number[] = [];
@@ -82,6 +85,27 @@ describe('PackedChatModel', () => {
     const tokens = await answer({ ...ask(''), messages });
     expect(tokens[0]!.notice).toMatch(/longer than the context of 128 tokens: its \d oldest messages were left out/);
     expect(tokens.filter(({ id }) => id !== undefined)).toHaveLength(12);
+  });
+
+  it('says what is unusual about the model with its first answer, and about a conversation with each', async () => {
+    const opened = await openModel(await modelFiles(folder));
+    const template = "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}";
+    const files = { ...(await modelFiles(folder)) };
+    const inner = files.open;
+    files.open = async (path) => (path === 'chat_template.jinja' ? memoryFile(path, encode(template)) : inner(path));
+    const model = { ...(await openModel(files)), config: { ...opened.config, eos_token_ids: [] } };
+    const deaf = await PackedChatModel.load(await openTestGpu(), model, { context: CONTEXT });
+    const first = async (messages: GenerateRequest['messages']) => {
+      const request = { ...ask(''), max_tokens: 1, messages };
+      for await (const { notice } of deaf.generate(request, new AbortController().signal)) return notice ?? '';
+      return '';
+    };
+    const question = { role: 'user' as const, content: 'Hi' };
+    const brief = [{ role: 'system' as const, content: 'Be brief.' }, question];
+    const notice = t('models:notices.noSystem');
+    expect(model.notices).toEqual([notice]);
+    expect([await first([question]), await first([question]), await first(brief)]).toEqual([notice, '', notice]);
+    deaf.close();
   });
 
   it('refuses one message that is too long, with the numbers', async () => {

@@ -1,4 +1,5 @@
 /** @file Models that are downloaded: inspected, downloaded from a hub on this machine, listed, resumed, cancelled, removed. */
+import { t } from '../../../src/i18n';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ModelDownloads } from '../../../src/engine/library/downloads';
 import type { DownloadProgress } from '../../../src/formats/hub/stored-model';
@@ -21,6 +22,7 @@ async function setup(fault?: (asked: Asked) => Fault | undefined) {
     'acme/tiny': madeUpCheckpoint(embedded, {}),
     'acme/strange': { ...folderFiles(embedded), 'config.json': textFile('{"model_type": "mamba"}') },
     'acme/mute': mute,
+    'acme/base': { ...folderFiles('tests/goldens/checkpoints/smollm2'), 'chat_template.jinja': textFile('') },
   };
   const hub = await startHubServer({ repos, ...(fault && { fault }), info: { cardData: { license: 'mit' } } });
   cleanUps.push(() => hub.close());
@@ -45,6 +47,8 @@ describe('a model on the hub', () => {
     const ends = hub.asked.filter(({ path }) => path === WEIGHTS).map(({ to }) => to);
     expect(ends.length).toBeGreaterThan(0);
     expect(Math.max(...ends)).toBeLessThan(10_000);
+    expect(summary.notices).toEqual([]);
+    expect((await models.inspect(address('acme/base'))).notices).toEqual([t('models:notices.standIn.chatml')]);
     await expect(models.inspect(address('acme/strange'))).rejects.toThrow('mamba');
     await expect(models.inspect(address('acme/mute'))).rejects.toThrow('acme/mute has no tokenizer.json');
     await expect(models.download(address('acme/none'), () => {}, never)).rejects.toThrow('no public model acme/none');

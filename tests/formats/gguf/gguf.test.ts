@@ -90,13 +90,14 @@ describe('openGguf', () => {
 
   it('knows the tokens that end an answer, and recommended sampling', async () => {
     const names = ['<s>', '</s>', '<|eot_id|>', '<|im_end|>', 'ab', '▁'];
-    const opened = await open({
+    const said: Record<string, GgufValue> = {
       'tokenizer.ggml.tokens': names,
       'tokenizer.ggml.token_type': [3, 3, 3, 1, 1, 1],
       'tokenizer.ggml.eom_token_id': 4,
       'general.sampling.temp': 0.5,
       'general.sampling.top_k': 20,
-    });
+    };
+    const opened = await openModel(mapFiles('x.gguf', new Map([['x.gguf', writeGguf({ ...metadata, ...said }, all)]])));
     // <|im_end|> is plain text here.
     expect(opened.config.eos_token_ids).toEqual([1, 4, 2]);
     expect(opened.sampling).toEqual({ temperature: 0.5, top_k: 20 });
@@ -260,7 +261,7 @@ describe('ggufTokenizer', () => {
 
   it.each<[Record<string, GgufValue | null>, RegExp]>([
     [{ 'tokenizer.ggml.model': 'bert' }, /tokenizer "bert".*supported: gpt2, llama/],
-    [{ 'tokenizer.ggml.pre': 'tekken' }, /pre-tokenizer "tekken".*supported: default, gpt-2/],
+    [{ 'tokenizer.ggml.pre': 'tekken' }, /pre-tokenizer "tekken".*supported: gpt-2/],
     [{ 'tokenizer.ggml.pre': '__proto__' }, /pre-tokenizer "__proto__"/],
     [{ 'tokenizer.ggml.tokens': null }, /no tokenizer/],
     [{ 'tokenizer.ggml.tokens': [1, 2] }, /tokens is not a list of strings/],

@@ -83,7 +83,8 @@ describe('a model folder', () => {
   });
 
   it('loads shards through their index, and a tied head written out', async () => {
-    const head = { name: 'lm_head.weight', shape: [64, 8], data: new Float32Array(512) };
+    const embedding = weights.find(({ name }) => name === 'model.embed_tokens.weight')!;
+    const head = { ...embedding, name: 'lm_head.weight' };
     const files = folder({
       'model.safetensors': null,
       'one.safetensors': writeSafetensors(weights.slice(0, 3)),

@@ -166,9 +166,43 @@ describe('parseDecoderConfig', () => {
     [{ head_dim: 33 }, /head_dim 33 is odd/],
     [{ rms_norm_eps: 0 }, /rms_norm_eps/],
     [{ tie_word_embeddings: 'yes' }, /tie_word_embeddings/],
-    [{ eos_token_id: 64 }, /eos_token_id 64/],
+    [{ rope_scaling: { type: 'yarn', factor: 1 } }, /"yarn"/],
+    [{ hidden_act: 'Swish' }, /hidden_act "Swish"/],
   ])('refuses %j', (change, message) => {
     expect(() => parseDecoderConfig({ ...tiny, ...change })).toThrow(message);
+  });
+
+  it.each([
+    ['pad_token_id', -1],
+    ['pad_token_id', 64],
+    ['pad_token_id', 'none'],
+    ['bos_token_id', 1e9],
+    ['hidden_act', 'swish'],
+    ['rope_scaling', { type: 'linear', factor: 1 }],
+    ['rope_scaling', { rope_type: 'dynamic', factor: 1.0 }],
+    ['eos_token_id', -1],
+    ['eos_token_id', []],
+  ])('computes the same with %s %j', (key, value) => {
+    const notices: string[] = [];
+    const plain = parseDecoderConfig({ ...tiny, [key]: undefined });
+    expect(parseDecoderConfig({ ...tiny, [key]: value }, undefined, notices)).toEqual(plain);
+    expect(notices).toEqual([]);
+  });
+
+  it.each([
+    [64, [], '64'],
+    [[2, 63, 64, 700], [2, 63], '64, 700'],
+    [[2, 2.5, '3'], [2], '2.5, "3"'],
+    [[2, -1, null, 2], [2], null],
+  ])('leaves out of the ends %j those that cannot be', (eos_token_id, kept, named) => {
+    for (const [config, generation] of [
+      [{ ...tiny, eos_token_id }, undefined],
+      [tiny, { eos_token_id }],
+    ] as const) {
+      const notices: string[] = [];
+      expect(parseDecoderConfig(config, generation, notices).eos_token_ids).toEqual(kept);
+      expect(notices.map((notice) => /\((.*)\)/.exec(notice)?.[1])).toEqual(named === null ? [] : [named]);
+    }
   });
 
   it.each([[null], [[]], ['{}'], [3]])('refuses %j as a config', (json) => {

@@ -7,6 +7,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openGguf } from '../../../src/formats/gguf/gguf';
 import { GgufMetadata } from '../../../src/formats/gguf/gguf';
 import { ggufTokenizer } from '../../../src/formats/gguf/gguf-tokenizer';
+import { recognisePreTokenizer } from '../../../src/formats/gguf/pre-tokenizers';
+import { t } from '../../../src/i18n';
 import { TextTokenizer, type ChatMessage } from '../../../src/formats/text/tokenizer';
 import { checkpoint } from '../checkpoints';
 
@@ -44,7 +46,7 @@ async function inGguf(name: string): Promise<TextTokenizer> {
 }
 
 /** What llama.cpp's converter writes of a folder's byte-level tokenizer. */
-function converted(path: string, pre: string): TextTokenizer {
+function converted(path: string, pre: string | null, notices: string[] = []): TextTokenizer {
   const { model, added_tokens: added } = JSON.parse(read(`${path}/tokenizer.json`)) as {
     model: { vocab: Record<string, number>; merges: [string, string][] };
     added_tokens: { id: number; content: string; special: boolean }[];
@@ -58,7 +60,8 @@ function converted(path: string, pre: string): TextTokenizer {
   return ggufTokenizer(
     new GgufMetadata({
       'tokenizer.ggml.model': 'gpt2',
-      'tokenizer.ggml.pre': pre,
+      ...(pre !== null && { 'tokenizer.ggml.pre': pre }),
+      'general.architecture': path.includes('qwen') ? 'qwen2' : 'llama',
       'tokenizer.ggml.tokens': tokens,
       'tokenizer.ggml.token_type': kinds,
       'tokenizer.ggml.merges': model.merges.map((pair) => pair.join(' ')),
@@ -68,6 +71,8 @@ function converted(path: string, pre: string): TextTokenizer {
       'tokenizer.ggml.add_bos_token': pre === 'deepseek-r1-qwen',
       'tokenizer.chat_template': read(`${path}/chat_template.jinja`),
     }),
+    undefined,
+    notices,
   );
 }
 
@@ -124,5 +129,82 @@ describe.each(cases)('%s from its %s', (family, _, open) => {
     // SmolLM2's bos_token begins each of its messages.
     if (family !== 'smollm2') expect(ids.filter((id) => id === tokenizer.bosId).length).toBe(expected);
     if (expected) expect(ids[0]).toBe(tokenizer.bosId);
+  });
+});
+
+describe('a GGUF that does not name its pre-tokenizer', () => {
+  it.each([
+    ['qwen2.5', 'templates/qwen2.5', 'Qwen 2'],
+    ['qwen3', 'checkpoints/qwen3', 'Qwen 2'],
+    ['r1-distill-qwen', 'checkpoints/r1-qwen2', 'Qwen 2'],
+    ['llama3', 'checkpoints/llama3', 'Llama 3'],
+    ['smollm2', 'checkpoints/smollm2', 'SmolLM'],
+  ])('is recognised: %s', (family, path, named) => {
+    for (const pre of [null, 'default']) {
+      const notices: string[] = [];
+      const tokenizer = converted(path, pre, notices);
+      for (const { text, ids } of golden[family]!.texts) expect(tokenizer.encode(text), text).toEqual(ids);
+      expect(notices).toEqual([t('models:notices.recognisedPreTokenizer', { family: named })]);
+    }
+  });
+
+  /** A vocabulary of this size whose other tokens say nothing. */
+  const padded = (tokens: string[]) => [...tokens, ...Array.from({ length: 20_000 }, (_, i) => `<filler${i}>`)];
+  it.each([
+    [['(self', '.get', 'Ġ1', '1'], 'Qwen 2'],
+    [['(self', '123', '12', '1'], 'Llama 3'],
+    [['Ġself', '1', '2', "'re"], 'SmolLM'],
+    [['Ġself', '2019', '12345'], 'GPT-2'],
+    [['(self', '2019', '12345'], null],
+  ])('is recognised by the pieces that were cut in training: %j', (tokens, family) => {
+    expect(recognisePreTokenizer('llama', padded(tokens)).family).toBe(family);
+  });
+
+  it('is said to be unknown where its tokens show nothing', () => {
+    const notices: string[] = [];
+    const metadata = {
+      'tokenizer.ggml.model': 'gpt2',
+      'tokenizer.ggml.tokens': ['a', 'b', 'ab'],
+      'tokenizer.ggml.merges': ['a b'],
+    };
+    expect(ggufTokenizer(new GgufMetadata(metadata), undefined, notices).encode('ab')).toEqual([2]);
+    expect(notices).toEqual([t('models:notices.unknownPreTokenizer')]);
+  });
+});
+
+describe("SentencePiece's space in a GGUF", () => {
+  const tokenizer = (names: string[], changes: Record<string, unknown> = {}) => {
+    const pieces = ['<unk>', '<s>', '</s>', ...names, '▁', 'I', 'n', '▁I', '▁In', 'In'];
+    return ggufTokenizer(
+      new GgufMetadata({
+        'tokenizer.ggml.model': 'llama',
+        'tokenizer.ggml.tokens': pieces,
+        'tokenizer.ggml.token_type': pieces.map((_, i) => (i === 0 ? 2 : i < 3 + names.length ? 3 : 1)),
+        ...changes,
+      }),
+    );
+  };
+  const read = (made: TextTokenizer, text: string) => made.encode(text).map((id) => made.tokenText(id) || '▁');
+  const pieces = (made: TextTokenizer, text: string) => made.encode(text).length;
+
+  it('stands behind every special token for Llama 2, and only before the text for Mistral', () => {
+    const llama = tokenizer(['<|x|>', '<|y|>']);
+    const mistral = tokenizer(['[INST]', '[/INST]']);
+    const id = (made: TextTokenizer, piece: string) => made.tokenId(piece)!;
+    expect(llama.encode('In<|x|>In')).toEqual([id(llama, '▁In'), id(llama, '<|x|>'), id(llama, '▁In')]);
+    expect(mistral.encode('In[INST]In')).toEqual([id(mistral, '▁In'), id(mistral, '[INST]'), id(mistral, 'In')]);
+    expect(mistral.encode('[INST] In')).toEqual([id(mistral, '[INST]'), id(mistral, '▁In')]);
+    expect(pieces(llama, '<|x|> In')).toBe(3);
+    expect(read(mistral, 'In')).toEqual(['In']);
+  });
+
+  it('is left out where the file says so', () => {
+    for (const names of [
+      ['<|x|>', '<|y|>'],
+      ['[INST]', '[/INST]'],
+    ]) {
+      const made = tokenizer(names, { 'tokenizer.ggml.add_space_prefix': false });
+      expect(made.encode('In')).toEqual([made.tokenId('In')]);
+    }
   });
 });

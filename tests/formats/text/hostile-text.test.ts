@@ -107,6 +107,11 @@ describe('a chat template', () => {
     ['40 doubling sums', doubled('x ~ x')],
     ['40 doubling lists', doubled('[x, x]')],
     ['40 doubling objects', doubled("{'p': x, 'q': x}")],
+    ['40 doubling lists as JSON', doubled('[x, x]').replace('{{ x }}', '{{ x | tojson }}')],
+    [
+      'two towers of lists, compared',
+      `{% set x = [] %}{% set y = [] %}${'{% set x = [x, x] %}{% set y = [y, y] %}'.repeat(40)}{{ x == y }}`,
+    ],
     ['40 doubling joins', doubled('[x, x] | join')],
     [
       'namespaces in namespaces',
