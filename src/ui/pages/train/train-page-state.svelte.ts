@@ -8,6 +8,7 @@ import type { ProbeResult } from '../../../engine/probe';
 import type { ChatModel } from '../../../runs/chat-model';
 import { configToParams, defaultRunConfig } from '../../../runs/config';
 import type { RunConfig } from '../../../runs/events';
+import type { ModelTraits } from '../../../runs/model-capabilities';
 import { getPreset, presetConfig } from '../../../runs/presets';
 import type { RemoteRunOptions } from '../../../servers/training/sidecar-schema';
 import { RunStorage } from '../../../storage/run-storage';
@@ -30,7 +31,7 @@ import { liveSource, openSource, resumedSource, type SourceParts } from './run/s
 import { RunLocations } from './server/run-locations';
 import type { ServerProblem } from './server/server-problems';
 import { TrainingServers } from './server/training-servers.svelte';
-import { EMBEDDED_MODELS, trainableModels } from './settings/trainable-models';
+import { EMBEDDED_MODELS, trainableModels, traitsOfModels } from './settings/trainable-models';
 
 /** What “Train more” adds to a finished run. */
 const MORE_STEPS = 100;
@@ -51,6 +52,8 @@ class TrainPageState {
   cpuNoticeDismissed = $state(false);
   /** Config names of the models that training can start from. */
   models = $state.raw(EMBEDDED_MODELS);
+  /** What was found out about models whose names don't tell. */
+  traits = $state.raw<ReadonlyMap<string, ModelTraits>>(new Map());
   /** A run that was interrupted and can be continued. */
   interrupted = $state.raw<Continuation | null>(null);
   /** The server that the settings sheet is to open with, from a link that names one; otherwise empty. */
@@ -143,6 +146,8 @@ class TrainPageState {
     try {
       const [source, probe] = await Promise.all([openSource(params, this.#parts), this.#probeOnce()]);
       if (this.#openedQuery !== query) return;
+      // The list must not wait until a model is on the GPU.
+      void this.#refreshModels();
       if (source.kind !== 'live' || probe.available) {
         await this.#prepare(params.size === 0 && probe.available && probe.software ? this.#smallSource() : source);
       }
@@ -155,7 +160,7 @@ class TrainPageState {
   /** Starts a live run on this device. */
   begin(config: RunConfig): Promise<void> {
     this.linkProblems = [];
-    return this.#prepare(liveSource(config, this.#parts));
+    return this.#prepare(liveSource(config, this.#parts), 'push');
   }
 
   /** Opens the run of the address again, after a problem was solved. */
@@ -233,7 +238,8 @@ class TrainPageState {
     }
   }
 
-  async #prepare(source: RunSource): Promise<void> {
+  /** @param history what becomes of the address of the run before: Back returns to it, or it is replaced */
+  async #prepare(source: RunSource, history: 'push' | 'replace' = 'replace'): Promise<void> {
     this.warning = '';
     this.#continuation = this.interrupted = this.openedCheckpoint = this.remote.problem = null;
     this.savedFrom = (source.kind === 'saved' && this.#locations.of(router.route.params.get('run') ?? '')) || '';
@@ -241,7 +247,7 @@ class TrainPageState {
     if (source.kind === 'live' && !source.resume) {
       const params = configToParams(source.config);
       this.#openedQuery = params.toString();
-      if (router.route.page === 'train') router.replaceParams(params);
+      if (router.route.page === 'train') router[`${history}Params`](params);
     }
     await this.session.prepare(source);
     if (source.kind === 'saved' && this.session.source === source) await this.#findContinuation();
@@ -251,7 +257,7 @@ class TrainPageState {
     if ('problems' in started) return started.problems;
     const params = new URLSearchParams({ server: url, run: started.id });
     // If the user has gone to another page meanwhile, the run waits here.
-    if (router.route.page === 'train') router.replaceParams(params);
+    if (router.route.page === 'train') router.pushParams(params);
     void this.open(params);
     return [];
   }
@@ -288,6 +294,7 @@ class TrainPageState {
     this.models = await trainableModels(this.storage, () =>
       this.probe?.available ? this.#local.downloadedModels() : Promise.resolve([]),
     );
+    this.traits = await traitsOfModels(this.models, (model) => this.#local.describeModel(model));
   }
 
   /** Looks up what is stored on this device: models to start from, and an interrupted run. */

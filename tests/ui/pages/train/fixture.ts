@@ -50,7 +50,12 @@ export function* syntheticRun(change: Partial<RunConfig> = {}, steps = 160): Gen
     run_id: 'fixture',
     time: '2026-01-01T00:00:00.000Z',
     config,
-    model: { name: config.model, parameters: 860_000, architecture: 'llama, 4 layers of width 128', reads_language: false },
+    model: {
+      name: config.model,
+      parameters: 860_000,
+      architecture: 'llama, 4 layers of width 128',
+      reads_language: false,
+    },
     device: { kind: 'recording', description: 'synthetic' },
     seed: config.seed,
   };
