@@ -215,6 +215,13 @@ export const train = {
     dismiss: 'Dismiss',
     interrupted:
       '“{{name}}” stopped after step {{last, number}}. <resume>Resume from step {{checkpoint, number}}</resume> or <view>view the run</view>.',
+    /** The last checkpoint is some steps older than the interruption. */
+    interruptedLater_one:
+      '“{{name}}” stopped after step {{last, number}}. Its last checkpoint is of step {{checkpoint, number}}, so {{count, number}} step has to be computed again. <resume>Resume from step {{checkpoint, number}}</resume> or <view>view the run</view>. “Save every” in its settings says how often checkpoints are saved.',
+    interruptedLater_other:
+      '“{{name}}” stopped after step {{last, number}}. Its last checkpoint is of step {{checkpoint, number}}, so {{count, number}} steps have to be computed again. <resume>Resume from step {{checkpoint, number}}</resume> or <view>view the run</view>. “Save every” in its settings says how often checkpoints are saved.',
+    interruptedUnsaved:
+      '“{{name}}” stopped after step {{last, number}}, before its first checkpoint, so it can’t be resumed. You can still <view>view the run</view>. “Save every” in its settings says how often checkpoints are saved.',
     /** What a reload would interrupt. */
     activity: 'the training run',
   },

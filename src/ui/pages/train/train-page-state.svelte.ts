@@ -19,7 +19,7 @@ import { serverClient } from '../connect/server-client';
 import { servers } from '../connect/device-servers';
 import type { Which } from './compare/before-after.svelte';
 import { Comparison } from './compare/comparison.svelte';
-import { continuationOf, interruptedRun, type Continuation } from './run/continuation';
+import { continuationOf, interruptedRun, type Continuation, type InterruptedRun } from './run/continuation';
 import { configFromLink, type LinkProblem } from './run/link-config';
 import { LocalEngine } from './run/local-engine';
 import { RemoteRuns } from './run/remote-runs.svelte';
@@ -54,8 +54,8 @@ class TrainPageState {
   models = $state.raw(EMBEDDED_MODELS);
   /** What was found out about models whose names don't tell. */
   traits = $state.raw<ReadonlyMap<string, ModelTraits>>(new Map());
-  /** A run that was interrupted and can be continued. */
-  interrupted = $state.raw<Continuation | null>(null);
+  /** The latest run, if it was interrupted. */
+  interrupted = $state.raw<InterruptedRun | null>(null);
   /** The server that the settings sheet is to open with, from a link that names one; otherwise empty. */
   setUpServer = $state('');
   /** The checkpoint of the remote run on the page that was opened on this device. */

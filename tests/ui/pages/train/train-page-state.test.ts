@@ -202,6 +202,8 @@ describe('the Train page', () => {
     for (const run of await storage.list()) await storage.delete(run.id);
     const broken = events.filter((event) => event.type !== 'finished');
     const { id } = await storage.importRun(broken);
+    // Until it has a checkpoint, it can only be looked at.
+    expect((await openPage('#/train?seed=8')).trainPage.interrupted).toMatchObject({ run: { id }, checkpoint: null });
     await storage.saveCheckpoint(id, 2, new Uint8Array(4));
     const { trainPage } = await openPage('#/train?seed=9');
     expect(trainPage.interrupted).toMatchObject({ run: { id }, checkpoint: 2 });

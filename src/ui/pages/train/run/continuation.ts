@@ -10,13 +10,18 @@ export interface Continuation {
 
 type Storage = Pick<RunStorage, 'list' | 'get' | 'checkpointSteps'>;
 
+/** A run that was interrupted, and its latest checkpoint, if it had one by then. */
+export type InterruptedRun = Omit<Continuation, 'checkpoint'> & { checkpoint: number | null };
+
 /**
- * The newest saved run, if it was interrupted, by a reload for example, and has a checkpoint.
+ * The newest saved run, if it was interrupted, by a reload for example.
  * @param current id of the run on the page, which doesn't count
  */
-export async function interruptedRun(storage: Storage, current: string | undefined): Promise<Continuation | null> {
+export async function interruptedRun(storage: Storage, current: string | undefined): Promise<InterruptedRun | null> {
   const newest = (await storage.list()).find((run) => run.id !== current);
-  return newest?.status === 'open' ? latestCheckpoint(storage, newest) : null;
+  // A run on a server goes on without this page.
+  if (newest?.status !== 'open' || newest.device.kind === 'trl') return null;
+  return (await latestCheckpoint(storage, newest)) ?? { run: newest, checkpoint: null };
 }
 
 /** A saved run with its latest checkpoint; null if there is no such run or it has no checkpoint. */
