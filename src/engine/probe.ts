@@ -1,5 +1,6 @@
 /** @file What GPU there is here, found out by asking for a device and giving it back. */
 import { messageOf } from '../base/errors';
+import { gpuName } from '../gpu/gpu-name';
 export interface GpuProbe {
   available: true;
   vendor: string;
@@ -60,6 +61,5 @@ export async function probe(gpu: GPU | undefined): Promise<ProbeResult> {
 /** One line for people: what computes here. */
 export function describeProbe(result: ProbeResult): string {
   if (!result.available) return 'no GPU';
-  const { vendor, architecture, description } = result;
-  return description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed GPU';
+  return gpuName(result);
 }

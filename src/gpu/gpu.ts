@@ -2,6 +2,7 @@
  * @file A WebGPU device: its features and limits, buffers and their total size, compiled kernels, and errors, including the
  * loss of the device. Knows nothing about models.
  */
+import { gpuName } from './gpu-name';
 import { Kernel, type KernelOptions } from './kernel';
 import { Recorder, type RecorderHost } from './recorder';
 import { alignUp, BINDING_ALIGNMENT, newTensorId, type Tensor } from './tensor';
@@ -116,8 +117,7 @@ export class Gpu implements RecorderHost {
 
   /** The GPU's name, for display. */
   get description(): string {
-    const { vendor, architecture, description } = this.info;
-    return description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed GPU';
+    return gpuName(this.info);
   }
 
   /** Whether the GPU is emulated on the CPU (SwiftShader, llvmpipe, WARP), which calls for small batches. */

@@ -1,5 +1,6 @@
 /** @file A task's prompt as a model reads it: bare, or as an instruction to a model that reads language. */
 import type { TextTokenizer } from '../formats/text/tokenizer';
+import { t } from '../i18n';
 import { getTask } from '../tasks';
 import type { Problem, Task } from '../tasks/task';
 
@@ -20,10 +21,15 @@ export const inWords = (task: Task): Task =>
 /** Whether a model reads language, and not only the characters of the toy tasks. */
 export const readsLanguage = (tokenizer: TextTokenizer): boolean => canWrite(tokenizer, ANSWER_FORM);
 
-/** The task as a model with this tokenizer is asked it. @throws RangeError for a task that doesn't exist */
+/**
+ * The task as a model with this tokenizer is asked it.
+ * @throws RangeError for a task that doesn't exist, or one in words for a model that can't read them
+ */
 export function taskFor(name: string, tokenizer: TextTokenizer): Task {
   const task = getTask(name);
-  return readsLanguage(tokenizer) ? inWords(task) : task;
+  if (readsLanguage(tokenizer)) return inWords(task);
+  if (task.instruction !== undefined) throw new RangeError(t('config:problems.needsLanguage', { task: task.title }));
+  return task;
 }
 
 /** Tokens of the longest prompt of a task, as `taskFor` gives it. */

@@ -7,7 +7,7 @@ import { getTask } from '../tasks';
 import { checkField, checkModelName, checkTask, EMBEDDED_MODEL, show } from './fields/check';
 import { fieldKeys, formatField, getField, isFieldKey, readField, withField } from './fields';
 import type { FieldKey, FieldValue } from './fields';
-import { isDownloaded, tasksFor } from './model-capabilities';
+import { isDownloaded, namesOnly, prefersAdapters, tasksFor, type KnownTraits } from './model-capabilities';
 
 export const defaultRunConfig: RunConfig = {
   ...defaultGrpoConfig,
@@ -122,32 +122,39 @@ export function configForTask(config: RunConfig, task: string): RunConfig {
 }
 
 /** The config with another model. Between all weights and adapters, the settings whose defaults differ are reset. */
-export function configForModel(config: RunConfig, model: string): RunConfig {
-  if (isDownloaded(model) === isDownloaded(config.model)) return { ...config, model };
-  const of = defaultsWith(model);
+export function configForModel(config: RunConfig, model: string, known: KnownTraits = namesOnly): RunConfig {
+  if (prefersAdapters(model, known) === prefersAdapters(config.model, known)) {
+    const canSolve = tasksFor(model, known).some(({ name }) => name === config.task);
+    return { ...(canSolve ? config : configForTask(config, defaultRunConfig.task)), model };
+  }
+  const of = defaultsWith(model, known);
   const set = Object.keys(adapterDefaults).map((key) => [key, of[key as keyof typeof adapterDefaults]]);
   return { ...config, ...(Object.fromEntries(set) as Partial<RunConfig>), model };
 }
 
 /** The defaults of a run that starts from this model. */
-function defaultsWith(model: string): RunConfig {
-  return isDownloaded(model) ? { ...defaultRunConfig, ...adapterDefaults } : defaultRunConfig;
+function defaultsWith(model: string, known: KnownTraits = namesOnly): RunConfig {
+  if (!prefersAdapters(model, known)) return defaultRunConfig;
+  const defaults = { ...defaultRunConfig, ...adapterDefaults };
+  const canSolve = tasksFor(model, known).some(({ name }) => name === defaults.task);
+  return canSolve ? defaults : configForTask(defaults, defaultRunConfig.task);
 }
 
 /** What `config` is measured against: the defaults, with the default difficulty of its own task. */
-function defaultsFor(config: RunConfig): RunConfig {
-  const defaults = defaultsWith(config.model);
-  return tasksFor(config.model).some((task) => task.name === config.task)
+function defaultsFor(config: RunConfig, known: KnownTraits): RunConfig {
+  const defaults = defaultsWith(config.model, known);
+  return tasksFor(config.model, known).some((task) => task.name === config.task)
     ? configForTask(defaults, config.task)
     : defaults;
 }
 
 /** What a field is reset to in this config. */
-export const defaultOf = (config: RunConfig, key: FieldKey): FieldValue => getField(defaultsFor(config), key);
+export const defaultOf = (config: RunConfig, key: FieldKey, known: KnownTraits = namesOnly): FieldValue =>
+  getField(defaultsFor(config, known), key);
 
 /** The fields in which a config differs from the defaults; the difficulty counts against its task's own default. */
-export function changedFields(config: RunConfig): FieldKey[] {
-  const defaults = { ...defaultsFor(config), task: defaultsWith(config.model).task };
+export function changedFields(config: RunConfig, known: KnownTraits = namesOnly): FieldKey[] {
+  const defaults = { ...defaultsFor(config, known), task: defaultsWith(config.model, known).task };
   return fieldKeys.filter((key) => !Object.is(getField(config, key), getField(defaults, key)));
 }
 

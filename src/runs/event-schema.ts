@@ -5,6 +5,7 @@
  */
 import { readJsonLines, writeJsonLines } from '../base/json-lines';
 import { messageOf } from '../base/errors';
+import { describeIssue } from '../base/schema-issue';
 import * as v from 'valibot';
 import { COMPLETION_STYLES } from '../tasks/answer';
 import { checkConfig } from './config';
@@ -155,9 +156,7 @@ export function parseEvent(json: unknown): RunEvent {
       `schema ${JSON.stringify(json.schema)} is not readable; this version reads ${SCHEMA_VERSION}`,
     );
   }
-  const path = v.getDotPath(issue);
-  const reason = issue.message.length > 200 ? `${issue.message.slice(0, 197)}…` : issue.message;
-  throw new EventsError(path ? `${path}: ${reason}` : reason);
+  throw new EventsError(describeIssue(issue));
 }
 
 /**

@@ -57,6 +57,12 @@ export function evaluate(text: string): Evaluated | null {
   return at === text.length && Number.isSafeInteger(value) ? { value, numbers } : null;
 }
 
+/** The value of an expression as text; null where `evaluate` has none. */
+export function valueOf(expression: string): string | null {
+  const value = evaluate(expression)?.value;
+  return value === undefined ? null : String(value);
+}
+
 function isDigit(character: string | undefined): boolean {
   return character !== undefined && character >= '0' && character <= '9';
 }

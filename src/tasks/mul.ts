@@ -1,4 +1,5 @@
 /** @file Two-digit multiplication by splitting the second factor into tens and units: three steps, the last one a sum. */
+import { valueOf } from './expression';
 import type { Task } from './task';
 import { arithmeticSlip, writeTrace } from './trace';
 
@@ -30,5 +31,6 @@ export const mul: Task = {
   },
 
   verify: (problem, answer) => answer === problem.answer,
+  solve: (prompt) => (/^\d+\*\d+=$/.test(prompt) ? valueOf(prompt.slice(0, -1)) : null),
   trace: (rng, problem, style) => writeTrace(rng, problem, style, arithmeticSlip),
 };

@@ -27,5 +27,9 @@ export const parity: Task = {
   },
 
   verify: (problem, answer) => answer === problem.answer,
+  solve(prompt) {
+    const bits = /^parity ([01]+)=$/.exec(prompt)?.[1];
+    return bits === undefined ? null : String(bits.replaceAll('0', '').length % 2);
+  },
   trace: (rng, problem, style) => writeTrace(rng, problem, style, (_, value) => (value === '0' ? '1' : '0')),
 };

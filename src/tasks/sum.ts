@@ -1,4 +1,5 @@
 /** @file Chain sums: add and subtract two-digit terms from left to right. Guessing degrades with length; steps don't. */
+import { valueOf } from './expression';
 import type { Task } from './task';
 import { arithmeticSlip, writeTrace } from './trace';
 
@@ -29,5 +30,6 @@ export const sum: Task = {
   },
 
   verify: (problem, answer) => answer === problem.answer,
+  solve: (prompt) => (/^[\d+-]+=$/.test(prompt) ? valueOf(prompt.slice(0, -1)) : null),
   trace: (rng, problem, style) => writeTrace(rng, problem, style, arithmeticSlip),
 };

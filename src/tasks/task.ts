@@ -29,6 +29,8 @@ export interface Task {
   generate(rng: Rng, difficulty: number): Problem;
   /** Whether `answer` (the text between the answer tags, hostile) solves the problem. Exact, never throws, never evals. */
   verify(problem: Problem, answer: string): boolean;
+  /** The answer to a problem that a person typed, such as `1+2=`; null where it is no problem of this task. */
+  solve?(prompt: string): string | null;
   /** Styles that `trace` can write for this task. */
   styles: readonly TraceStyle[];
   /** A completion in a style, tags included, without end-of-sequence token. */

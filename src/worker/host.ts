@@ -66,8 +66,13 @@ export class EngineHost implements EngineApi {
 
   async describeModel(ref: ModelRef): Promise<ModelFacts> {
     const model = await this.#open(ref);
-    const { name, config } = model;
-    return { name, readsLanguage: readsLanguage(tokenizerOf(model)), context: config.max_position_embeddings };
+    const { name, config, adapter } = model;
+    return {
+      name,
+      readsLanguage: readsLanguage(tokenizerOf(model)),
+      adapter: adapter !== undefined,
+      context: config.max_position_embeddings,
+    };
   }
 
   async planRun(config: RunConfig): Promise<Record<string, number>> {

@@ -20,6 +20,8 @@ export interface ModelFacts {
   name: string;
   /** Whether it reads language, and not only the characters of the toy tasks. */
   readsLanguage: boolean;
+  /** Whether it is an adapter on another model. */
+  adapter: boolean;
   /** Tokens that it can keep in view. */
   context: number;
 }

@@ -76,7 +76,9 @@ describe('reading an answer', () => {
     ['First I add: 1 + 2 = 3\n3 × 4 = 12.\nSo it is \\boxed{12}', 'First I add: 1+2=3;3*4=12.;So it is', '12'],
     ['<think>\n\n</think>\n\n1−2=−1\n\\boxed{-1}', '1-2=-1', '-1'],
     ['<think>hm, 5</think>\\boxed{5}', 'hm, 5', '5'],
-    ['5', '5', '5'],
+    ['5', '', '5'],
+    [' **5**.\n', '', '5'],
+    ['<think></think>5', '', '5'],
   ])('%j', (text, reasoning, said) => expect(readSolution(text, true)).toEqual({ reasoning, answer: said }));
 
   it('leaves a teacher’s own words alone', () => {
@@ -97,15 +99,63 @@ describe('reading an answer', () => {
 describe('what counts as reasoning', () => {
   it.each([
     ['23', false],
+    ['23.', false],
+    ['**23**', false],
+    ['<answer>23</answer>', false],
     ['<think></think><answer>23</answer>', false],
+    ['<think>\n\n</think>\n\n<answer>23</answer>', false],
     ['<think>23</think><answer>23</answer>', false],
+    ['<think>23; 23</think><answer>23</answer>', false],
+    ['<think>=23</think><answer>23</answer>', false],
     ['<think>\n\n</think>\n\nThe answer is 23.', false],
+    ['The answer is 23. I repeat: the answer is 23.', false],
+    ['I am 100% sure that the final answer to this nice problem is \\boxed{23}', false],
+    ['1. The answer is 23.', false],
+    ['Step 1: \\boxed{23}', false],
+    ['It is twenty-three, one of the primes: 23', false],
     ['It is \\boxed{23}', false],
+    // Large numbers and negative ones are the answer in any spelling.
+    ['It is 1,024, so \\boxed{1024}', false],
+    ['It is −5, so \\boxed{-5}', false],
+    ['It is eleven: \\boxed{11}', false],
+    // The problem copied is no working.
+    ['8+12+3=23', false],
+    ['<think>8 + 12 + 3 = 23</think><answer>23</answer>', false],
+    ['$8 + 12 + 3 = \\boxed{23}$', false],
+    ['We calculate 8+12+3. The answer is 23.', false],
     ['<think>20+3=23</think><answer>23</answer>', true],
+    ['<think>8+12=20;20+3=23</think><answer>23</answer>', true],
+    ['<think>8+12+3=20+3=23</think><answer>23</answer>', true],
+    // An empty think block is what a model writes that was told not to think.
     ['<think></think>20 + 3 = 23, so \\boxed{23}', true],
+    ['<think>\n\n</think>\n\n8 plus 12 is 20, and 3 more.\n\n<answer>23</answer>', true],
     ['First 20, then 3 more. The answer is 23.', true],
+    ['<think>0=0;0=0</think><answer>0</answer>', true],
+    ['<think>6*10=60</think><answer>6*10</answer>', true],
+    ['<think>6*10</think><answer>6*10</answer>', false],
     ['<think>Half of two dozen is twelve, and one less than that is eleven.</think><answer>11</answer>', true],
-  ])('%j: %s', (text, shown) => expect(showsReasoning(readSolution(text)!)).toBe(shown));
+  ])('%j: %s', (text, shown) => expect(showsReasoning(readSolution(text)!, '8+12+3=')).toBe(shown));
+
+  it.each(allTasks.map((task) => [task.name, task] as const))(
+    'the worked traces of %s do, and bare ones do not',
+    (_, task) => {
+      for (let seed = 0; seed < 200; seed++) {
+        const problem = task.generate(rng(seed), rng(seed).int(task.difficulty.min, task.difficulty.max));
+        const shows = (style: 'full' | 'direct' | 'bare') =>
+          showsReasoning(readSolution(task.trace(rng(seed), problem, style))!, problem.prompt);
+        expect([problem.prompt, shows('full'), shows('direct')]).toEqual([problem.prompt, true, false]);
+        // A bare expression is read as its last number alone, which is wrong.
+        if (/^-?\d+$/.test(problem.answer)) expect(shows('bare')).toBe(false);
+      }
+    },
+  );
+
+  it('is found quickly in what means harm', () => {
+    const start = performance.now();
+    for (const piece of ['8+12+3', '23 ', '= ', '\n1. ', ' ', '8 ', 'step ', '1,', '( '])
+      showsReasoning({ reasoning: piece.repeat(200_000), answer: '23' }, '8+12+3=');
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
 });
 
 describe('keeping', () => {

@@ -36,5 +36,6 @@ it('asks a model of the tasks’ own characters the bare task', async () => {
   const task = taskFor('sum', tokenizer);
   expect(task.instruction).toBeUndefined();
   expect(maxPromptLength(task)).toBe(MAX_PROMPT_LENGTH);
+  expect(() => taskFor('word-problems', tokenizer)).toThrow('Choose another task');
   expect(tokenizer.decode(taskPrompt(tokenizer, task, { prompt: '1+2=', answer: '3', steps: [] }))).toBe('<bos>1+2=');
 });

@@ -22,6 +22,8 @@ import {
   parseField,
   withField,
 } from '../../src/runs/fields';
+import { tasksFor, type KnownTraits } from '../../src/runs/model-capabilities';
+import { trainedTask } from '../../src/runs/trained-task';
 import { upgradeConfig } from '../../src/runs/upgrade';
 import { rewards } from '../../src/rl/rewards';
 import { runName, uniqueName } from '../../src/runs/names';
@@ -186,7 +188,10 @@ describe('adapters of a downloaded model', () => {
         expect(configFromParams(params)).toEqual({ config: changed, problems: [] });
       }
     }
-    // Stories are for models that read.
+    // Stories are for models that read. An imported model may be one.
+    for (const model of ['file:mine', 'run:abc@8']) {
+      expect(configFromParams(new URLSearchParams({ model, task: 'word-problems' })).problems).toEqual([]);
+    }
     expect(configFromParams(new URLSearchParams('task=word-problems')).problems).toHaveLength(1);
   });
 
@@ -214,6 +219,56 @@ describe('adapters of a downloaded model', () => {
   it('names its runs by the model and what is special', () => {
     expect(runName(adapted)).toBe('Word problems · acme-SmolLM2-135M');
     expect(runName({ ...adapted, lora_r: 4 })).toBe('Word problems · acme-SmolLM2-135M · rank 4');
+  });
+});
+
+describe('models whose names don’t tell what they are', () => {
+  const known: KnownTraits = (model) =>
+    new Map([
+      ['file:reader', { readsLanguage: true, adapter: false }],
+      ['file:adapter', { readsLanguage: true, adapter: true }],
+      ['file:toy', { readsLanguage: false, adapter: false }],
+      ['file:toy adapter', { readsLanguage: false, adapter: true }],
+    ]).get(model);
+
+  it.each([
+    ['file:reader', 'word-problems', 16, 5],
+    ['file:adapter', 'word-problems', 16, 5],
+    ['file:toy', 'sum', null, 4],
+    ['file:toy adapter', 'sum', 16, 4],
+    // Nobody has looked at it.
+    ['file:unknown', 'sum', null, 5],
+    ['tinythink-1m', 'sum', null, 4],
+    ['store:a-0123456789', 'word-problems', 16, 5],
+  ])('%s is trained on %s with r = %s, and has %i tasks to choose from', (model, task, lora_r, count) => {
+    const made = configForModel(defaultRunConfig, model, known);
+    expect(made).toMatchObject({ model, task, lora_r });
+    expect(checkConfig(made)).toEqual([]);
+    expect(tasksFor(model, known)).toHaveLength(count);
+    // A link means the same on a device that knows nothing of the model.
+    expect(configFromParams(configToParams(made))).toEqual({ config: made, problems: [] });
+    expect(changedFields(made, known)).toEqual(model === 'tinythink-1m' ? [] : ['model']);
+  });
+
+  it('gives a toy model a task that it can read', () => {
+    const reader = configForModel(defaultRunConfig, 'file:adapter', known);
+    expect(configForModel(reader, 'file:toy adapter', known)).toMatchObject({ task: 'sum', lora_r: 16 });
+    expect(configForModel(reader, 'file:toy', known)).toEqual({ ...defaultRunConfig, model: 'file:toy' });
+  });
+});
+
+describe('how a run’s model is asked', () => {
+  const started = (kind: 'webgpu' | 'trl', reads_language: boolean) =>
+    ({
+      device: { kind, description: '' },
+      model: { name: '', parameters: 1, architecture: '', reads_language },
+    }) as const;
+  it('is as it was trained: a server asks toy tasks bare', () => {
+    expect(trainedTask('sum', started('webgpu', true)).instruction).toContain('Think step by step');
+    expect(trainedTask('sum', started('webgpu', false)).instruction).toBeUndefined();
+    expect(trainedTask('sum', started('trl', true)).instruction).toBeUndefined();
+    expect(trainedTask('sum', null).instruction).toBeUndefined();
+    expect(trainedTask('word-problems', started('trl', true)).instruction).toContain('Think step by step');
   });
 });
 

@@ -55,6 +55,14 @@ describe.each(tasks.map((task) => [task.name, task] as const))('%s', (_, task) =
     }
   });
 
+  it('solves what a person types as it solves its own problems', () => {
+    if (!task.solve) return;
+    for (const { problem } of problems) expect(task.solve(problem.prompt)).toBe(problem.answer);
+    for (const text of ['', 'hello', '=', '1+=', '1+2', 'parity =', '1+2=3', '1//2=', '1'.repeat(90) + '=']) {
+      expect([text, task.solve(text)]).toEqual([text, null]);
+    }
+  });
+
   it('writes every style in its vocabulary, with an answer that verifies', () => {
     for (const { seed, problem } of problems) {
       for (const style of task.styles) {

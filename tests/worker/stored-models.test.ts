@@ -88,7 +88,12 @@ describe('a model on the hub', () => {
     expect(opened).toMatchObject([{ model: { name: 'acme/tiny', adapter: null }, options: { quant: 'q4_0' } }]);
     // Everything that the call reported is here before its answer.
     expect(loading).toEqual([{ bytes: 2, total: 2 }]);
-    expect(await client.describeModel({ name })).toEqual({ name: 'acme/tiny', readsLanguage: true, context: 512 });
+    expect(await client.describeModel({ name })).toEqual({
+      name: 'acme/tiny',
+      readsLanguage: true,
+      adapter: false,
+      context: 512,
+    });
     await client.removeModel(model.id);
     expect(await client.storedModels()).toEqual([]);
     await expect(client.openChatModel(name)).rejects.toThrow('no longer stored');

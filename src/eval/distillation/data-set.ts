@@ -1,6 +1,7 @@
 /** @file What is kept of a distillation as JSON lines: written, checked when it is read, and as examples to learn from. */
 import * as v from 'valibot';
 import { readJsonLines, writeJsonLines } from '../../base/json-lines';
+import { describeIssue } from '../../base/schema-issue';
 import type { SftExample } from '../../rl/sft/sft-examples';
 import type { GenerateRequest } from '../../runs/chat-model';
 import { getTask } from '../../tasks';
@@ -149,11 +150,7 @@ function readSample(value: unknown): DistilledSample | string {
   if (value === undefined) return 'this is not JSON';
   const parsed = v.safeParse(sampleSchema, value, { abortEarly: true });
   if (!parsed.success) {
-    const [issue] = parsed.issues;
-    const path = v.getDotPath(issue);
-    if (path && issue.received === 'undefined') return `“${path}” is missing`;
-    const reason = issue.message.length > 200 ? `${issue.message.slice(0, 197)}…` : issue.message;
-    return path ? `“${path}”: ${reason}` : reason;
+    return describeIssue(parsed.issues[0]);
   }
   try {
     getTask(parsed.output.task);

@@ -1,4 +1,4 @@
-/** @file Reads a teacher's answer: its reasoning and its final answer, and whether the reasoning is any. */
+/** @file Reads a teacher's answer: its reasoning and its final answer. */
 import { finalAnswer } from '../../tasks/answer';
 
 export interface Solution {
@@ -14,11 +14,11 @@ export interface Solution {
 export function readSolution(text: string, short = false): Solution | null {
   const answer = finalAnswer(text);
   if (answer === null) return null;
-  const reasoning = reasoningOf(text).trim();
+  const reasoning = reasoningOf(text, answer).trim();
   return { reasoning: short ? inShort(reasoning) : reasoning, answer };
 }
 
-function reasoningOf(text: string): string {
+function reasoningOf(text: string, answer: string): string {
   const close = '</think>';
   // The format of the small models counts first, whatever the model thought before it.
   const tag = text.lastIndexOf('<answer>');
@@ -32,7 +32,9 @@ function reasoningOf(text: string): string {
   // Without thoughts, the reasoning is what the model writes before its answer.
   const said = text.slice(end < 0 ? 0 : end + close.length);
   const marks = [said.lastIndexOf('\\boxed{'), said.lastIndexOf('<answer>')].filter((at) => at >= 0);
-  return marks.length > 0 ? said.slice(0, Math.max(...marks)) : said;
+  if (marks.length > 0) return said.slice(0, Math.max(...marks));
+  // An answer alone has nothing before it.
+  return said.replace(/[\s*$.]/g, '') === answer.replace(/[\s*$.]/g, '') ? '' : said;
 }
 
 /** The text after the last opening tag, which may be missing because the model's template wrote it. */
@@ -54,18 +56,3 @@ const inShort = (text: string): string =>
     )
     .filter((step) => step !== '')
     .join(';');
-
-/** Reasoning in words alone, without any number, has at least so many of them. */
-const MIN_WORDS = 8;
-
-/**
- * Whether the reasoning shows a step towards the answer: without the answer itself, it still has a number in it, or some
- * words. An answer alone is a guess, whether it is tagged or not, repeated in the think block, or in a phrase such as
- * "The answer is 23".
- */
-export function showsReasoning({ reasoning, answer }: Solution): boolean {
-  const at = answer === '' ? -1 : reasoning.lastIndexOf(answer);
-  const rest = at < 0 ? reasoning : `${reasoning.slice(0, at)} ${reasoning.slice(at + answer.length)}`;
-  if (/\d/.test(rest)) return true;
-  return rest.split(/\s+/, MIN_WORDS + 1).filter((word) => /\p{L}/u.test(word)).length >= MIN_WORDS;
-}

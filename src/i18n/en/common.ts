@@ -37,6 +37,20 @@ export const common = {
     moreCells_other: '{{count, number}} more cells are not shown.',
   },
 
+  /** What is wrong with a field of a file. They stand behind “Line 3: ” and before a full stop. */
+  invalid: {
+    whole: 'this is not what is expected here',
+    missing: '“{{path}}” is missing',
+    text: '“{{path}}” must be text',
+    number: '“{{path}}” must be a number',
+    boolean: '“{{path}}” must be true or false',
+    list: '“{{path}}” must be a list',
+    object: '“{{path}}” must be an object',
+    range: '“{{path}}” is too large, too small, too long or empty',
+    own: '“{{path}}”: {{reason}}',
+    other: '“{{path}}” has a value that is not allowed here',
+  },
+
   // Whether the browser may delete what this site stores.
   persistence: {
     atRisk: 'The browser may delete this data when disk space is low.',

@@ -248,6 +248,8 @@ export const config = {
     unknownReward: 'There is no reward {{value}}. The rewards are: {{rewards}}.',
     rewardLists: 'reward_funcs and reward_weights must be lists of the same length, with each reward once.',
     noSteps: 'Steps is 0, so only the cold start would run, but that is 0 too.',
+    needsLanguage:
+      '{{task}} are for models that understand language, and this model knows only the characters of the toy tasks. Choose another task, or a downloaded model.',
     coldStartNeedsData:
       'A cold start for an adapter needs a data set: the worked examples are in the small models’ notation.',
     dataNeedsColdStart:

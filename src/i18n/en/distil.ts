@@ -104,5 +104,5 @@ export const distil = {
     repeated: 'The same answer to this problem came before.',
   },
   reasoningRule:
-    'Reasoning is what stands in the think block or, where that is empty, before the answer. It must show a step: a number other than the answer, or at least eight words. A bare answer is a guess and is left out, with or without tags.',
+    'Reasoning is what stands in the think block or, where that is empty, before the answer. It must show a step: a calculation with its result, such as 3+4=7, or a number other than the answer. An answer alone is a guess and is left out, with or without tags, and so is the problem copied with its answer behind it.',
 } as const;

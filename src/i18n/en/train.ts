@@ -38,6 +38,8 @@ export const train = {
     pauseFirst: 'Pause the run to ask.',
     loading: 'The model is still loading.',
     noModel: 'There is no model on this page to ask.',
+    unknownCharacters:
+      'This model can’t read {{characters}}. It knows only digits, small letters, spaces and the symbols {{symbols}}',
     before: 'Before training',
     now: 'Now',
     after_one: 'After {{count, number}} step',
@@ -159,6 +161,8 @@ export const train = {
       '<b>Cold start.</b> First came {{count, number}} supervised update on the answers in “{{dataset}}”. With it the model went from solving <b>{{before}}</b> of the held-out problems to <b>{{after}}</b>.',
     coldStartDataset_other:
       '<b>Cold start.</b> First came {{count, number}} supervised updates on the answers in “{{dataset}}”. With them the model went from solving <b>{{before}}</b> of the held-out problems to <b>{{after}}</b>.',
+    /** Before it is known how many. */
+    askSome: '<b>Ask.</b> Each step gives the model a few problems and lets it answer each of them several times.',
     ask_one:
       '<b>Ask.</b> Each step gives the model {{count, number}} problem and lets it answer {{answers, number}} times.',
     ask_other:
@@ -216,6 +220,13 @@ export const train = {
     takeOver: 'Take over',
     takenOver: 'Another tab has taken over this run. What this tab had trained is saved.',
     nothingToResume: 'This run has no checkpoint to resume from.',
+    /** The last checkpoint is some steps older than the interruption. */
+    interruptedLater_one:
+      '“{{name}}” stopped after step {{last, number}}. Its last checkpoint is of step {{checkpoint, number}}, so {{count, number}} step has to be computed again. <resume>Resume from step {{checkpoint, number}}</resume> or <view>view the run</view>. “Save every” in its settings says how often checkpoints are saved.',
+    interruptedLater_other:
+      '“{{name}}” stopped after step {{last, number}}. Its last checkpoint is of step {{checkpoint, number}}, so {{count, number}} steps have to be computed again. <resume>Resume from step {{checkpoint, number}}</resume> or <view>view the run</view>. “Save every” in its settings says how often checkpoints are saved.',
+    interruptedUnsaved:
+      '“{{name}}” stopped after step {{last, number}}, before its first checkpoint, so it can’t be resumed. You can still <view>view the run</view>. “Save every” in its settings says how often checkpoints are saved.',
     /** What a reload would interrupt. */
     activity: 'the training run',
   },

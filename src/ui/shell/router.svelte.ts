@@ -38,8 +38,17 @@ class Router {
 
   /** Changes the query of the current page in place, without a history entry or a navigation. */
   replaceParams(params: URLSearchParams): void {
+    this.#setParams(params, 'replaceState');
+  }
+
+  /** Changes the query of the current page as a new history entry, so that Back returns to the present one. */
+  pushParams(params: URLSearchParams): void {
+    if (params.toString() !== this.route.params.toString()) this.#setParams(params, 'pushState');
+  }
+
+  #setParams(params: URLSearchParams, change: 'pushState' | 'replaceState'): void {
     const route = { page: this.route.page, params };
-    history.replaceState(history.state, '', formatHash(route.page, params));
+    history[change](history.state, '', formatHash(route.page, params));
     this.route = route;
   }
 }

@@ -17,7 +17,7 @@ import { ConversationStorage } from '../../../storage/conversation-storage';
 import { adapterBase, adapterIn } from './models/load-options';
 import { availableModels, openChatModel } from './models/model-access';
 import { ModelSelection } from './models/model-selection.svelte';
-import { DEFAULT_MODEL, unknownCharacters, type ModelChoice } from './models/models';
+import { DEFAULT_MODEL, nameOfCharacter, symbolsOf, unknownCharacters, type ModelChoice } from './models/models';
 import { OpenModels } from './models/open-models.svelte';
 
 /** A prompt in a link is cut to this many characters. */
@@ -74,7 +74,7 @@ export class ChatPageState {
       if (unknown.length === 0) continue;
       return t('chat:page.unknownCharacters', {
         model: model.label,
-        symbols: [...(model.characters ?? '')].filter((each) => /[^a-z0-9 ]/.test(each)).join(' '),
+        symbols: symbolsOf(model.characters ?? ''),
         characters: unknown.map(nameOfCharacter).join(' '),
       });
     }
@@ -241,9 +241,3 @@ export class ChatPageState {
     else throw new Error(t('chat:page.adapterNeedsBase', { ...values, base }));
   }
 }
-
-/** A character in quotation marks, or the code of one that can't be seen. */
-const nameOfCharacter = (character: string): string =>
-  /[\p{C}\p{Z}]/u.test(character)
-    ? `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`
-    : `“${character}”`;

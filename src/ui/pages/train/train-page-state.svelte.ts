@@ -8,6 +8,7 @@ import type { ProbeResult } from '../../../engine/probe';
 import type { ChatModel } from '../../../runs/chat-model';
 import { configToParams, defaultRunConfig } from '../../../runs/config';
 import type { RunConfig } from '../../../runs/events';
+import type { ModelTraits } from '../../../runs/model-capabilities';
 import { getPreset, presetConfig } from '../../../runs/presets';
 import type { RemoteRunOptions } from '../../../servers/training/sidecar-schema';
 import { RunStorage } from '../../../storage/run-storage';
@@ -19,7 +20,7 @@ import { serverClient } from '../connect/server-client';
 import { servers } from '../connect/device-servers';
 import type { Which } from './compare/before-after.svelte';
 import { Comparison } from './compare/comparison.svelte';
-import { continuationOf, interruptedRun, type Continuation } from './run/continuation';
+import { continuationOf, interruptedRun, type Continuation, type InterruptedRun } from './run/continuation';
 import { configFromLink, type LinkProblem } from './run/link-config';
 import { LocalEngine } from './run/local-engine';
 import { RemoteRuns } from './run/remote-runs.svelte';
@@ -32,7 +33,7 @@ import { liveSource, openSource, resumedSource, type SourceParts } from './run/s
 import { RunLocations } from './server/run-locations';
 import type { ServerProblem } from './server/server-problems';
 import { TrainingServers } from './server/training-servers.svelte';
-import { EMBEDDED_MODELS, trainableModels } from './settings/trainable-models';
+import { EMBEDDED_MODELS, trainableModels, traitsOfModels } from './settings/trainable-models';
 
 /** What “Train more” adds to a finished run. */
 const MORE_STEPS = 100;
@@ -53,10 +54,12 @@ class TrainPageState {
   cpuNoticeDismissed = $state(false);
   /** Config names of the models that training can start from. */
   models = $state.raw(EMBEDDED_MODELS);
-  /** A run that was interrupted and can be continued. */
-  interrupted = $state.raw<Continuation | null>(null);
+  /** The latest run, if it was interrupted. */
+  interrupted = $state.raw<InterruptedRun | null>(null);
   /** The id of a run that another tab is training, which was to be resumed here; otherwise empty. */
   runElsewhere = $state('');
+  /** What was found out about models whose names don't tell. */
+  traits = $state.raw<ReadonlyMap<string, ModelTraits>>(new Map());
   /** The server that the settings sheet is to open with, from a link that names one; otherwise empty. */
   setUpServer = $state('');
   /** The checkpoint of the remote run on the page that was opened on this device. */
@@ -150,6 +153,8 @@ class TrainPageState {
     try {
       const [source, probe] = await Promise.all([openSource(params, this.#parts), this.#probeOnce()]);
       if (this.#openedQuery !== query) return;
+      // The list must not wait until a model is on the GPU.
+      void this.#refreshModels();
       if (source.kind !== 'live' || probe.available) {
         const small = params.size === 0 && probe.available && probe.software;
         await this.#prepareAlone(small ? this.#smallSource() : source);
@@ -163,7 +168,7 @@ class TrainPageState {
   /** Starts a live run on this device. */
   begin(config: RunConfig): Promise<void> {
     this.linkProblems = [];
-    return this.#prepare(liveSource(config, this.#parts));
+    return this.#prepare(liveSource(config, this.#parts), 'push');
   }
 
   /** Opens the run of the address again, after a problem was solved. */
@@ -284,7 +289,8 @@ class TrainPageState {
     return false;
   }
 
-  async #prepare(source: RunSource): Promise<void> {
+  /** @param history what becomes of the address of the run before: Back returns to it, or it is replaced */
+  async #prepare(source: RunSource, history: 'push' | 'replace' = 'replace'): Promise<void> {
     this.warning = this.runElsewhere = '';
     const before = this.#lock.held.filter((id) => id !== source.resume?.run_id);
     this.#continuation = this.interrupted = this.openedCheckpoint = this.remote.problem = null;
@@ -293,7 +299,7 @@ class TrainPageState {
     if (source.kind === 'live' && !source.resume) {
       const params = configToParams(source.config);
       this.#openedQuery = params.toString();
-      if (router.route.page === 'train') router.replaceParams(params);
+      if (router.route.page === 'train') router[`${history}Params`](params);
     }
     await this.session.prepare(source);
     await this.#saver.flush();
@@ -305,7 +311,7 @@ class TrainPageState {
     if ('problems' in started) return started.problems;
     const params = new URLSearchParams({ server: url, run: started.id });
     // If the user has gone to another page meanwhile, the run waits here.
-    if (router.route.page === 'train') router.replaceParams(params);
+    if (router.route.page === 'train') router.pushParams(params);
     void this.open(params);
     return [];
   }
@@ -342,6 +348,7 @@ class TrainPageState {
     this.models = await trainableModels(this.storage, () =>
       this.probe?.available ? this.#local.downloadedModels() : Promise.resolve([]),
     );
+    this.traits = await traitsOfModels(this.models, (model) => this.#local.describeModel(model));
   }
 
   /** Looks up what is stored on this device: models to start from, and an interrupted run. */

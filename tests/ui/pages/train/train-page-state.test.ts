@@ -27,12 +27,18 @@ const gpu = (software: boolean): ProbeResult => ({
 
 let probed: ProbeResult;
 let started: RunConfig[];
+/** Addresses of new history entries. */
+let pushed: string[];
 /** Sends an event of the run started last. */
 let send: (event: RunEvent) => void;
 vi.mock('../../../../src/worker/client', () => ({
   engine: () => ({
     probe: () => Promise.resolve(probed),
     openChatModel: (name: string) => Promise.resolve({ name }),
+    describeModel: ({ name }: { name: string }) =>
+      name === 'file:broken'
+        ? Promise.reject(new Error('broken'))
+        : Promise.resolve({ name, readsLanguage: name === 'file:reader', adapter: false, context: 1 }),
     storedModels: () =>
       Promise.resolve([
         { id: 'a-0123456789', complete: true },
@@ -79,7 +85,11 @@ beforeEach(() => {
   probed = gpu(false);
   started = [];
   vi.stubGlobal('addEventListener', () => {});
-  vi.stubGlobal('history', { state: null, replaceState: () => {} });
+  pushed = [];
+  vi.stubGlobal('history', {
+    ...{ state: null, replaceState: () => {} },
+    pushState: (_state: unknown, _title: string, url: string) => pushed.push(url),
+  });
   vi.stubGlobal('requestAnimationFrame', () => 1);
   vi.stubGlobal('cancelAnimationFrame', () => {});
 });
@@ -106,6 +116,24 @@ describe('the Train page', () => {
     expect(trainPage.models).toEqual(['tinythink-1m', 'store:a-0123456789']);
     void trainPage.open(new URLSearchParams('model=store:a-0123456789'));
     await vi.waitFor(() => expect(trainPage.session.loading).toBe('Loading weights, 120 of 270 MB'));
+  });
+
+  it('finds out what imported models are', async () => {
+    const storage = new RunStorage();
+    for (const name of ['toy', 'reader', 'broken']) await storage.saveModel(name, new Map());
+    const { trainPage } = await openPage('#/train?seed=1');
+    await vi.waitFor(() => expect(trainPage.traits.size).toBe(2));
+    expect(trainPage.traits.get('file:reader')).toMatchObject({ readsLanguage: true });
+    expect(trainPage.traits.get('file:toy')).toMatchObject({ readsLanguage: false });
+    for (const name of await storage.modelNames()) await storage.deleteModel(name);
+  });
+
+  it('lists models before the run is on the GPU', async () => {
+    const { trainPage } = await openPage('#/train?seed=1');
+    trainPage.models = [];
+    // A run that never gets ready.
+    void trainPage.open(new URLSearchParams('cold_start_steps=40'));
+    await vi.waitFor(() => expect(trainPage.models).toEqual(['tinythink-1m', 'store:a-0123456789']));
   });
 
   it('shows the progress of a supervised start', async () => {
@@ -139,6 +167,13 @@ describe('the Train page', () => {
     await trainPage.open(router.route.params);
     expect(query()).toBe('seed=5');
     expect(started.map((config) => config.seed)).toEqual([4, 5]);
+    // Back leads to the run before, and not away from the page. The same settings again are no other place.
+    expect(pushed).toEqual(['#/train?seed=5']);
+    await trainPage.begin({ ...started[0]!, seed: 5 });
+    expect(pushed).toHaveLength(1);
+    await trainPage.open(new URLSearchParams('seed=4'));
+    expect(started.map((config) => config.seed)).toEqual([4, 5, 5, 4]);
+    expect(pushed).toHaveLength(1);
   });
 
   it('shows why an address cannot be opened', async () => {
@@ -168,6 +203,8 @@ describe('the Train page', () => {
     for (const run of await storage.list()) await storage.delete(run.id);
     const broken = events.filter((event) => event.type !== 'finished');
     const { id } = await storage.importRun(broken);
+    // Until it has a checkpoint, it can only be looked at.
+    expect((await openPage('#/train?seed=8')).trainPage.interrupted).toMatchObject({ run: { id }, checkpoint: null });
     await storage.saveCheckpoint(id, 2, new Uint8Array(4));
     const { trainPage } = await openPage('#/train?seed=9');
     expect(trainPage.interrupted).toMatchObject({ run: { id }, checkpoint: 2 });

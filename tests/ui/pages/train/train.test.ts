@@ -13,7 +13,7 @@ import {
   rewardTop,
   styleLayers,
 } from '../../../../src/ui/pages/train/metrics/chart-data';
-import { BeforeAfterState, verdictOn } from '../../../../src/ui/pages/train/compare/before-after.svelte';
+import { BeforeAfterState, knownProblem, verdictOn } from '../../../../src/ui/pages/train/compare/before-after.svelte';
 import { presetOf } from '../../../../src/ui/pages/train/settings/preset-of';
 import { rewardDomain, rewardDots } from '../../../../src/ui/pages/train/group/reward-dots';
 import { emptyRun, reduceAll } from '../../../../src/ui/pages/train/run/run-view';
@@ -177,6 +177,16 @@ describe('asking before and after', () => {
     chats.clear();
     expect([chats.asked, chats.answers.before.tokens, chats.answers.after.state]).toEqual(['', [], 'idle']);
   });
+  it('knows the answers to the group’s problems, and to those that a person types', () => {
+    const given = [{ prompt: '3 7 12:33=', answer: '3*7+12' }];
+    expect(knownProblem('3 7 12:33=', getTask('countdown'), given)).toEqual(given[0]);
+    expect(knownProblem('1 2:3=', getTask('countdown'), given)).toBeNull();
+    expect(knownProblem('1+2-5=', getTask('sum'), [])).toEqual({ prompt: '1+2-5=', answer: '-2' });
+    expect(knownProblem('12*34=', getTask('mul'), [])?.answer).toBe('408');
+    expect(knownProblem('parity 10110=', getTask('parity'), [])?.answer).toBe('1');
+    expect(knownProblem('hello', getTask('sum'), given)).toBeNull();
+  });
+
   it('judges answers as the accuracy reward does', () => {
     const verdict = (text: string) => {
       const answer = { tokens: [text, '<eos>'], logprobs: [], truncated: false, state: 'done' as const, problem: '' };

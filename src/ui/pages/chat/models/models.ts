@@ -104,6 +104,16 @@ export function unknownCharacters({ characters }: Pick<ModelChoice, 'characters'
   return [...new Set(text)].filter((character) => !characters.includes(character));
 }
 
+/** A character in quotation marks, or the code of one that can't be seen. */
+export const nameOfCharacter = (character: string): string =>
+  /[\p{C}\p{Z}]/u.test(character)
+    ? `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`
+    : `“${character}”`;
+
+/** What a model can read besides digits, small letters and spaces. */
+export const symbolsOf = (characters: string): string =>
+  [...characters].filter((each) => /[^a-z0-9 ]/.test(each)).join(' ');
+
 let ownCount = 0;
 
 /**

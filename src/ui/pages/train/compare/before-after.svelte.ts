@@ -29,8 +29,21 @@ export interface Question {
 /** `unformatted`: without the required tags an answer earns nothing, whatever it says. */
 export type Verdict = 'right' | 'wrong' | 'unformatted';
 
+/** A problem with its answer. */
+export interface KnownProblem {
+  prompt: string;
+  answer: string;
+}
+
+/** The problem that a prompt is: one of those given, or one that the task can solve; null for anything else. */
+export function knownProblem(prompt: string, task: Task, given: readonly KnownProblem[]): KnownProblem | null {
+  const found = given.find((each) => each.prompt === prompt);
+  const answer = found?.answer ?? task.solve?.(prompt);
+  return answer == null ? null : { prompt, answer };
+}
+
 /** Judges a finished answer as the accuracy reward does. */
-export function verdictOn(answer: ModelAnswer, task: Task, problem: { prompt: string; answer: string }): Verdict {
+export function verdictOn(answer: ModelAnswer, task: Task, problem: KnownProblem): Verdict {
   const completion = answer.tokens.join('').replace(/<eos>$/, '');
   const { formatted, answer: text } =
     task.instruction === undefined ? parseCompletion(completion, 0) : parseChatCompletion(completion);

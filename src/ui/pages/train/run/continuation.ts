@@ -10,13 +10,19 @@ export interface Continuation {
 
 type Storage = Pick<RunStorage, 'list' | 'get' | 'checkpointSteps'>;
 
+/** A run that was interrupted, and its latest checkpoint, if it had one by then. */
+export type InterruptedRun = Omit<Continuation, 'checkpoint'> & { checkpoint: number | null };
+
 /**
- * The newest saved run, if it was interrupted, by a reload or because the engine broke down, and has a checkpoint.
+ * The newest saved run, if it was interrupted, by a reload or because the engine broke down.
  * @param current id of the run on the page, which doesn't count
  */
-export async function interruptedRun(storage: Storage, current: string | undefined): Promise<Continuation | null> {
+export async function interruptedRun(storage: Storage, current: string | undefined): Promise<InterruptedRun | null> {
   const newest = (await storage.list()).find((run) => run.id !== current);
-  return newest && newest.status !== 'finished' ? latestCheckpoint(storage, newest) : null;
+  // A run on a server goes on without this page.
+  if (!newest || newest.status === 'finished' || newest.device.kind === 'trl') return null;
+  const found = await latestCheckpoint(storage, newest);
+  return found ?? (newest.status === 'open' ? { run: newest, checkpoint: null } : null);
 }
 
 /** A saved run with its latest checkpoint; null if there is no such run or it has no checkpoint. */

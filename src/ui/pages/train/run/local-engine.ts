@@ -1,5 +1,6 @@
 /** @file The engine of this device as the Train page uses it. No other file of the page calls the engine. */
 import { formatModelId } from '../../../../runs/model-id';
+import type { ModelTraits } from '../../../../runs/model-capabilities';
 import { t } from '../../../../i18n';
 import type { ProbeResult } from '../../../../engine/probe';
 import type { OpenChatModel } from '../../../../runs/chat-model';
@@ -52,6 +53,11 @@ export class LocalEngine {
   /** Bytes of GPU memory that a run needs, by what they are for. @throws Error with a message for the user */
   planRun(config: RunConfig): Promise<Record<string, number>> {
     return engine().planRun(config);
+  }
+
+  /** What a run can expect of a model. @throws Error with a message for the user when it can't be opened */
+  describeModel(name: string): Promise<ModelTraits> {
+    return engine().describeModel({ name });
   }
 
   openModel(name: string): Promise<OpenChatModel> {

@@ -2,7 +2,7 @@
 import { changedFields, checkConfig, configForModel, configForTask, defaultRunConfig } from '../../../../runs/config';
 import type { RunConfig } from '../../../../runs/events';
 import { appliesTo, describeField, fieldGroups, fieldKeys, type FieldKey } from '../../../../runs/fields';
-import { isDownloaded, tasksFor } from '../../../../runs/model-capabilities';
+import { prefersAdapters, tasksFor, type KnownTraits } from '../../../../runs/model-capabilities';
 import { parseModelId } from '../../../../runs/model-id';
 import { getPreset, presetConfig } from '../../../../runs/presets';
 import type { RemoteRunOptions } from '../../../../servers/training/sidecar-schema';
@@ -26,6 +26,8 @@ export class SettingsDraft {
     private readonly servers: () => TrainingServers | undefined,
     /** Config names of the models that training can start from on this device. */
     private readonly localModels: () => readonly string[],
+    /** What is known of them. */
+    readonly known: KnownTraits = () => undefined,
   ) {}
 
   /** The server that the run is for; null for this browser. */
@@ -37,7 +39,7 @@ export class SettingsDraft {
     return this.server?.info ? this.server.info.models : this.localModels();
   }
 
-  readonly tasks = $derived.by(() => (this.server ? allTasks : tasksFor(this.config.model)));
+  readonly tasks = $derived.by(() => (this.server ? allTasks : tasksFor(this.config.model, this.known)));
 
   /** Everything that keeps these settings from running. */
   readonly problems: readonly ServerProblem[] = $derived.by(() => [
@@ -56,7 +58,7 @@ export class SettingsDraft {
 
   /** The groups of fields with the ones that apply to these settings. */
   readonly groups = $derived.by(() => {
-    const changed = changedFields(this.config);
+    const changed = changedFields(this.config, this.known);
     const applies = (key: FieldKey) => (this.server ? !isLocalOnly(key) : appliesTo(this.config, key));
     return fieldGroups
       .map(({ group, label }) => {
@@ -98,7 +100,7 @@ export class SettingsDraft {
     const preset = getPreset(name);
     if (!preset) return;
     // Presets train all weights, so they are for small models only.
-    const model = isDownloaded(this.config.model) ? defaultRunConfig.model : this.config.model;
+    const model = prefersAdapters(this.config.model, this.known) ? defaultRunConfig.model : this.config.model;
     this.change({ ...presetConfig(preset), model, seed: this.config.seed });
   }
 
@@ -115,9 +117,9 @@ export class SettingsDraft {
       const hasTask = tasks.includes(config.task) || isDataset(config.task);
       if (!hasTask) this.config = configForTask(this.config, tasks[0] ?? defaultRunConfig.task);
     } else if (!server) {
-      const hasModel = this.localModels().includes(config.model) || isDownloaded(config.model);
-      if (!hasModel) this.config = configForModel(this.config, defaultRunConfig.model);
-      const hasTask = tasksFor(this.config.model).some(({ name }) => name === config.task);
+      const hasModel = this.localModels().includes(config.model) || parseModelId(config.model)?.kind === 'downloaded';
+      if (!hasModel) this.config = configForModel(this.config, defaultRunConfig.model, this.known);
+      const hasTask = tasksFor(this.config.model, this.known).some(({ name }) => name === config.task);
       if (!hasTask) this.config = configForTask(this.config, defaultRunConfig.task);
     }
   }
