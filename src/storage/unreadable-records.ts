@@ -2,7 +2,6 @@
  * @file The unreadable records of one kind: they are listed, exported with everything that belongs to them, and deleted.
  * Nothing of them is interpreted here, so that no record is too damaged for it.
  */
-import { packZip } from '../base/zip';
 import type { ExportedFile } from '../runs/exchange';
 import { isBytes, showKey, type UnreadableRecord } from './records';
 import type { Stored, Table } from './database';
@@ -45,7 +44,11 @@ export class UnreadableRecords {
     for (const [path, bytes] of (await this.parts.belongings?.(key)) ?? []) files.set(path, bytes);
     const base = `${fileName(name) || fileName(showKey(key)) || 'record'}-unreadable`;
     const [only] = files;
-    if (files.size !== 1) return { name: `${base}.zip`, type: 'application/zip', bytes: packZip(files) };
+    if (files.size !== 1) {
+      // Loaded late, because hardly anybody needs it.
+      const { packZip } = await import('../base/zip');
+      return { name: `${base}.zip`, type: 'application/zip', bytes: packZip(files) };
+    }
     const ending = /\.\w+$/.exec(only![0])?.[0] ?? '';
     return { name: `${base}${ending}`, type: 'application/octet-stream', bytes: only![1] };
   }
