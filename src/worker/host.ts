@@ -70,7 +70,7 @@ export class EngineHost implements EngineApi {
     return {
       name,
       readsLanguage: readsLanguage(tokenizerOf(model)),
-      adapter: adapter !== undefined,
+      adapter: adapter !== null,
       context: config.max_position_embeddings,
     };
   }

@@ -4,7 +4,7 @@
  */
 import { messageOf } from '../../base/errors';
 import { parsePythonJson } from '../../base/python-json';
-import { regexCost } from '../../base/regex-cost';
+import { regexCost } from '../../base/regex/regex-cost';
 import type { ModelFiles } from '../files/model-files';
 import { readWhole } from '../files/whole-file';
 import { readSafetensors, SafetensorsError, toFloat32, writeSafetensors } from './safetensors';

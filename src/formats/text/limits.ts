@@ -3,8 +3,8 @@
  * of a billion becomes an array of that length, and a pattern that backtracks for ages stops the thread it runs on. So
  * they are checked before a tokenizer is built. Each limit is far above what published models have.
  */
-import { regexCost } from '../../base/regex-cost';
-import { canBeEmpty, parseRegex } from '../../base/regex-parser';
+import { regexCost } from '../../base/regex/regex-cost';
+import { canBeEmpty, parseRegex } from '../../base/regex/regex-parser';
 
 /** A tokenizer that can't be read, or a chat template that fails. */
 export class TokenizerError extends Error {

@@ -1,6 +1,6 @@
 /** @file Patterns whose backtracking explodes are told from those of published tokenizers. */
 import { describe, expect, it } from 'vitest';
-import { regexCost } from '../../src/base/regex-cost';
+import { regexCost } from '../../../src/base/regex/regex-cost';
 
 /** As tokenizer.json files of the named families have them, after the tokenizers library has made them JavaScript's. */
 const published = {
