@@ -40,12 +40,12 @@ export interface SidecarOptions extends ExchangeOptions {
    * Milliseconds without any sign of life after which a stream is given up; Infinity to try for ever. The run itself goes
    * on.
    */
-  patienceMs?: number;
+  reconnectTimeoutMs?: number;
 }
 
 const RECONNECT_MS = 1000;
 const MAX_RECONNECT_MS = 30_000;
-const PATIENCE_MS = 600_000;
+const RECONNECT_TIMEOUT_MS = 600_000;
 /** The sidecar sends a comment every 15 s. */
 const STALL_MS = 60_000;
 /** Characters of an event. A step's event holds all its completions, token by token. */
@@ -172,7 +172,7 @@ export class Sidecar {
     signal: AbortSignal = never(),
     onDisconnected: (reason: string) => void = () => {},
   ): AsyncGenerator<RunMessage> {
-    const { reconnectMs = RECONNECT_MS, patienceMs = PATIENCE_MS } = this.#options;
+    const { reconnectMs = RECONNECT_MS, reconnectTimeoutMs = RECONNECT_TIMEOUT_MS } = this.#options;
     let alive = Date.now();
     let failures = 0;
     for (;;) {
@@ -187,7 +187,7 @@ export class Sidecar {
         throw new RemoteError('truncated', t('servers:sidecar.eventsCutOff', { server: this.server.label }));
       } catch (error) {
         const isTemporary = error instanceof RemoteError && TEMPORARY.has(error.code);
-        if (!isTemporary || Date.now() - alive > patienceMs) throw error;
+        if (!isTemporary || Date.now() - alive > reconnectTimeoutMs) throw error;
         onDisconnected(t('servers:sidecar.reconnecting', { problem: error.message }));
         await sleep(Math.min(reconnectMs * 2 ** failures++, MAX_RECONNECT_MS), signal);
       }

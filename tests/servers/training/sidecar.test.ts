@@ -51,7 +51,12 @@ afterEach(async () => {
 
 async function start(script: (request: Request, count: number) => Script | undefined): Promise<Sidecar> {
   server = await startFaultServer(script);
-  return new Sidecar(server.url, TOKEN, { reconnectMs: 0.01, patienceMs: 10_000, stallMs: 1000, firstMs: 1000 });
+  return new Sidecar(server.url, TOKEN, {
+    reconnectMs: 0.01,
+    reconnectTimeoutMs: 10_000,
+    stallMs: 1000,
+    firstMs: 1000,
+  });
 }
 
 async function all(messages: AsyncIterable<RunMessage>): Promise<RunMessage[]> {
@@ -118,7 +123,7 @@ describe('watching', () => {
 
   test('gives up after its patience, and leaves at once when told to', async () => {
     const sidecar = await start(() => ({ status: 503, body: ['{}'] }));
-    const impatient = new Sidecar(server!.url, null, { reconnectMs: 1, patienceMs: 20 });
+    const impatient = new Sidecar(server!.url, null, { reconnectMs: 1, reconnectTimeoutMs: 20 });
     await expect(all(impatient.watch(ID))).rejects.toMatchObject({ code: 'overloaded' });
     const abort = new AbortController();
     setTimeout(() => abort.abort(), 20);

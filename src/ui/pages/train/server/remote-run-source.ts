@@ -29,7 +29,7 @@ export async function remoteRunSource(server: AnyServer, id: string, parts: Remo
     kind: 'live',
     config: run.config,
     // Keep trying to reconnect for as long as the page is open, since a server may come back after an hour.
-    make: () => new SidecarTrainer(new Sidecar(server, null, { patienceMs: Infinity }), {}, history.length),
+    make: () => new SidecarTrainer(new Sidecar(server, null, { reconnectTimeoutMs: Infinity }), {}, history.length),
     resume: { run_id: id, step: 0 },
     history,
     ...(listen && { listen }),
