@@ -103,7 +103,7 @@ const cases: Case[] = [
   { ...blocks, tokens: 3, firstToken: 2, accumulate: true },
 ];
 
-describe.each(cases)('%o', (c) => {
+describe.each(quickly(6, cases))('%o', (c) => {
   it.each([null, { lanes: 4, results: 2, groups: 4 }])('shared out as %o', (variant) =>
     check(test.gpu, variant ? { ...c, variant } : c),
   );

@@ -10,6 +10,7 @@ import {
   type SamplerOptions,
   type SamplerSettings,
 } from '../../../src/nn/infer/sampler';
+import { quickly } from '../../support/quick';
 import { layerTest } from '../harness';
 import { softmax } from '../reference';
 import { competition, keptTokens, penalise } from './sampler-reference';
@@ -117,7 +118,7 @@ describe('keeps exactly the tokens that the filters let through', () => {
     { name: 'ties of thousands', logits: () => normal(5000, 1, 1), rows: 8 },
     { name: 'several blocks', logits: () => normal(3001, 3), rows: 24 },
   ];
-  it.each(inputs)('$name', async ({ logits: make, rows = 40 }) => {
+  it.each(quickly(3, inputs))('$name', async ({ logits: make, rows = 40 }) => {
     const logits = make();
     for (const { name, ...change } of filters) {
       checkDraws(await sample({ logits: repeat(logits, rows), rows, steps: 3, settings: change }), logits, {
@@ -157,7 +158,7 @@ describe('keeps exactly those tokens, and tells of the likeliest, when very many
       make: () => new Float32Array(vocab).fill(-4).fill(3, 1000, 6000).fill(3.0001, 0, 20),
     },
   ];
-  it.each(inputs)('$name', async ({ make }) => {
+  it.each(quickly(3, inputs))('$name', async ({ make }) => {
     const rows = 2;
     const logits = make();
     const order = Array.from(logits, (_, id) => id).sort((a, b) => logits[b]! - logits[a]! || a - b);

@@ -8,6 +8,7 @@ import { defaultGrpoConfig } from '../../../src/rl/config';
 import { grpoLoss, sequenceWeights, type LossConfig, type LossType } from '../../../src/rl/grpo/losses';
 import { updateMetrics } from '../../../src/rl/grpo/update-metrics';
 import { EOS, lossGoldens } from '../../rl/grpo/goldens';
+import { quickly } from '../../support/quick';
 import { layerTest, poison } from '../harness';
 import { relativeError } from '../reference';
 
@@ -91,7 +92,7 @@ function* options(): Generator<Partial<LossConfig>> {
   }
 }
 
-describe.each(variants)('$loss_type by $importance_sampling_level', (variant) => {
+describe.each(quickly(4, variants))('$loss_type by $importance_sampling_level', (variant) => {
   it.each([true, false])('agrees with float64; on policy: %s', async (onPolicy) => {
     const { advantages } = lossGoldens.cases['grpo']!;
     for (const batch of Object.values(lossGoldens.batches)) {
