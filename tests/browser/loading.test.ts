@@ -58,21 +58,25 @@ afterAll(async () => {
   rmSync(profile, { recursive: true, force: true });
 });
 
-/** The app's worker behind Comlink, as `window.api`, and what it told last as `window.progress`. */
+/** The app's workers behind Comlink: `window.check` looks at a model, and `window.api`, the engine's, downloads it. */
 async function startWorker(): Promise<void> {
   const assets = readdirSync(join(inject('appFolder'), 'assets'));
-  const worker = assets.find((name) => /^engine\.worker-.*\.js$/.test(name))!;
+  const fileOf = (name: string) => `assets/${assets.find((asset) => asset.startsWith(`${name}.worker-`))!}`;
   await page.evaluate(comlink);
-  await page.evaluate((url) => {
-    const { wrap } = (window as unknown as { Comlink: { wrap(worker: Worker): unknown } }).Comlink;
-    Object.assign(window, { api: wrap(new Worker(url, { type: 'module' })), progress: null });
-  }, `assets/${worker}`);
+  await page.evaluate(
+    ([engine, check]) => {
+      const { wrap } = (window as unknown as { Comlink: { wrap(worker: Worker): unknown } }).Comlink;
+      const open = (url: string) => wrap(new Worker(url, { type: 'module' }));
+      Object.assign(window, { api: open(engine), check: open(check), progress: null });
+    },
+    [fileOf('engine'), fileOf('check')] as const,
+  );
 }
 
 interface InPage {
   Comlink: { proxy<T>(value: T): T };
+  check: { inspectModel(address: HubAddress): Promise<ModelSummary> };
   api: {
-    inspectModel(address: HubAddress): Promise<ModelSummary>;
     downloadModel(address: HubAddress, onProgress: (progress: DownloadProgress) => void): Promise<StoredModel>;
     storedModels(): Promise<StoredModel[]>;
     removeModel(id: string): Promise<void>;
@@ -120,7 +124,7 @@ describe(`a checkpoint of ${(bytes / 1e9).toFixed(2)} GB`, { timeout: SLOW }, ()
   test('is stored and verified, and hardly any of it is in memory', async () => {
     const memory = await watchMemory();
     await startWorker();
-    const summary = await page.evaluate((it) => (window as unknown as InPage).api.inspectModel(it), address);
+    const summary = await page.evaluate((it) => (window as unknown as InPage).check.inspectModel(it), address);
     expect(summary).toMatchObject({ architecture: 'LlamaForCausalLM', quantisation: 'BF16', complete: false });
     const before = await memory.now();
     const started = performance.now();
