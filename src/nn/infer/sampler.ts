@@ -47,7 +47,7 @@ export interface SamplerTensors {
 /** The value in `tokens` for a row that had already finished. */
 export const NO_TOKEN = 0xffffffff;
 export const MOST_TOP = 8;
-const MOST_STOPS = 8;
+const MOST_STOPS = 16;
 /** Larger than the gap (shaders/infer/sample/sampling.wesl) of any token with a finite logit. */
 const NO_GAP = 3e38;
 

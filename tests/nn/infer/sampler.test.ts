@@ -324,7 +324,7 @@ it('draws the same for a row whatever else is in the batch, and goes on as if th
 it('draws nothing for a row that has drawn an end of sequence, or all that it may', async () => {
   const vocab = 64;
   const rows = 12;
-  const stops = [3, 9, 11, 20, 33, 40, 41, 63];
+  const stops = [3, 9, 11, 20, 33, 40, 41, 63, 1, 5, 17, 26, 29, 48, 50, 58];
   for (const change of [{}, { top_k: 40, top_p: 0.95 }]) {
     const logits = repeat(normal(vocab, 0.5), rows);
     const options = { logits, rows, steps: 30, settings: change };
@@ -360,6 +360,8 @@ it('takes rows out and puts them in again', async () => {
   expect((await draw())[0]).toBeLessThan(50);
   expect(() => sampler.record(gpu.recorder(), t, settings, { rows: 3 })).toThrow('3 rows; planned for 2');
   await expect(Sampler.create(gpu, { vocab: 50, maxRows: 2, stops: [], top: 9 })).rejects.toThrow('at most 8');
+  const stops = Array.from({ length: 17 }, (_, id) => id);
+  await expect(Sampler.create(gpu, { vocab: 50, maxRows: 2, stops, top: 0 })).rejects.toThrow('at most 16');
   gpu.free(...Object.values(t));
   sampler.free();
 });
