@@ -24,7 +24,7 @@ describe('third-party notices', () => {
     for (const id of ['index.js', 'dist/a.js?worker', 'dist/b.css'])
       expect(packageFolder(`${folder}/${id}`)).toBe(folder);
     expect(packageFolder(`\0${folder}/dist/a.js?commonjs`)).toBe(folder);
-    for (const id of ['/work/src/ui/App.svelte', '\0vite/preload-helper.js', '/x/node_modules/gone/index.js']) {
+    for (const id of ['/app/src/ui/App.svelte', '\0vite/preload-helper.js', '/x/node_modules/gone/index.js']) {
       expect(packageFolder(id)).toBeNull();
     }
   });

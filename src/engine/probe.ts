@@ -1,6 +1,6 @@
 /** @file What GPU there is here, found out by asking for a device and giving it back. */
 import { messageOf } from '../base/errors';
-import { gpuName } from '../gpu/gpu-name';
+import { gpuName, isSoftwareGpu } from '../gpu/gpu-name';
 export interface GpuProbe {
   available: true;
   vendor: string;
@@ -52,7 +52,7 @@ export async function probe(gpu: GPU | undefined): Promise<ProbeResult> {
     vendor,
     architecture,
     description,
-    software: /swiftshader|llvmpipe|warp|basic render/i.test(`${architecture} ${description}`),
+    software: isSoftwareGpu(architecture, description),
     features: [...adapter.features].sort(),
     limits: Object.fromEntries(probedLimits.map((name) => [name, adapter.limits[name]])) as Record<ProbedLimit, number>,
   };

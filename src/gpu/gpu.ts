@@ -2,7 +2,7 @@
  * @file A WebGPU device: its features and limits, buffers and their total size, compiled kernels, and errors, including the
  * loss of the device. Knows nothing about models.
  */
-import { gpuName } from './gpu-name';
+import { gpuName, isSoftwareGpu } from './gpu-name';
 import { Kernel, type KernelOptions } from './kernel';
 import { Recorder, type RecorderHost } from './recorder';
 import { alignUp, BINDING_ALIGNMENT, newTensorId, type Tensor } from './tensor';
@@ -122,7 +122,7 @@ export class Gpu implements RecorderHost {
 
   /** Whether the GPU is emulated on the CPU (SwiftShader, llvmpipe, WARP), which calls for small batches. */
   get isSoftware(): boolean {
-    return /swiftshader|llvmpipe|warp|basic render/i.test(`${this.info.architecture} ${this.info.description}`);
+    return isSoftwareGpu(this.info.architecture, this.info.description);
   }
 
   /**
